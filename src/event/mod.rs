@@ -1,0 +1,36 @@
+//! What happened: one moment at one place, told by or noticed about one person.
+//!
+//! A [`Draft`] is an unchecked claim, as a door received it. [`Draft::admit`] checks it, fills in
+//! what was left out and takes secrets out of it; what comes back is an [`Event`], a checked fact.
+//! An `Event` is the stored value, the API's answer and the line of an export: there is no third
+//! struct. A [`Record`] is what the journal keeps: an event, or a decision about one.
+//!
+//! # Promises
+//!
+//! - No clock, no chance, no disk: what a draft becomes depends on the draft and its [`Arrival`].
+//! - Every fault of a draft is found in one go, and each says which field and what to write.
+//! - No secret of the listed patterns is left in an admitted event; each removal is listed in
+//!   `scrubbed`.
+
+mod day;
+mod fact;
+mod place;
+mod word;
+
+pub use day::{Day, DayError};
+pub use fact::{Event, Scrubbed, Signal};
+pub use place::{Place, PlaceError};
+pub use word::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Source, Word};
+
+/// The longest `note`, `expected`, `got` or `workaround`, in bytes.
+pub const MAX_TEXT: usize = 4 * 1024;
+/// The longest `task` or tag value, in bytes.
+pub const MAX_LINE: usize = 512;
+/// The longest name: a person, a version, the key of a tag; in bytes.
+pub const MAX_NAME: usize = 64;
+/// The most tags an event carries.
+pub const MAX_TAGS: usize = 16;
+/// The largest `evidence`, as JSON, in bytes.
+pub const MAX_EVIDENCE: usize = 32 * 1024;
+/// The largest event, as JSON, in bytes.
+pub const MAX_EVENT: usize = 64 * 1024;

@@ -1,0 +1,29 @@
+//! snag records the friction a product team runs into while it uses its own product, and says
+//! which places hurt most.
+//!
+//! # The path of an event
+//!
+//! ```text
+//! snag, curl ─▶ http (TCP, unix socket) ─┐ Draft
+//! file       ─▶ drop directory          ─┴─ .admit(arrival) ─▶ recorder ─▶ journal ─▶ index
+//!                                                                 │          (the answer waits
+//!                                                                 └─ answer ◀ for both)
+//! ```
+//!
+//! # Floors
+//!
+//! Imports go downwards only; `tests/it/architecture.rs` checks it.
+//!
+//! | floor | modules | what it may touch |
+//! |---|---|---|
+//! | 0 pure | [`event`], [`hotspot`] | no clock, no chance, no disk, no async |
+//! | 1 durable | `journal`, `index` | files; no clock |
+//! | 2 concurrent | `recorder` | one writer thread, a bounded queue |
+//! | 3 doors | `doors`, `client` | sockets, the wall clock, chance |
+//! | 4 the whole | `daemon` | configuration, life and death |
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("snag runs on Linux only: it relies on fdatasync, SO_PEERCRED and inotify");
+
+pub mod event;
+pub mod hotspot;
