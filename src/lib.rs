@@ -25,5 +25,11 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("snag runs on Linux only: it relies on fdatasync, SO_PEERCRED and inotify");
 
+pub mod client;
+pub mod daemon;
+pub mod doors;
 pub mod event;
 pub mod hotspot;
+pub mod index;
+pub mod journal;
+pub mod recorder;

@@ -12,14 +12,26 @@
 //! - No secret of the listed patterns is left in an admitted event; each removal is listed in
 //!   `scrubbed`.
 
+mod admit;
+mod arrival;
+mod claim;
 mod day;
+mod draft;
 mod fact;
+mod fault;
 mod place;
+mod record;
+mod scrub;
 mod word;
 
+pub use arrival::{Arrival, Original, Sender};
 pub use day::{Day, DayError};
+pub use draft::{Draft, DraftError};
 pub use fact::{Event, Scrubbed, Signal};
+pub use fault::{Fault, Rejection, nearest, nearest_few};
 pub use place::{Place, PlaceError};
+pub use record::{Record, RecordError, Retraction};
+pub use scrub::scrub;
 pub use word::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Source, Word};
 
 /// The longest `note`, `expected`, `got` or `workaround`, in bytes.

@@ -57,6 +57,11 @@ impl Place {
         }
     }
 
+    /// Stands in for a place that could not be read, in an event that is about to be rejected.
+    pub(super) fn nowhere() -> Self {
+        Self("_".into())
+    }
+
     /// The place as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

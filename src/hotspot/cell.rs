@@ -101,7 +101,12 @@ impl Cell {
 
     // Wrapping, so that adding and subtracting commute whatever their order; 2^32 events in one
     // cell are out of reach.
-    fn combine(&mut self, other: &Self, wide: fn(u64, u64) -> u64, narrow: fn(u32, u32) -> u32) {
+    fn combine(
+        &mut self,
+        other: &Self,
+        wide: impl Fn(u64, u64) -> u64,
+        narrow: impl Fn(u32, u32) -> u32,
+    ) {
         let each = |mine: &mut [u32], theirs: &[u32]| {
             for (mine, theirs) in mine.iter_mut().zip(theirs) {
                 *mine = narrow(*mine, *theirs);
@@ -124,5 +129,38 @@ fn tier(name: SignalName) -> usize {
         SignalName::Crash => 2,
         SignalName::Failure => 1,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cell() -> impl Strategy<Value = Cell> {
+        any::<([u32; 4], [u32; 3], [u32; 7], [u32; 6], u32, u64, u64, [u32; 24])>().prop_map(
+            |(reports, signals, feelings, outcomes, thoughts, lost_minutes, uses, hours)| Cell {
+                reports,
+                signals,
+                feelings,
+                outcomes,
+                thoughts,
+                lost_minutes,
+                uses,
+                hours,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_retraction_takes_back_what_its_event_added(before in cell(), event in cell()) {
+            let mut after = before.clone();
+            after.add(&event);
+            after.subtract(&event);
+            prop_assert_eq!(&after, &before);
+            after.subtract(&before);
+            prop_assert!(after.is_empty());
+        }
     }
 }

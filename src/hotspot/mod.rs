@@ -4,6 +4,8 @@
 //! on each of the last 28 days (cosmetic 1, minor 3, major 10, blocker 30), but nobody can add
 //! more than 20; the rest is adding up.
 //!
+//! [`Cell`]s come in, [`rank`] makes [`Hotspot`]s of them, [`why()`] explains one place.
+//!
 //! # Promises
 //!
 //! - Pure functions of a set of counts: the same events give the same figures in any order of
@@ -11,6 +13,31 @@
 //! - People before events: nobody can add more than [`CAP`] to a place.
 //! - Nothing is counted in two rows.
 
+mod alike;
 mod cell;
+mod fold;
+mod gather;
+mod pain;
+mod question;
+mod rank;
+mod rate;
+mod trend;
+mod version;
+mod why;
+mod window;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod vectors;
+
+pub use alike::{Note, NoteGroup, fingerprint, group, mask};
 pub use cell::{Cell, CellKey};
+pub use fold::Child;
+pub use pain::{CAP, POINTS, Pain, SIGNAL_POINTS, points};
+pub use question::{By, Question, Shape};
+pub use rank::{Hotspot, Key, Quote, rank};
+pub use rate::Rate;
+pub use trend::{Trend, TrendWord, Weeks, binomial_tail};
+pub use why::{DayTerm, PersonTerm, Said, SignalCounts, VersionLine, Why, why};
+pub use window::{Window, WindowError};

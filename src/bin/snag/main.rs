@@ -1,2 +1,2 @@
 //! The companion.
-fn main(){}
+fn main() {}

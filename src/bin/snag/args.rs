@@ -1,0 +1,245 @@
+//! What can be said on the command line, with the help people read.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use snag::client::Target;
+
+/// Records the friction you meet while using your own product, and says which places hurt most.
+///
+/// Without a command it shows the hotspots.
+#[derive(Parser)]
+#[command(name = "snag", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  snag log web/checkout/pay \"card form cleared itself\" --felt frustrated --did worked-around
+  snag hotspots --since 7d --under web
+  snag why web/checkout/pay
+  snag me-too 4be19c07
+  snag demo
+
+Exit codes: 0 done (kept for later counts as done), 1 the check asked for failed (--fail-over),
+2 usage, 69 no daemon where one is needed, 77 not allowed, 78 bad configuration";
+
+/// What every command takes.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The snagd to talk to: unix:PATH or http://HOST:PORT [default: the user's socket, then the system's]
+    #[arg(long, global = true, env = "SNAG_URL", value_name = "URL")]
+    pub(crate) url: Option<Target>,
+    /// Print JSON instead of text (events: one a line)
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Colour,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What snag can do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Record a friction you met; with nothing said on a terminal, it asks
+    Log(Box<Log>),
+    /// Take back what you logged last, or the event of an id, within the hour
+    Undo {
+        /// The event; its last digits are enough
+        id: Option<String>,
+    },
+    /// Say that it happened to you too
+    MeToo(MeToo),
+    /// Rank the places that hurt most
+    Hotspots(Hotspots),
+    /// Explain a place's rank, term by term
+    Why(Why),
+    /// Show one event
+    Show {
+        /// The event; its last digits are enough
+        id: String,
+        /// Show it as it is stored
+        #[arg(long)]
+        raw: bool,
+    },
+    /// List events, the newest first
+    Events(Events),
+    /// Print every event as NDJSON, the oldest first
+    Export(Filter),
+    /// Record the events of an NDJSON file; the same file twice changes nothing
+    Import {
+        /// The file, or - for stdin
+        file: PathBuf,
+    },
+    /// Show how snagd is
+    Status,
+    /// Run a snagd of its own on a month of a made-up team, to look around in
+    Demo(Demo),
+}
+
+/// A friction, as it is told.
+#[derive(Args)]
+pub(crate) struct Log {
+    /// Where it happened: a path through the product, like web/checkout/pay
+    pub(crate) place: Option<String>,
+    /// What happened, in your own words; - reads it from stdin
+    pub(crate) note: Option<String>,
+    /// What stood in the way: error, no-response, slow, confusing, unexpected, missing, tedious, delight, other
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Impact: cosmetic, minor, major, blocker [default: by what you did]
+    #[arg(long)]
+    pub(crate) severity: Option<String>,
+    /// What you felt: delighted, calm, surprised, confused, anxious, frustrated, resigned
+    #[arg(long, value_name = "FEELING")]
+    pub(crate) felt: Option<String>,
+    /// What you did: continued, retried, worked-around, asked-for-help, abandoned, switched
+    #[arg(long, value_name = "OUTCOME")]
+    pub(crate) did: Option<String>,
+    /// What you expected
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) expected: Option<String>,
+    /// What you got instead
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) got: Option<String>,
+    /// The way round it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) workaround: Option<String>,
+    /// What it cost you, like 15m or 1h30m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lost: Option<String>,
+    /// The product's version
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+    /// What you were about to do: "buy as a new customer"
+    #[arg(long)]
+    pub(crate) task: Option<String>,
+    /// Something more to find it by; may be said up to 16 times
+    #[arg(long = "tag", value_name = "K=V")]
+    pub(crate) tags: Vec<String>,
+    /// When it happened: 2026-11-20T14:30:00+01:00, or how long ago: 2h [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// Whom it happened to [default: you]
+    #[arg(long, env = "SNAG_PERSON")]
+    pub(crate) person: Option<String>,
+    /// An agent met it, not a human: counted apart
+    #[arg(long)]
+    pub(crate) agent: bool,
+}
+
+/// What a me-too takes.
+#[derive(Args)]
+pub(crate) struct MeToo {
+    /// An event (its last digits are enough), or a place: then the latest report there
+    #[arg(value_name = "ID|PLACE")]
+    pub(crate) of: String,
+    /// What you want to add, in your own words
+    pub(crate) note: Option<String>,
+    /// Whom it happened to [default: you]
+    #[arg(long, env = "SNAG_PERSON")]
+    pub(crate) person: Option<String>,
+}
+
+/// The days and people a question is about.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Asked {
+    /// From when on: 28d, 4w, yesterday or 2026-11-01 [default: 28d]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Up to when, included: yesterday or 2026-11-20 [default: today]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
+    /// Only this place and what lies below it
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) under: Option<String>,
+    /// Only this kind of friction
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Only this version of the product
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+    /// Only what happened to this person
+    #[arg(long)]
+    pub(crate) person: Option<String>,
+    /// human or agent [default: human]
+    #[arg(long)]
+    pub(crate) actor: Option<String>,
+}
+
+/// What hotspots takes.
+#[derive(Args, Default)]
+pub(crate) struct Hotspots {
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Rank by place, person, version or kind [default: place]
+    #[arg(long)]
+    pub(crate) by: Option<String>,
+    /// Show so many rows [default: 20]
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<String>,
+    /// Every place on its own, nothing folded
+    #[arg(long, conflicts_with = "depth")]
+    pub(crate) flat: bool,
+    /// Roll places up to their first N segments
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<String>,
+    /// Exit with 1 if a place has more pain than this
+    #[arg(long, value_name = "PAIN")]
+    pub(crate) fail_over: Option<u64>,
+}
+
+/// What why takes.
+#[derive(Args)]
+pub(crate) struct Why {
+    /// The place
+    pub(crate) place: String,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+}
+
+/// Which events.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Filter {
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// report, signal or use [default: all]
+    #[arg(long)]
+    pub(crate) class: Option<String>,
+}
+
+/// What events takes.
+#[derive(Args)]
+pub(crate) struct Events {
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// List so many
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub(crate) limit: String,
+    /// Go on where another list ended
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+}
+
+/// What demo takes.
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Keep its data here [default: a temporary directory, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}

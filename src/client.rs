@@ -1,0 +1,237 @@
+//! A client for our own HTTP, over the unix socket or over TCP; `snag` is its first user.
+//!
+//! # Promises
+//!
+//! - No redirect is followed, and a token goes only where its caller said.
+//! - A problem that the daemon tells is passed on in its own words.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{self, HeaderMap};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::net::{TcpStream, UnixStream};
+
+/// Where a daemon listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A unix socket.
+    Unix(PathBuf),
+    /// A host and a port.
+    Tcp {
+        /// A name or an address; IPv6 in brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+}
+
+/// A text that names no daemon.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no snagd: write it like unix:/run/snag/snag.sock or http://127.0.0.1:7624")]
+pub struct TargetError(String);
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || TargetError(text.to_owned());
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return if path.is_empty() { Err(wrong()) } else { Ok(Self::Unix(path.into())) };
+        }
+        let rest = text.strip_prefix("http://").ok_or_else(wrong)?;
+        let authority = rest.trim_end_matches('/');
+        let (host, port) = authority.rsplit_once(':').ok_or_else(wrong)?;
+        let port = port.parse().map_err(|_| wrong())?;
+        let is_odd = host.is_empty() || host.contains(['/', '@', '?', '#']);
+        if is_odd { Err(wrong()) } else { Ok(Self::Tcp { host: host.to_owned(), port }) }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp { host, port } => write!(f, "http://{host}:{port}"),
+        }
+    }
+}
+
+impl Target {
+    /// Whether it is on this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::Tcp { host, .. } => {
+                let address = host.trim_start_matches('[').trim_end_matches(']');
+                host == "localhost"
+                    || address.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+            }
+        }
+    }
+}
+
+/// Why there is no answer, or not the one asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens there.
+    #[error("no snagd answers at {target}: start one with `snagd`, or name another with `--url`")]
+    Away {
+        /// Where.
+        target: Target,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The conversation broke off; whether the request was carried out is unknown.
+    #[error("snagd broke off in the middle of an answer: try again")]
+    Broken(#[source] hyper::Error),
+    /// The daemon told a problem.
+    #[error("{}", .0.detail)]
+    Told(Told),
+    /// What came back is not what snagd answers.
+    #[error("what answers at {0} is not the snagd this snag knows: check `--url`, and that both have the same version")]
+    Strange(Target),
+}
+
+/// A problem (RFC 9457), as far as a client looks into it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Told {
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened and what to change.
+    pub detail: String,
+    /// Whatever else it tells.
+    #[serde(flatten)]
+    pub more: serde_json::Map<String, Value>,
+}
+
+/// An answer that is no problem.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status, a success.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// A connection to a daemon.
+pub struct Connection {
+    target: Target,
+    token: Option<String>,
+    requests: SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    /// Connects; `token` is sent along with every request.
+    pub async fn open(target: &Target, token: Option<String>) -> Result<Self, ClientError> {
+        let away = |source| ClientError::Away { target: target.clone(), source };
+        let requests = match target {
+            Target::Unix(path) => shake_hands(UnixStream::connect(path).await.map_err(away)?).await,
+            Target::Tcp { host, port } => {
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                let stream = TcpStream::connect((host, *port)).await.map_err(away)?;
+                stream.set_nodelay(true).map_err(away)?;
+                shake_hands(stream).await
+            }
+        };
+        Ok(Self { target: target.clone(), token, requests: requests? })
+    }
+
+    /// Reads.
+    pub async fn get(&mut self, path: &str) -> Result<Answer, ClientError> {
+        self.send(Method::GET, path, None, Bytes::new()).await
+    }
+
+    /// Deletes.
+    pub async fn delete(&mut self, path: &str) -> Result<Answer, ClientError> {
+        self.send(Method::DELETE, path, None, Bytes::new()).await
+    }
+
+    /// Posts a body of a content type.
+    pub async fn post(
+        &mut self,
+        path: &str,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> Result<Answer, ClientError> {
+        self.send(Method::POST, path, Some(content_type), body).await
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        content_type: Option<&'static str>,
+        body: Bytes,
+    ) -> Result<Answer, ClientError> {
+        let host = match &self.target {
+            Target::Unix(_) => "localhost".to_owned(),
+            Target::Tcp { host, port } => format!("{host}:{port}"),
+        };
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, host);
+        if let Some(content_type) = content_type {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let strange = || ClientError::Strange(self.target.clone());
+        let request = request.body(Full::new(body)).map_err(|_| strange())?;
+        self.requests.ready().await.map_err(ClientError::Broken)?;
+        let answer = self.requests.send_request(request).await.map_err(ClientError::Broken)?;
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.map_err(ClientError::Broken)?.to_bytes();
+        if head.status.is_success() {
+            return Ok(Answer { status: head.status, headers: head.headers, body });
+        }
+        Err(serde_json::from_slice(&body).map_or_else(|_| strange(), ClientError::Told))
+    }
+}
+
+async fn shake_hands<S>(stream: S) -> Result<SendRequest<Full<Bytes>>, ClientError>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let (requests, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
+    // Ends when the requests' handle is dropped or the other side hangs up; both show there.
+    tokio::spawn(connection);
+    Ok(requests)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_read_as_they_print() {
+        for text in ["unix:/run/snag/snag.sock", "http://127.0.0.1:7624", "http://[::1]:80"] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+        assert_eq!("http://h:1/".parse::<Target>().unwrap().to_string(), "http://h:1");
+        for text in ["", "unix:", "localhost:7624", "https://h:1", "http://h", "http://u@h:1", "http://h:99999"] {
+            let error = text.parse::<Target>().unwrap_err().to_string();
+            assert!(error.contains("http://127.0.0.1:7624"), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_local() {
+        let is_local = |text: &str| text.parse::<Target>().unwrap().is_local();
+        assert!(is_local("unix:/x") && is_local("http://localhost:1") && is_local("http://[::1]:1"));
+        assert!(!is_local("http://snag.acme.example:80") && !is_local("http://10.0.0.1:80"));
+    }
+}

@@ -1,0 +1,18 @@
+//! The whole: configuration, listeners, life and death.
+//!
+//! [`Daemon::open`] does everything that can fail, [`Daemon::run`] runs until told to stop. The
+//! first part that ends for any reason stops the rest, so that a dead part takes the daemon down
+//! and its supervisor starts it again, instead of a daemon that answers 503 for ever.
+
+mod config;
+mod listen;
+mod open;
+mod paths;
+mod recover;
+mod run;
+
+pub use config::{Config, ConfigError, KEYS};
+pub use listen::Listen;
+pub use open::{Daemon, OpenError};
+pub use paths::Paths;
+pub use run::RunError;

@@ -1,0 +1,172 @@
+//! Opening: everything that can fail before the daemon says that it is ready.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, UnixListener};
+
+use super::config::{Config, ConfigError, Names};
+use super::listen::{self, Listen};
+use super::paths::Paths;
+use super::recover;
+use crate::doors::http::{Listener, Rules};
+use crate::doors::{Desk, DropCounts, Facts, now, person, token};
+use crate::index::IndexError;
+use crate::journal::{self, JournalError};
+use crate::recorder::{CatchUpError, Recorder, Writing};
+
+/// A daemon that is ready to run.
+pub struct Daemon {
+    pub(super) desk: Arc<Desk>,
+    pub(super) rules: Rules,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) writing: Writing,
+    pub(super) paths: Paths,
+    /// Held as long as the daemon lives: one daemon for one state directory.
+    pub(super) _lock: File,
+}
+
+/// Why a daemon could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Another daemon has the state directory.
+    #[error("another snagd already runs on {0}: use that one, or give this one a directory of its own with `--state-dir`")]
+    Taken(PathBuf),
+    /// A directory or file cannot be made or used.
+    #[error("{path} cannot be used: snagd's user needs to own it, with mode 0700")]
+    Unusable {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The token file cannot be used.
+    #[error(transparent)]
+    Token(#[from] token::TokenError),
+    /// The journal does not open.
+    #[error("the journal in {dir} does not open")]
+    Journal {
+        /// Its directory.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: JournalError,
+    },
+    /// The index does not open, not even an empty one.
+    #[error("the index could not be opened or rebuilt")]
+    Index(#[from] IndexError),
+    /// The index could not catch up with the journal.
+    #[error("the index could not catch up with the journal")]
+    CatchUp(#[from] CatchUpError),
+    /// A listener could not be bound.
+    #[error("cannot listen on {address}: say another with `{flag}`")]
+    Listen {
+        /// Where.
+        address: String,
+        /// The flag that names another.
+        flag: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Daemon {
+    /// Opens journal and index, catches up, and binds the listeners.
+    ///
+    /// Must be called on a tokio runtime. From the moment it returns, clients can connect; they
+    /// are answered once [`Daemon::run`] runs.
+    pub async fn open(config: &Config) -> Result<Self, OpenError> {
+        config.check_exposure()?;
+        let paths = config.paths()?;
+        make_dir(&paths.state_dir)?;
+        let lock = lock(&paths.state_dir)?;
+        let token = token::read_or_make(&paths.token())?;
+        let recovered = recover::recover(&paths.state_dir)?;
+        let journal::Opened { writer, reader, .. } = recovered.journal;
+        make_dir(&paths.drop_dir)?;
+        let (listeners, listening) = bind(&paths, config.listen).await?;
+        let (recorder, writing) = Recorder::new(writer, recovered.index.clone());
+        let desk = Arc::new(Desk {
+            recorder,
+            index: recovered.index,
+            journal: reader,
+            owner: person::Owner::of_process(config.person.clone()),
+            token,
+            shows_names: config.names == Names::Team,
+            facts: Facts {
+                started_at: now(),
+                state_dir: paths.state_dir.clone(),
+                drop_dir: paths.drop_dir.clone(),
+                listening,
+                damaged: recovered.damaged,
+            },
+            drops: DropCounts::default(),
+        });
+        let rules = Rules {
+            allowed_hosts: config.allowed_hosts.clone(),
+            behind_proxy: config.behind_proxy,
+        };
+        Ok(Self { desk, rules, listeners, writing, paths, _lock: lock })
+    }
+
+    /// Where it listens, as URLs that `snag --url` takes.
+    #[must_use]
+    pub fn listening(&self) -> &[String] {
+        &self.desk.facts.listening
+    }
+
+    /// Where it stores.
+    #[must_use]
+    pub fn state_dir(&self) -> &Path {
+        &self.paths.state_dir
+    }
+}
+
+/// Makes a directory for its owner alone, unless it is there.
+fn make_dir(dir: &Path) -> Result<(), OpenError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| OpenError::Unusable { path: dir.to_owned(), source })
+}
+
+fn lock(state_dir: &Path) -> Result<File, OpenError> {
+    let path = state_dir.join("lock");
+    let unusable = |source| OpenError::Unusable { path: path.clone(), source };
+    let file = File::options().write(true).create(true).truncate(false).open(&path);
+    let file = file.map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Taken(state_dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+async fn bind(paths: &Paths, tcp: Option<Listen>) -> Result<(Vec<Listener>, Vec<String>), OpenError> {
+    let socket = paths.socket.display().to_string();
+    if let Some(parent) = paths.socket.parent() {
+        fs::create_dir_all(parent)
+            .map_err(|source| OpenError::Unusable { path: parent.to_owned(), source })?;
+    }
+    let unix: UnixListener = listen::bind_unix(&paths.socket)
+        .map_err(|source| OpenError::Listen { address: socket.clone(), flag: "--socket", source })?;
+    let mut listening = vec![format!("unix:{socket}")];
+    let mut listeners = vec![Listener::Unix(unix)];
+    let refused = |source| OpenError::Listen {
+        address: tcp.unwrap_or(Listen::default_address()).to_string(),
+        flag: "--listen",
+        source,
+    };
+    let tcp: Option<TcpListener> = listen::bind_tcp(tcp).await.map_err(refused)?;
+    if let Some(tcp) = tcp {
+        listening.push(format!("http://{}", tcp.local_addr().map_err(refused)?));
+        listeners.push(Listener::Tcp(tcp));
+    }
+    Ok((listeners, listening))
+}

@@ -1,0 +1,119 @@
+//! Running: doors open, a signal or a failure closes them, the writer writes the rest.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::open::Daemon;
+use super::recover;
+use crate::doors::drop::{self, DropError};
+use crate::doors::http::{self, Door};
+use crate::index::IndexError;
+use crate::recorder::{WritingError, checkpoint_until_dropped};
+
+/// How long requests in flight may take once the daemon was told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why a daemon stopped by itself. What was acknowledged is on disk all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The writer stopped.
+    #[error(transparent)]
+    Writing(#[from] WritingError),
+    /// The index could not be put on disk.
+    #[error("the index could not be put on disk: start snagd again, it catches up from the journal")]
+    Checkpoint(#[source] IndexError),
+    /// The drop directory cannot be used.
+    #[error(transparent)]
+    Drop(#[from] DropError),
+    /// A thread could not be started, or it died.
+    #[error("a part of snagd died: start it again, and report what its log says")]
+    Died,
+    /// The last file could not be removed.
+    #[error("the state directory cannot be written any more")]
+    Unmarked(#[source] std::io::Error),
+}
+
+impl Daemon {
+    /// Runs until told to stop, or until a part of it fails.
+    ///
+    /// When it returns `Ok`, everything that was accepted is on disk.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
+        let Self { desk, rules, listeners, mut writing, paths, _lock } = self;
+        let changes = writing.changes();
+        let index = desk.index.clone();
+        let written = spawn("writer", &stop, move || writing.run().map_err(RunError::from))?;
+        let checkpointed = spawn("checkpoint", &stop, move || {
+            checkpoint_until_dropped(&index, &changes).map_err(RunError::Checkpoint)
+        })?;
+
+        let mut doors = JoinSet::new();
+        let door = Arc::new(Door::new(desk.clone(), rules));
+        for listener in listeners {
+            let serving = http::serve(door.clone(), listener, stop.clone());
+            doors.spawn(async move {
+                serving.await;
+                Ok(())
+            });
+        }
+        doors.spawn(drop::watch(desk, paths.drop_dir.clone(), stop.clone()));
+        // Only the doors keep the writer waiting.
+        std::mem::drop(door);
+
+        let closed = close(doors, &stop).await;
+        // The doors are gone and with them every sender: the writer ends, then the checkpoints.
+        let written = written.await.unwrap_or(Err(RunError::Died));
+        let checkpointed = checkpointed.await.unwrap_or(Err(RunError::Died));
+        written.and(checkpointed).and(closed)?;
+        // A socket left behind would answer nobody.
+        let _ = std::fs::remove_file(&paths.socket);
+        recover::mark_stopped(&paths.state_dir).map_err(RunError::Unmarked)
+    }
+}
+
+/// Runs a blocking part on a thread of its own; its end, for whatever reason, stops the rest.
+fn spawn(
+    name: &str,
+    stop: &CancellationToken,
+    part: impl FnOnce() -> Result<(), RunError> + Send + 'static,
+) -> Result<oneshot::Receiver<Result<(), RunError>>, RunError> {
+    let (ended, end) = oneshot::channel();
+    // Dropped when the part returns or panics.
+    let stopping = stop.clone().drop_guard();
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _stopping = stopping;
+        // Nobody waits for it only where the daemon is gone already.
+        let _ = ended.send(part());
+    });
+    thread.map(|_| end).map_err(|_| RunError::Died)
+}
+
+/// Waits for the first door to end and stops the others.
+async fn close(
+    mut doors: JoinSet<Result<(), DropError>>,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
+    let mut closed = Ok(());
+    let mut note = |ended: Result<Result<(), DropError>, _>| match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => closed = Err(RunError::Drop(error)),
+        Err(_) => closed = Err(RunError::Died),
+    };
+    if let Some(ended) = doors.join_next().await {
+        note(ended);
+    }
+    stop.cancel();
+    let rest = async {
+        while let Some(ended) = doors.join_next().await {
+            note(ended);
+        }
+    };
+    if tokio::time::timeout(GRACE, rest).await.is_err() {
+        tracing::warn!("some requests did not finish in time and are cut off unanswered");
+    }
+    closed
+}

@@ -1,0 +1,196 @@
+//! `/v1/hotspots`, `/v1/why` and `/v1/status`: what the pile comes to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::{Extension, State};
+use axum::response::Response;
+use hyper::{StatusCode, Uri};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::events::{json_response, read, to_json};
+use super::gate::require_reader;
+use super::problem::Problem;
+use super::query;
+use crate::doors::{Desk, drop};
+use crate::event::{Place, Sender, nearest_few};
+use crate::hotspot::By;
+use crate::index::WhyAnswer;
+
+/// `GET /v1/hotspots` ranks what hurts.
+pub(super) async fn hotspots(
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    require_reader(&sender)?;
+    let query::Hotspots { mut question, top } =
+        query::Hotspots::read(uri.query().unwrap_or_default())?;
+    if question.by == By::Person && !desk.shows_names && question.person.is_none() {
+        // People appear by name to themselves only, unless the team decided otherwise.
+        question.person = Some(name_of(&sender).to_owned());
+    }
+    let answer = read(&desk, move |desk| desk.index.hotspots(&question, top)).await?;
+    Ok(json_response(StatusCode::OK, to_json(&answer)))
+}
+
+/// `GET /v1/why` explains one place's rank.
+pub(super) async fn why(
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    require_reader(&sender)?;
+    let query::Why { question, place } = query::Why::read(uri.query().unwrap_or_default())?;
+    let asked = place.clone();
+    let answer = read(&desk, move |desk| desk.index.why(&question, &asked)).await?;
+    let Some(mut answer) = answer else { return Err(unknown_place(&desk, &place)) };
+    if !desk.shows_names {
+        hide_names(&mut answer, name_of(&sender));
+    }
+    Ok(json_response(StatusCode::OK, to_json(&answer)))
+}
+
+fn unknown_place(desk: &Desk, place: &Place) -> Problem {
+    let places = desk.index.places();
+    let near = nearest_few(place.as_str(), places.iter().map(Place::as_str), 3);
+    let hint = if near.is_empty() {
+        "`snag hotspots --flat` lists places".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(", "))
+    };
+    Problem::not_found(format!("nothing was ever recorded at {place}: {hint}"))
+}
+
+fn name_of(sender: &Sender) -> &str {
+    match sender {
+        Sender::Owner { name } | Sender::Token { name } | Sender::Peer { login: name } => name,
+        Sender::Anonymous => "",
+    }
+}
+
+/// Numbers people other than oneself, in the order in which they are shown.
+fn hide_names(answer: &mut WhyAnswer, own: &str) {
+    let mut numbers = HashMap::new();
+    for term in &mut answer.why.people {
+        if term.person != own {
+            let next = numbers.len() + 1;
+            let number = *numbers.entry(std::mem::take(&mut term.person)).or_insert(next);
+            term.person = format!("person {number}");
+        }
+    }
+}
+
+/// What `/v1/status` answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of this shape.
+    pub v: u32,
+    /// Version of snagd.
+    pub version: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Where it stores.
+    pub state_dir: String,
+    /// Where it listens, as URLs that `snag --url` takes.
+    pub listening: Vec<String>,
+    /// Who is asking.
+    pub you: You,
+    /// Events recorded and not taken back.
+    pub events: u64,
+    /// Places they were recorded at.
+    pub places: usize,
+    /// The journal.
+    pub journal: JournalStatus,
+    /// The index.
+    pub index: IndexStatus,
+    /// The drop directory.
+    pub drop: DropStatus,
+}
+
+/// Who is asking, as the daemon sees it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct You {
+    /// The name their events get when they name nobody.
+    pub person: String,
+    /// Whether they may name other people.
+    pub may_name_others: bool,
+}
+
+/// Figures of the journal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JournalStatus {
+    /// The last sequence written.
+    pub last: u64,
+    /// Segments.
+    pub segments: usize,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Damaged stretches found at the start.
+    pub damaged: u64,
+}
+
+/// Figures of the index.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IndexStatus {
+    /// The last journal sequence applied.
+    pub position: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+/// Figures of the drop directory.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DropStatus {
+    /// The directory.
+    pub dir: String,
+    /// Files that wait in it.
+    pub waiting: usize,
+    /// Files in `rejected/`.
+    pub rejected: usize,
+    /// Events taken from files since the start.
+    pub events: u64,
+}
+
+/// `GET /v1/status` tells how snagd is.
+pub(super) async fn status(
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+) -> Result<Response, Problem> {
+    require_reader(&sender)?;
+    let status = read(&desk, move |desk| Ok(gather(desk, &sender))).await?;
+    Ok(json_response(StatusCode::OK, to_json(&status)))
+}
+
+fn gather(desk: &Desk, sender: &Sender) -> Status {
+    let facts = &desk.facts;
+    let (waiting, rejected) = drop::count(&facts.drop_dir);
+    Status {
+        v: 1,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: facts.started_at,
+        state_dir: facts.state_dir.display().to_string(),
+        listening: facts.listening.clone(),
+        you: You {
+            person: name_of(sender).to_owned(),
+            may_name_others: matches!(sender, Sender::Owner { .. }),
+        },
+        events: desk.index.events(),
+        places: desk.index.places().len(),
+        journal: JournalStatus {
+            last: desk.journal.last(),
+            segments: desk.journal.segments().len(),
+            bytes: desk.journal.size_bytes(),
+            damaged: facts.damaged,
+        },
+        index: IndexStatus { position: desk.index.position().sequence, bytes: desk.index.size_bytes() },
+        drop: DropStatus {
+            dir: facts.drop_dir.display().to_string(),
+            waiting,
+            rejected,
+            events: desk.drops.events.load(Ordering::Relaxed),
+        },
+    }
+}

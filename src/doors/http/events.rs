@@ -1,0 +1,296 @@
+//! `/v1/events`: posting, listing, showing and taking back.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{StatusCode, Uri};
+use jiff::SignedDuration;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::gate::{ContentType, require_reader};
+use super::problem::Problem;
+use super::{body, query};
+use crate::doors::{Desk, now};
+use crate::event::{Draft, Event, MAX_EVENT, Place, Retraction, Sender, Source, nearest_few};
+use crate::index::Stored;
+use crate::recorder::Recorded;
+
+/// The most events one request may carry.
+const MOST_EVENTS: usize = 1000;
+/// How long an event can be taken back after it was received.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// Says that nothing was ever recorded at the place before; the value lists known places near it.
+pub const NEW_PLACE: HeaderName = HeaderName::from_static("snag-new-place");
+/// Says that the event was taken back.
+pub const RETRACTED: HeaderName = HeaderName::from_static("snag-retracted");
+
+/// `POST /v1/events` records one friction event, or many.
+///
+/// `201` means the event is on disk and visible. Sending it again with the same `id` changes
+/// nothing and answers `200` with the first record, so a client that saw no answer just tries
+/// again.
+pub(super) async fn record(
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let kind = ContentType::of(&headers);
+    let body = body::read(&headers, body).await?;
+    let starts_a_list = body.trim_ascii_start().first() == Some(&b'[');
+    match kind {
+        Some(ContentType::Ndjson) => record_batch(&desk, &sender, lines(&body)).await,
+        _ if starts_a_list => record_batch(&desk, &sender, elements(&body)?).await,
+        _ => record_one(&desk, sender, &body).await,
+    }
+}
+
+async fn record_one(desk: &Desk, sender: Sender, body: &[u8]) -> Result<Response, Problem> {
+    let event = admit(desk, &sender, body)?;
+    let (id, place) = (event.id, event.place.clone());
+    let recorded = desk.recorder.record_or_refuse(vec![event]).await?;
+    match recorded.into_iter().next() {
+        Some(Recorded::New { json, is_new_place }) => {
+            let mut response = json_response(StatusCode::CREATED, json);
+            response.headers_mut().insert(header::LOCATION, location(id));
+            if is_new_place {
+                response.headers_mut().insert(NEW_PLACE, near(desk, &place));
+            }
+            Ok(response)
+        }
+        Some(Recorded::Known(first)) => Ok(json_response(StatusCode::OK, first.to_json())),
+        Some(Recorded::Conflict(first)) => Err(Problem::conflict(&first)),
+        None => Err(crate::recorder::Refusal::Failed.into()),
+    }
+}
+
+fn admit(desk: &Desk, sender: &Sender, json: &[u8]) -> Result<Event, Problem> {
+    if MAX_EVENT < json.len() {
+        let found = json.len();
+        return Err(Problem::too_large(format!(
+            "an event has at most {MAX_EVENT} bytes, this one has {found}: shorten its texts or its evidence"
+        )));
+    }
+    Ok(desk.admit(Draft::parse(json)?, sender.clone(), Source::Http)?)
+}
+
+/// What became of a batch.
+#[derive(Debug, Default, Serialize)]
+struct Tally {
+    accepted: usize,
+    duplicate: usize,
+    rejected: Vec<Rejected>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rejected {
+    /// From 1: the line of NDJSON, or the position in a list.
+    line: usize,
+    problem: Problem,
+}
+
+/// Records the good events of a batch and says what is wrong with the others.
+async fn record_batch(
+    desk: &Desk,
+    sender: &Sender,
+    drafts: Vec<(usize, &[u8])>,
+) -> Result<Response, Problem> {
+    if MOST_EVENTS < drafts.len() {
+        let found = drafts.len();
+        return Err(Problem::too_large(format!(
+            "a request carries at most {MOST_EVENTS} events, this one has {found}: split it"
+        )));
+    }
+    let mut tally = Tally::default();
+    let (mut events, mut numbers) = (Vec::new(), Vec::new());
+    for (line, json) in drafts {
+        match admit(desk, sender, json) {
+            Ok(event) => {
+                events.push(event);
+                numbers.push(line);
+            }
+            Err(problem) => tally.rejected.push(Rejected { line, problem }),
+        }
+    }
+    if !events.is_empty() {
+        let recorded = desk.recorder.record_or_refuse(events).await?;
+        for (line, recorded) in numbers.into_iter().zip(recorded) {
+            match recorded {
+                Recorded::New { .. } => tally.accepted += 1,
+                Recorded::Known(_) => tally.duplicate += 1,
+                Recorded::Conflict(first) => {
+                    tally.rejected.push(Rejected { line, problem: Problem::conflict(&first) });
+                }
+            }
+        }
+    }
+    tally.rejected.sort_by_key(|rejected| rejected.line);
+    tally.answer()
+}
+
+impl Tally {
+    fn answer(self) -> Result<Response, Problem> {
+        if 0 < self.accepted + self.duplicate || self.rejected.is_empty() {
+            return Ok(json_response(StatusCode::OK, to_json(&self)));
+        }
+        let problem = Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "nothing-recorded",
+            "None of the events can be recorded as it is",
+            "every event of the batch has something to change: `rejected` says what, line by line",
+        );
+        let rejected = serde_json::to_value(&self.rejected).unwrap_or_default();
+        Err(problem.with("accepted", 0).with("duplicate", 0).with("rejected", rejected))
+    }
+}
+
+/// The lines of NDJSON that are not blank, numbered from 1.
+fn lines(body: &[u8]) -> Vec<(usize, &[u8])> {
+    let lines = (1..).zip(body.split(|byte| *byte == b'\n'));
+    lines.filter(|(_, line)| !line.trim_ascii().is_empty()).collect()
+}
+
+/// The elements of a JSON list, numbered from 1, each still unread.
+fn elements(body: &[u8]) -> Result<Vec<(usize, &[u8])>, Problem> {
+    let elements: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| {
+        Problem::malformed(format!("the list cannot be read as JSON ({error}): close what is open, or send one event a line as application/x-ndjson"))
+    })?;
+    Ok((1..).zip(elements.into_iter().map(|element| element.get().as_bytes())).collect())
+}
+
+/// `GET /v1/events` lists events, a page at a time.
+pub(super) async fn list(
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    require_reader(&sender)?;
+    let query = query::Events::read(uri.query().unwrap_or_default())?;
+    let limit = query.limit;
+    let page = read(&desk, move |desk| {
+        desk.index.list(&query.filter, query.order, query.after, limit)
+    })
+    .await?;
+    let next = page.next.map(|cursor| cursor.to_string());
+    let mut json = Vec::from(*b"{\"v\":1,\"events\":[");
+    for (position, event) in page.events.iter().enumerate() {
+        if position != 0 {
+            json.push(b',');
+        }
+        json.extend(event.to_json());
+    }
+    json.push(b']');
+    if let Some(next) = &next {
+        json.extend(format!(",\"next\":\"{next}\"").into_bytes());
+    }
+    json.push(b'}');
+    let mut response = json_response(StatusCode::OK, json);
+    if let Some(link) = next.and_then(|next| query::next_link(&uri, &next)) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// `GET /v1/events/{id}` shows one event; its last digits are enough.
+pub(super) async fn show(
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    require_reader(&sender)?;
+    let stored = read(&desk, move |desk| Ok(find(desk, &id))).await??;
+    let mut response = json_response(StatusCode::OK, stored.event.to_json());
+    if stored.is_retracted {
+        response.headers_mut().insert(RETRACTED, HeaderValue::from_static("yes"));
+    }
+    Ok(response)
+}
+
+/// `DELETE /v1/events/{id}` takes back an event of one's own, within the hour.
+///
+/// It leaves every count; its id stays spent.
+pub(super) async fn retract(
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let by = match &sender {
+        Sender::Anonymous => {
+            require_reader(&sender)?;
+            return Err(Problem::unauthorized("taking back needs the token"));
+        }
+        Sender::Owner { name } | Sender::Token { name } | Sender::Peer { login: name } => name.clone(),
+    };
+    let Stored { event, is_retracted } = read(&desk, move |desk| Ok(find(desk, &id))).await??;
+    let is_own = matches!(sender, Sender::Owner { .. }) || (event.person_verified && event.person == by);
+    if !is_own {
+        return Err(Problem::forbidden("the event is somebody else's: only the person it happened to can take it back"));
+    }
+    let at = now();
+    if event.received_at + HOUR < at {
+        return Err(Problem::forbidden("the event was recorded more than an hour ago and stays: post another that says what changed"));
+    }
+    if !is_retracted {
+        desk.recorder.retract(Retraction { id: event.id, at, by }).await?;
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The event that an id, or its last digits, stand for.
+fn find(desk: &Desk, id: &str) -> Result<Stored, Problem> {
+    const MOST_SHOWN: usize = 10;
+    let digits = id.trim_start_matches('…');
+    if digits.len() < 4 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+        return Err(Problem::not_found("an id is written in hexadecimal digits, and its last 4 to 32 are enough: `snag events` lists them"));
+    }
+    let ids = desk.index.ids_ending(digits, MOST_SHOWN)?;
+    match ids[..] {
+        [] => Err(Problem::not_found(format!("no event's id ends with {digits}: `snag events` lists them"))),
+        [id] => desk.index.event(id)?.ok_or_else(|| Problem::not_found("the event is gone")),
+        _ => {
+            let matches: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+            let detail = format!("{digits} ends more than one id; write more digits of one of {}", matches.join(", "));
+            let problem = Problem::new(StatusCode::CONFLICT, "ambiguous-id", "More than one event fits", detail);
+            Err(problem.with("matches", matches))
+        }
+    }
+}
+
+/// Asks the index, off the threads that serve sockets.
+pub(super) async fn read<T: Send + 'static>(
+    desk: &Arc<Desk>,
+    ask: impl FnOnce(&Desk) -> Result<T, crate::index::IndexError> + Send + 'static,
+) -> Result<T, Problem> {
+    let desk = desk.clone();
+    let answer = tokio::task::spawn_blocking(move || ask(&desk)).await;
+    let broken = |_| crate::index::IndexError::Damaged("a query panicked");
+    Ok(answer.map_err(broken)??)
+}
+
+fn near(desk: &Desk, place: &Place) -> HeaderValue {
+    let places = desk.index.places();
+    let others = places.iter().filter(|other| *other != place).map(Place::as_str);
+    let near = nearest_few(place.as_str(), others, 3).join(", ");
+    HeaderValue::from_str(&near).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn location(id: Uuid) -> HeaderValue {
+    let path = format!("/v1/events/{id}");
+    HeaderValue::from_str(&path).unwrap_or(HeaderValue::from_static("/v1/events"))
+}
+
+pub(super) fn json_response(status: StatusCode, json: Vec<u8>) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], Bytes::from(json)).into_response()
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
+    // Our own answers have text keys only, and memory does not fail.
+    serde_json::to_vec(value).unwrap_or_default()
+}

@@ -1,0 +1,173 @@
+//! The gate: who may come in at all, decided before routing, for every path and method.
+//!
+//! Any web page, container or other user can reach a loopback port. A page that rebinds its name
+//! to 127.0.0.1 (DNS rebinding) sends its own `Host`; a page that posts across sites sends an
+//! `Origin` or `Sec-Fetch-Site`, or a content type no preflight guards. None of them gets past
+//! here, and there is no switch to turn the gate off.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::http::uri::Authority;
+use hyper::{Method, Request, StatusCode};
+
+use super::problem::Problem;
+use crate::doors::Desk;
+use crate::event::Sender;
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Peer {
+    /// A process of this user, over the unix socket.
+    Unix {
+        /// As the kernel says (`SO_PEERCRED`).
+        uid: u32,
+    },
+    /// Somebody over TCP.
+    Tcp {
+        /// Their address.
+        remote: SocketAddr,
+        /// The address of ours they connected to.
+        local: SocketAddr,
+    },
+}
+
+/// What the gate lets in beside what it knows by itself.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Host names beside localhost and the address connected to.
+    pub allowed_hosts: Vec<String>,
+    /// A proxy stands in front: then loopback is not this machine's own people.
+    pub behind_proxy: bool,
+}
+
+/// Lets a request in, and says who sends it.
+pub(super) fn check<B>(
+    request: &Request<B>,
+    peer: Peer,
+    rules: &Rules,
+    desk: &Desk,
+) -> Result<Sender, Problem> {
+    if let Peer::Tcp { local, .. } = peer {
+        let host = check_host(request, local, rules)?;
+        check_origin(request.headers(), &host)?;
+    }
+    check_content_type(request)?;
+    identify(request.headers(), peer, rules, desk)
+}
+
+fn check_host<B>(request: &Request<B>, local: SocketAddr, rules: &Rules) -> Result<String, Problem> {
+    let bad = || Problem::malformed("send exactly one `Host` header, like `Host: localhost:7624`");
+    let host = only(request.headers(), &header::HOST).map_err(|()| bad())?.ok_or_else(bad)?;
+    let authority: Authority = host.parse().map_err(|_| bad())?;
+    if authority.as_str().contains('@') {
+        return Err(bad());
+    }
+    if request.uri().authority().is_some_and(|target| *target != authority) {
+        return Err(Problem::malformed("the request line names another host than the `Host` header"));
+    }
+    let name = authority.host().trim_end_matches('.').to_ascii_lowercase();
+    let is_ours = name == "localhost" || is_address(&name, local.ip());
+    let port_fits = authority.port().is_none_or(|port| port.as_u16() == local.port());
+    let is_allowed = rules.allowed_hosts.iter().any(|allowed| {
+        allowed.eq_ignore_ascii_case(&name) || allowed.eq_ignore_ascii_case(authority.as_str())
+    });
+    if (is_ours && port_fits) || is_allowed {
+        return Ok(host.to_ascii_lowercase());
+    }
+    Err(Problem::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "wrong-host",
+        "snagd does not answer to that name",
+        "use localhost and the port snagd listens on; to allow another name, add it to `allowed_hosts` in snagd's configuration",
+    ))
+}
+
+fn is_address(name: &str, local: IpAddr) -> bool {
+    name.trim_start_matches('[').trim_end_matches(']').parse() == Ok(local)
+}
+
+/// Requests of web pages other than our own are refused. `host` has passed its check, so an
+/// origin of that host is this daemon itself.
+fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Problem> {
+    let refuse = || Problem::forbidden("this API is not for web pages of other sites: post from a program, or with `snag log`");
+    let origin = only(headers, &header::ORIGIN).map_err(|()| refuse())?;
+    if let Some(origin) = origin {
+        let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        return if own.is_some_and(|own| own.eq_ignore_ascii_case(host)) { Ok(()) } else { Err(refuse()) };
+    }
+    let site = headers.get_all("sec-fetch-site").iter();
+    let is_foreign = site.into_iter().any(|site| site != "same-origin" && site != "none");
+    if is_foreign { Err(refuse()) } else { Ok(()) }
+}
+
+/// What is posted must be declared as JSON: a page cannot do that without asking first.
+fn check_content_type<B>(request: &Request<B>) -> Result<(), Problem> {
+    let changes = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+    if !changes || ContentType::of(request.headers()).is_some() {
+        return Ok(());
+    }
+    Err(Problem::unsupported(
+        "send `Content-Type: application/json`, or `application/x-ndjson` for one event a line",
+    ))
+}
+
+/// The bodies that are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ContentType {
+    /// One event, or a list of them.
+    Json,
+    /// One event a line.
+    Ndjson,
+}
+
+impl ContentType {
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let value = only(headers, &header::CONTENT_TYPE).ok()??;
+        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/json" => Some(Self::Json),
+            "application/x-ndjson" | "application/jsonl" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+}
+
+fn identify(headers: &HeaderMap, peer: Peer, rules: &Rules, desk: &Desk) -> Result<Sender, Problem> {
+    let remote = match peer {
+        Peer::Unix { uid } => return Ok(desk.owner.sender(uid)),
+        Peer::Tcp { remote, .. } => remote,
+    };
+    let wrong = || Problem::unauthorized("the token is not the one of this snagd: send `Authorization: Bearer` and the content of the file `token` in its state directory");
+    match only(headers, &header::AUTHORIZATION).map_err(|()| wrong())? {
+        Some(authorization) => {
+            let (scheme, token) = authorization.split_once(' ').ok_or_else(wrong)?;
+            if scheme.eq_ignore_ascii_case("bearer") && desk.token.matches(token.trim()) {
+                return Ok(Sender::Token { name: desk.owner.name.clone() });
+            }
+            Err(wrong())
+        }
+        None if remote.ip().is_loopback() && !rules.behind_proxy => Ok(Sender::Anonymous),
+        None => Err(Problem::unauthorized("from another machine, everything needs a token: send `Authorization: Bearer` and the token")),
+    }
+}
+
+/// Reading over TCP needs a token.
+pub(super) fn require_reader(sender: &Sender) -> Result<(), Problem> {
+    if *sender == Sender::Anonymous {
+        return Err(Problem::unauthorized(
+            "reading over TCP needs the token: send `Authorization: Bearer` and the content of the file `token` in snagd's state directory, or read over the unix socket",
+        ));
+    }
+    Ok(())
+}
+
+/// The one value of a header; an error where there are several or it is no text.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ()> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| ()),
+        (Some(_), Some(_)) => Err(()),
+    }
+}

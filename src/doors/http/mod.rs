@@ -1,0 +1,50 @@
+//! The HTTP door: one router, on TCP and on the unix socket.
+//!
+//! # Promises
+//!
+//! - A `201` is on disk and visible to the next query.
+//! - Nothing gets past the gate (`gate`) unseen: it stands before routing.
+//! - Whatever is wrong with a request is answered with a problem (RFC 9457) that says what to
+//!   change; a bad line never sinks its batch.
+
+mod ask;
+mod body;
+mod events;
+mod gate;
+pub(crate) mod problem;
+mod query;
+mod serve;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use hyper::StatusCode;
+
+use super::Desk;
+use problem::Problem;
+
+pub use ask::{DropStatus, IndexStatus, JournalStatus, Status, You};
+pub use events::{NEW_PLACE, RETRACTED};
+pub use gate::Rules;
+pub use serve::{Door, Listener, serve};
+
+/// Every route.
+fn router(desk: Arc<Desk>) -> Router {
+    Router::new()
+        .route("/v1/events", get(events::list).post(events::record))
+        .route("/v1/events/{id}", get(events::show).delete(events::retract))
+        .route("/v1/hotspots", get(ask::hotspots))
+        .route("/v1/why", get(ask::why))
+        .route("/v1/status", get(ask::status))
+        .fallback(async || Problem::not_found("the API has /v1/events, /v1/events/{id}, /v1/hotspots, /v1/why and /v1/status"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "wrong-method",
+                "That cannot be done here",
+                "events are posted to /v1/events, deleted at /v1/events/{id}, and everything is read with GET",
+            )
+        })
+        .with_state(desk)
+}

@@ -1,0 +1,153 @@
+//! Accepting connections: an accept loop of our own over hyper, which has the limits.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::gate::{self, Peer, Rules};
+use super::problem::chain;
+use crate::doors::Desk;
+
+/// Connections at the same time, over all listeners of a door.
+const MOST_CONNECTIONS: usize = 1024;
+/// A request's line and headers together.
+const MAX_HEAD: usize = 16 * 1024;
+const MAX_HEADERS: usize = 64;
+/// How long a client may take to send a request's head, or say nothing between two.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long the accept loop rests when the process is out of file descriptors.
+const REST: Duration = Duration::from_millis(100);
+
+/// Where requests come from. The caller has bound it.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A unix socket.
+    Unix(UnixListener),
+}
+
+/// What every connection of the door shares.
+pub struct Door {
+    desk: Arc<Desk>,
+    rules: Rules,
+    router: Router,
+    room: Arc<Semaphore>,
+}
+
+impl Door {
+    /// A door to this desk.
+    #[must_use]
+    pub fn new(desk: Arc<Desk>, rules: Rules) -> Self {
+        let router = super::router(desk.clone());
+        Self { desk, rules, router, room: Arc::new(Semaphore::new(MOST_CONNECTIONS)) }
+    }
+}
+
+/// Accepts until told to stop, then lets the requests in flight finish.
+///
+/// Dropping the future cuts every connection off.
+pub async fn serve(door: Arc<Door>, listener: Listener, stop: CancellationToken) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = door.accept(&listener, &stop) => accepted,
+        };
+        match accepted {
+            Ok(connection) => {
+                connections.spawn(connection);
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: waiting is all that helps.
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+    std::mem::drop(listener);
+    connections.join_all().await;
+}
+
+type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Door {
+    /// Takes the next connection, once there is room for one more.
+    async fn accept(
+        self: &Arc<Self>,
+        listener: &Listener,
+        stop: &CancellationToken,
+    ) -> io::Result<Connection> {
+        let permit = self.room.clone().acquire_owned().await.map_err(io::Error::other)?;
+        match listener {
+            Listener::Tcp(listener) => {
+                let (stream, remote) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                let peer = Peer::Tcp { remote, local: stream.local_addr()? };
+                Ok(Box::pin(self.clone().converse(stream, peer, stop.clone(), permit)))
+            }
+            Listener::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = Peer::Unix { uid: stream.peer_cred()?.uid() };
+                Ok(Box::pin(self.clone().converse(stream, peer, stop.clone(), permit)))
+            }
+        }
+    }
+
+    /// Answers the requests of one connection until it ends or the daemon stops.
+    async fn converse(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        peer: Peer,
+        stop: CancellationToken,
+        _permit: OwnedSemaphorePermit,
+    ) {
+        let service = service_fn(|request| self.answer(request, peer));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME)
+            .max_buf_size(MAX_HEAD)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error = %chain(&error), "a connection broke off");
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Response, Infallible> {
+        match gate::check(&request, peer, &self.rules, &self.desk) {
+            Err(problem) => Ok(problem.into_response()),
+            Ok(sender) => {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(sender);
+                self.router.clone().oneshot(request).await
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! How drafts come in and answers go out.
+//!
+//! Every door turns what it hears into a [`crate::event::Draft`], admits it here and hands it to
+//! the one recorder. No door knows another. The wall clock and chance are read here and in the
+//! daemon, nowhere below.
+
+pub mod drop;
+pub mod http;
+pub mod person;
+pub mod token;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::event::{Arrival, Day, Draft, Event, Original, Rejection, Sender, Source};
+use crate::index::Index;
+use crate::journal::Reader;
+use crate::recorder::Recorder;
+
+/// What every door has at hand.
+pub struct Desk {
+    /// Where events go.
+    pub recorder: Recorder,
+    /// Where answers come from.
+    pub index: Arc<Index>,
+    /// The journal, for its figures.
+    pub journal: Reader,
+    /// The user the daemon runs as, and the name of an owner who says none.
+    pub owner: person::Owner,
+    /// The token that reading over TCP needs.
+    pub token: token::Hash,
+    /// Whether `--by person` shows everybody.
+    pub shows_names: bool,
+    /// What `/v1/status` tells beside the figures.
+    pub facts: Facts,
+    /// What the drop door did since the start.
+    pub drops: DropCounts,
+}
+
+/// What does not change while the daemon runs.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Where it stores.
+    pub state_dir: PathBuf,
+    /// Where files are dropped.
+    pub drop_dir: PathBuf,
+    /// Where it listens, as URLs that `snag --url` takes.
+    pub listening: Vec<String>,
+    /// Damaged stretches of the journal found at the start.
+    pub damaged: u64,
+}
+
+/// What the drop door did since the start.
+#[derive(Debug, Default)]
+pub struct DropCounts {
+    /// Events taken from files.
+    pub events: AtomicU64,
+    /// Files, or lines of them, put into `rejected/`.
+    pub rejected: AtomicU64,
+}
+
+impl Desk {
+    /// Checks a draft that just arrived. A "me too" copies from the event it refers to.
+    pub fn admit(&self, draft: Draft, sender: Sender, source: Source) -> Result<Event, Rejection> {
+        let original = draft.same_as().and_then(|id| self.index.event(id).ok().flatten());
+        let original = original.map(|stored| Original::of(&stored.event));
+        draft.admit(&Arrival { now: now(), fresh_id: Uuid::now_v7(), sender, source, original })
+    }
+}
+
+impl DropCounts {
+    fn add(counter: &AtomicU64, number: usize) {
+        counter.fetch_add(number as u64, Ordering::Relaxed);
+    }
+}
+
+/// The wall clock, to the millisecond.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// The UTC day it is.
+pub fn today() -> Day {
+    Day::of(now())
+}

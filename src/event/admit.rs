@@ -1,0 +1,288 @@
+//! [`Draft::admit`]: from a claim to a fact, or to a list of what to change.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::claim::Claim;
+use super::fact::{Event, Named, Scrubbed, Signal};
+use super::scrub::scrub_event;
+use super::word::{Actor, Class, Kind, Outcome, Severity, SignalName, Source};
+use super::{Arrival, Draft, Fault, MAX_EVENT, MAX_LINE, MAX_TEXT, Place, Rejection, Sender};
+
+/// Every field a draft may say, as it is suggested to somebody who mistyped one.
+const FIELDS: [&str; 28] = [
+    "id", "class", "at", "received_at", "at_clamped", "place", "person", "person_verified",
+    "claimed_person", "actor", "note", "expected", "got", "workaround", "feeling", "outcome",
+    "lost_minutes", "kind", "severity", "version", "task", "source", "signal", "count", "same_as",
+    "tags", "evidence", "scrubbed",
+];
+
+/// How far ahead of our clock a sender's may be.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
+/// The sources a client of the native API may name for itself.
+const SAID_BY_CLIENTS: [Source; 5] =
+    [Source::Cli, Source::Http, Source::Run, Source::Hook, Source::Import];
+
+impl Draft {
+    /// Checks the draft, fills in what was left out and takes secrets out of it.
+    ///
+    /// The fields that we fill in (`received_at`, `person_verified` and their like) may be sent,
+    /// so that an exported event can be sent back as it is; only a [`Sender::Owner`] is believed.
+    pub fn admit(self, arrival: &Arrival) -> Result<Event, Rejection> {
+        let mut claim = Claim::new(self.fields);
+        let named = named(&claim);
+        let class = claim.word("class").unwrap_or(Class::Report);
+        let outcome = claim.word("outcome");
+        let (at, at_clamped) = read_at(&mut claim, arrival.now);
+        let who = read_person(&mut claim, &arrival.sender);
+        let original = arrival.original.as_ref();
+        let mut event = Event {
+            id: read_id(&mut claim, "id").unwrap_or(arrival.fresh_id),
+            class,
+            at,
+            received_at: arrival.now,
+            at_clamped,
+            place: read_place(&mut claim, original.map(|original| &original.place)),
+            person: who.person,
+            person_verified: who.verified,
+            claimed_person: who.claimed,
+            actor: claim.word("actor").unwrap_or(Actor::Human),
+            note: claim.text("note", MAX_TEXT),
+            expected: claim.text("expected", MAX_TEXT),
+            got: claim.text("got", MAX_TEXT),
+            workaround: claim.text("workaround", MAX_TEXT),
+            feeling: claim.word("feeling"),
+            outcome,
+            lost_minutes: claim.number("lost_minutes", 0),
+            kind: read_kind(&mut claim, class, original.and_then(|original| original.kind)),
+            severity: read_severity(&mut claim, class, outcome, original.and_then(|o| o.severity)),
+            version: claim.name("version"),
+            task: claim.text("task", MAX_LINE),
+            source: read_source(&mut claim, arrival.source),
+            signal: read_signal(&mut claim, class),
+            count: read_count(&mut claim, class),
+            same_as: read_id(&mut claim, "same_as"),
+            tags: claim.tags(),
+            evidence: claim.evidence(),
+            scrubbed: read_scrubbed(&mut claim, &arrival.sender),
+            named,
+        };
+        check_words(&mut claim, &event);
+        claim.finish(&FIELDS)?;
+        scrub_event(&mut event);
+        check_size(event)
+    }
+}
+
+fn named(claim: &Claim) -> Named {
+    Named {
+        class: claim.says("class"),
+        at: claim.says("at"),
+        person: claim.says("person"),
+        actor: claim.says("actor"),
+        kind: claim.says("kind"),
+        severity: claim.says("severity"),
+        source: claim.says("source"),
+        place: claim.says("place"),
+        count: claim.says("count"),
+    }
+}
+
+fn read_id(claim: &mut Claim, field: &str) -> Option<Uuid> {
+    let value = claim.take(field)?;
+    let id = value.as_str().filter(|text| matches!(text.len(), 32 | 36));
+    let id = id.and_then(|text| Uuid::try_parse(text).ok()).filter(|id| !id.is_nil());
+    if id.is_none() {
+        claim.fault(
+            &format!("/{field}"),
+            format!("`{field}` is no UUID: write it like 01938a5e-7c3b-7d4e-9f00-8a1b4be19c07"),
+        );
+    }
+    id
+}
+
+/// When it happened, to the millisecond, and whether that lay too far ahead to be believed.
+fn read_at(claim: &mut Claim, now: Timestamp) -> (Timestamp, bool) {
+    let Some(value) = claim.take("at") else { return (now, false) };
+    let Some(at) = value.as_str().and_then(|text| text.parse::<Timestamp>().ok()) else {
+        claim.fault(
+            "/at",
+            "`at` is no instant with a zone: write it like 2026-11-20T14:30:00Z or 2026-11-20T15:30:00+01:00",
+        );
+        return (now, false);
+    };
+    if now + AHEAD < at {
+        return (now, true);
+    }
+    (Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at), false)
+}
+
+fn read_place(claim: &mut Claim, original: Option<&Place>) -> Place {
+    let fault = match (claim.take("place"), original) {
+        (None, Some(place)) => return place.clone(),
+        (None, None) => "`place` is missing: name where it happened, like `web/checkout/pay`".into(),
+        (Some(Value::String(text)), _) => match Place::parse(&text) {
+            Ok(place) => return place,
+            Err(error) => format!("`place` {error}"),
+        },
+        (Some(_), _) => "`place` is no text: write it like \"web/checkout/pay\"".into(),
+    };
+    claim.fault("/place", fault);
+    Place::nowhere()
+}
+
+/// Who it happened to, and who says so.
+struct Who {
+    person: String,
+    verified: bool,
+    claimed: Option<String>,
+}
+
+fn read_person(claim: &mut Claim, sender: &Sender) -> Who {
+    let said = claim.name("person");
+    let claimed = claim.name("claimed_person");
+    let verified = claim.flag("person_verified");
+    match sender {
+        Sender::Owner { name } => Who {
+            person: said.unwrap_or_else(|| name.clone()),
+            verified: verified.unwrap_or(true),
+            claimed,
+        },
+        Sender::Peer { login: name } | Sender::Token { name } => Who {
+            person: name.clone(),
+            verified: true,
+            claimed: said.filter(|said| said != name).or(claimed),
+        },
+        Sender::Anonymous => {
+            if said.is_none() && !claim.is_faulty("/person") {
+                claim.fault(
+                    "/person",
+                    "`person` is missing: without a token, say whom it happened to, like \"person\":\"ana\"",
+                );
+            }
+            Who { person: said.unwrap_or_default(), verified: false, claimed }
+        }
+    }
+}
+
+fn read_kind(claim: &mut Claim, class: Class, original: Option<Kind>) -> Option<Kind> {
+    if class == Class::Use {
+        refuse(claim, "kind", "a use has no `kind`: leave it out, or say class report");
+        return None;
+    }
+    claim.word("kind").or(original).or(Some(Kind::Unexpected))
+}
+
+fn read_severity(
+    claim: &mut Claim,
+    class: Class,
+    outcome: Option<Outcome>,
+    original: Option<Severity>,
+) -> Option<Severity> {
+    let by_outcome = || outcome.map_or(Severity::Minor, Outcome::severity);
+    match class {
+        Class::Report => claim.word("severity").or(original).or_else(|| Some(by_outcome())),
+        Class::Signal => claim.word("severity"),
+        Class::Use => {
+            refuse(claim, "severity", "a use has no `severity`: leave it out, or say class report");
+            None
+        }
+    }
+}
+
+fn read_count(claim: &mut Claim, class: Class) -> Option<u32> {
+    if class == Class::Use {
+        return Some(claim.number("count", 1).unwrap_or(1));
+    }
+    refuse(claim, "count", "`count` counts uses: leave it out, or say class use");
+    None
+}
+
+fn read_source(claim: &mut Claim, door: Source) -> Source {
+    let is_faulty = |claim: &Claim| claim.is_faulty("/source");
+    match claim.word("source") {
+        None => door,
+        Some(source) if SAID_BY_CLIENTS.contains(&source) || source == door => source,
+        Some(_) if door == Source::Import || is_faulty(claim) => door,
+        Some(source) => {
+            claim.fault(
+                "/source",
+                format!("`source` cannot be `{source}` here: say cli, http, run, hook or import, or leave it out"),
+            );
+            door
+        }
+    }
+}
+
+fn read_signal(claim: &mut Claim, class: Class) -> Option<Signal> {
+    if class != Class::Signal {
+        refuse(claim, "signal", "`signal` goes with class signal: leave it out, or say class signal");
+        return None;
+    }
+    let example = "like {\"name\":\"crash\"}";
+    let mut fields = match claim.take("signal") {
+        Some(Value::Object(fields)) => fields,
+        Some(_) => {
+            claim.fault("/signal", format!("`signal` is no object: write it {example}"));
+            return None;
+        }
+        None => {
+            claim.fault("/signal", format!("`signal` is missing: say what was noticed, {example}"));
+            return None;
+        }
+    };
+    let name: Option<SignalName> =
+        fields.remove("name").and_then(|name| claim.word_of("/signal/name", &name));
+    if name.is_none() && !claim.is_faulty("/signal/name") {
+        claim.fault("/signal/name", format!("the signal has no `name`: write it {example}"));
+    }
+    let count = fields.remove("count").filter(|count| !count.is_null());
+    let count = count.and_then(|count| claim.number_of("/signal/count", &count, 1));
+    let rule = fields.remove("rule").filter(|rule| !rule.is_null());
+    let rule = rule.and_then(|rule| claim.text_of("/signal/rule", &rule, MAX_LINE));
+    claim.refuse_rest("/signal", &fields, &["name", "count", "rule"]);
+    name.map(|name| Signal { name, count, rule })
+}
+
+/// What an earlier store took out, believed from those who may import.
+fn read_scrubbed(claim: &mut Claim, sender: &Sender) -> Vec<Scrubbed> {
+    let Some(value) = claim.take("scrubbed") else { return Vec::new() };
+    match serde_json::from_value(value) {
+        Ok(scrubbed) if matches!(sender, Sender::Owner { .. }) => scrubbed,
+        Ok(_) => Vec::new(),
+        Err(_) => {
+            claim.fault("/scrubbed", "`scrubbed` is filled in by snag: leave it out");
+            Vec::new()
+        }
+    }
+}
+
+fn refuse(claim: &mut Claim, field: &str, detail: &str) {
+    if claim.take(field).is_some() {
+        claim.fault(&format!("/{field}"), detail);
+    }
+}
+
+/// A report says something: words of its own, or "me too".
+fn check_words(claim: &mut Claim, event: &Event) {
+    let is_silent = event.words().is_none() && event.same_as.is_none();
+    let is_faulty = ["/note", "/expected", "/got", "/same_as"].iter().any(|p| claim.is_faulty(p));
+    if event.class == Class::Report && is_silent && !is_faulty {
+        claim.fault("/note", "`note` is missing: say what happened, or what you `expected` and `got`");
+    }
+    for field in ["received_at", "at_clamped"] {
+        // Ours to say; taken so that an export can be sent back.
+        claim.take(field);
+    }
+}
+
+fn check_size(event: Event) -> Result<Event, Rejection> {
+    let size = event.to_json().len();
+    if size <= MAX_EVENT {
+        return Ok(event);
+    }
+    let detail = format!("the event has {size} bytes, at most {MAX_EVENT} are kept: shorten it");
+    Err(Rejection { faults: vec![Fault { pointer: String::new(), detail }] })
+}

@@ -1,0 +1,225 @@
+//! Taking a draft apart, field by field, and remembering every fault on the way.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::fault::{Fault, Rejection, did_you_mean};
+use super::word::Word;
+use super::{MAX_EVIDENCE, MAX_LINE, MAX_NAME, MAX_TAGS};
+
+/// The fields of a draft that were not looked at yet, and the faults found so far.
+pub(super) struct Claim {
+    fields: Map<String, Value>,
+    faults: Vec<Fault>,
+}
+
+impl Claim {
+    pub(super) fn new(fields: Map<String, Value>) -> Self {
+        Self { fields, faults: Vec::new() }
+    }
+
+    pub(super) fn fault(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.faults.push(Fault { pointer: pointer.to_owned(), detail: detail.into() });
+    }
+
+    /// Whether `field` was already found wrong, so that it need not be missed as well.
+    pub(super) fn is_faulty(&self, pointer: &str) -> bool {
+        self.faults.iter().any(|fault| fault.pointer == pointer)
+    }
+
+    /// Whether `field` is there and not null.
+    pub(super) fn says(&self, field: &str) -> bool {
+        self.fields.get(field).is_some_and(|value| !value.is_null())
+    }
+
+    /// A value that is there and not null.
+    pub(super) fn take(&mut self, field: &str) -> Option<Value> {
+        self.fields.remove(field).filter(|value| !value.is_null())
+    }
+
+    /// A text, trimmed; an empty one counts as absent.
+    pub(super) fn text(&mut self, field: &str, longest: usize) -> Option<String> {
+        let value = self.take(field)?;
+        let pointer = format!("/{field}");
+        self.text_of(&pointer, &value, longest)
+    }
+
+    pub(super) fn text_of(&mut self, pointer: &str, value: &Value, longest: usize) -> Option<String> {
+        let name = &pointer[1..];
+        let Value::String(text) = value else {
+            let found = kind_of(value);
+            self.fault(pointer, format!("`{name}` is {found}: write it as text, in quotes"));
+            return None;
+        };
+        let text = text.trim();
+        if longest < text.len() {
+            let found = text.len();
+            self.fault(
+                pointer,
+                format!("`{name}` has {found} bytes, at most {longest} are kept: shorten it"),
+            );
+            return None;
+        }
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// A short name: one line without control or direction-changing characters.
+    pub(super) fn name(&mut self, field: &str) -> Option<String> {
+        let name = self.text(field, MAX_NAME)?;
+        if name.chars().any(is_unprintable) {
+            self.fault(
+                &format!("/{field}"),
+                format!("`{field}` contains a control character: write a plain name"),
+            );
+            return None;
+        }
+        Some(name)
+    }
+
+    /// A word of a closed list.
+    pub(super) fn word<W: Word>(&mut self, field: &str) -> Option<W> {
+        let value = self.take(field)?;
+        self.word_of(&format!("/{field}"), &value)
+    }
+
+    pub(super) fn word_of<W: Word>(&mut self, pointer: &str, value: &Value) -> Option<W> {
+        let words: Vec<&str> = W::ALL.iter().map(|word| word.word()).collect();
+        let found = value.as_str().and_then(W::find);
+        if found.is_none() {
+            let name = &pointer[1..];
+            let written = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            let hint = did_you_mean(&written, &words);
+            let written = shorten(&written);
+            let hint = if hint.is_empty() { ":".to_owned() } else { format!("{hint} It is") };
+            self.fault(
+                pointer,
+                format!("`{name}` cannot be `{written}`{hint} one of {}", words.join(", ")),
+            );
+        }
+        found
+    }
+
+    /// A whole number of at least `least`.
+    pub(super) fn number(&mut self, field: &str, least: u32) -> Option<u32> {
+        let value = self.take(field)?;
+        self.number_of(&format!("/{field}"), &value, least)
+    }
+
+    pub(super) fn number_of(&mut self, pointer: &str, value: &Value, least: u32) -> Option<u32> {
+        let found = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let found = found.filter(|number| least <= *number);
+        if found.is_none() {
+            let name = &pointer[1..];
+            self.fault(
+                pointer,
+                format!("`{name}` is no whole number from {least} to {}: write it without quotes, sign or fraction", u32::MAX),
+            );
+        }
+        found
+    }
+
+    /// A yes or no that we fill in ourselves, so that an export can be sent back as it is.
+    pub(super) fn flag(&mut self, field: &str) -> Option<bool> {
+        let value = self.take(field)?;
+        if value.as_bool().is_none() {
+            self.fault(&format!("/{field}"), format!("`{field}` is neither true nor false"));
+        }
+        value.as_bool()
+    }
+
+    /// Free tags: a flat object of texts.
+    pub(super) fn tags(&mut self) -> BTreeMap<String, String> {
+        let tags = match self.take("tags") {
+            None => return BTreeMap::new(),
+            Some(Value::Object(tags)) => tags,
+            Some(_) => {
+                self.fault("/tags", "`tags` is no object: write it like {\"browser\":\"firefox\"}");
+                return BTreeMap::new();
+            }
+        };
+        if MAX_TAGS < tags.len() {
+            let found = tags.len();
+            self.fault("/tags", format!("{found} tags are too many: keep the {MAX_TAGS} that matter"));
+        }
+        let mut kept = BTreeMap::new();
+        for (key, value) in tags {
+            let pointer = format!("/tags/{}", escape(&key));
+            if key.is_empty() || MAX_NAME < key.len() || key.chars().any(is_unprintable) {
+                let hint = format!("a tag's name has 1 to {MAX_NAME} bytes and no control characters");
+                self.fault(&pointer, hint);
+            } else if let Some(text) = self.text_of(&pointer, &value, MAX_LINE) {
+                kept.insert(key, text);
+            }
+        }
+        kept
+    }
+
+    /// Free evidence: an object.
+    pub(super) fn evidence(&mut self) -> Option<Map<String, Value>> {
+        let Value::Object(evidence) = self.take("evidence")? else {
+            self.fault("/evidence", "`evidence` is no object: write it like {\"exit_code\":1}");
+            return None;
+        };
+        let size = serde_json::to_vec(&evidence).map_or(usize::MAX, |json| json.len());
+        if MAX_EVIDENCE < size {
+            self.fault(
+                "/evidence",
+                format!("`evidence` has {size} bytes, at most {MAX_EVIDENCE} are kept: cut the log tail"),
+            );
+            return None;
+        }
+        (!evidence.is_empty()).then_some(evidence)
+    }
+
+    /// Whatever is left of an object is unknown.
+    pub(super) fn refuse_rest(&mut self, above: &str, rest: &Map<String, Value>, known: &[&str]) {
+        for field in rest.keys() {
+            let hint = match did_you_mean(field, known) {
+                hint if hint.is_empty() => ": free data goes into `tags`".to_owned(),
+                hint => format!("{hint} Free data goes into `tags`"),
+            };
+            let written = shorten(field);
+            let pointer = format!("{above}/{}", escape(field));
+            self.fault(&pointer, format!("there is no field `{written}`{hint}"));
+        }
+    }
+
+    /// The end: whatever nobody asked for is unknown.
+    pub(super) fn finish(mut self, known: &[&str]) -> Result<(), Rejection> {
+        let rest = std::mem::take(&mut self.fields);
+        self.refuse_rest("", &rest, known);
+        if self.faults.is_empty() { Ok(()) } else { Err(Rejection { faults: self.faults }) }
+    }
+}
+
+/// Escapes a key for a JSON pointer (RFC 6901).
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// At most 40 characters of something a stranger wrote, without control characters.
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().filter(|c| !is_unprintable(*c)).take(40).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// Control characters and those that change the direction or the order of what a reader sees.
+fn is_unprintable(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

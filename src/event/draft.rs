@@ -1,0 +1,123 @@
+//! A [`Draft`]: an unchecked claim, any JSON object.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// An unchecked claim, as somebody wrote it. [`Draft::admit`] checks it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Draft {
+    pub(super) fields: Map<String, Value>,
+}
+
+/// Why some bytes are no draft at all.
+#[derive(Debug, thiserror::Error)]
+pub enum DraftError {
+    /// Not JSON, or JSON that says a field twice.
+    #[error("this is no JSON a friction event could be read from, at line {line}, column {column} ({reason}): send one object like {{\"place\":\"web/checkout/pay\",\"note\":\"what happened\"}}")]
+    Json {
+        /// The line, from 1.
+        line: usize,
+        /// The column in bytes, from 1.
+        column: usize,
+        /// The parser's own words.
+        reason: String,
+    },
+}
+
+impl Draft {
+    /// Reads one JSON object.
+    pub fn parse(json: &[u8]) -> Result<Self, DraftError> {
+        serde_json::from_slice(json).map_err(|error| {
+            let text = error.to_string();
+            let reason = text.split(" at line ").next().unwrap_or(&text).to_owned();
+            DraftError::Json { line: error.line(), column: error.column(), reason }
+        })
+    }
+
+    /// Says one more field, replacing what was said before.
+    pub fn set(&mut self, field: &str, value: impl Into<Value>) {
+        self.fields.insert(field.to_owned(), value.into());
+    }
+
+    /// Whether the field is said.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+
+    /// The id of the event this one says "me too" to, if it can be read.
+    #[must_use]
+    pub fn same_as(&self) -> Option<Uuid> {
+        self.fields.get("same_as")?.as_str()?.parse().ok()
+    }
+
+    /// The draft as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        // Writing to memory cannot fail, and every key is a string.
+        serde_json::to_vec(&self.fields).unwrap_or_default()
+    }
+}
+
+impl<'de> Deserialize<'de> for Draft {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsOnce).map(|fields| Self { fields })
+    }
+}
+
+/// Reads an object and refuses a field said twice: of two notes, which one is meant?
+struct FieldsOnce;
+
+impl<'de> Visitor<'de> for FieldsOnce {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some((field, value)) = map.next_entry::<String, Value>()? {
+            if fields.contains_key(&field) {
+                return Err(de::Error::custom(format!("the field `{field}` stands there twice")));
+            }
+            fields.insert(field, value);
+        }
+        Ok(fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_object_says_where_and_what_to_send() {
+        let deep = "[".repeat(100_000);
+        let bad: [&[u8]; 10] = [
+            b"",
+            b"[]",
+            b"nope",
+            b"{\"note\":NaN}",
+            b"{\"note\":\"\\ud800\"}",
+            b"{\"note\":\"\xff\"}",
+            b"\xef\xbb\xbf{}",
+            b"{\"note\":1} x",
+            b"{\"note\":\"a\",\"note\":\"b\"}",
+            deep.as_bytes(),
+        ];
+        for json in bad {
+            let error = Draft::parse(json).unwrap_err().to_string();
+            assert!(error.contains("line") && error.contains("send one object"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_field_said_twice_is_named() {
+        let error = Draft::parse(br#"{"note":"a","note":"b"}"#).unwrap_err().to_string();
+        assert!(error.contains("`note` stands there twice"), "{error}");
+    }
+}

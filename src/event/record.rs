@@ -1,0 +1,85 @@
+//! What the journal keeps: events, and what people decided about them.
+//!
+//! # Format
+//!
+//! One format byte, then JSON. Formats are read for ever; a new one gets a new byte.
+//!
+//! | byte | JSON |
+//! |---|---|
+//! | `1` | an [`Event`] |
+//! | `2` | a [`Retraction`]: `{"id","at","by"}` |
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Event;
+
+/// One entry of the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// Something happened.
+    Event(Box<Event>),
+    /// An event was taken back; its id stays spent.
+    Retraction(Retraction),
+}
+
+/// An event was taken back by whom it happened to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retraction {
+    /// The event.
+    pub id: Uuid,
+    /// When it was taken back.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+}
+
+/// Bytes that are no record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A newer snag wrote it, or it is no record at all.
+    #[error("record format {0:?} is unknown here: it was written by a newer snag, or it is damaged")]
+    Format(Option<u8>),
+    /// The JSON behind the format byte does not fit.
+    #[error("the record's JSON cannot be read")]
+    Json(#[source] serde_json::Error),
+}
+
+const EVENT: u8 = 1;
+const RETRACTION: u8 = 2;
+
+impl Record {
+    /// The bytes of an event's record, given the event as [`Event::to_json`] makes it.
+    #[must_use]
+    pub fn of_event_json(json: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(1 + json.len());
+        bytes.push(EVENT);
+        bytes.extend_from_slice(json);
+        bytes
+    }
+
+    /// The bytes of a record.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Event(event) => Self::of_event_json(&event.to_json()),
+            Self::Retraction(retraction) => {
+                let mut bytes = vec![RETRACTION];
+                // Writing to memory cannot fail.
+                bytes.extend(serde_json::to_vec(retraction).unwrap_or_default());
+                bytes
+            }
+        }
+    }
+
+    /// Reads the bytes of a record.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        match bytes.split_first() {
+            Some((&EVENT, json)) => serde_json::from_slice(json).map(Box::new).map(Self::Event),
+            Some((&RETRACTION, json)) => serde_json::from_slice(json).map(Self::Retraction),
+            other => return Err(RecordError::Format(other.map(|(byte, _)| *byte))),
+        }
+        .map_err(RecordError::Json)
+    }
+}

@@ -1,0 +1,151 @@
+//! Keys whose name says that their value is a secret.
+
+/// Words that name a secret wherever they end a name.
+const SECRETS: [&str; 44] = [
+    "accesskey",
+    "accesstoken",
+    "apikey",
+    "apitoken",
+    "auth",
+    "authorization",
+    "authtoken",
+    "bearer",
+    "clientsecret",
+    "cookie",
+    "cookies",
+    "credential",
+    "credentials",
+    "creds",
+    "csrftoken",
+    "cvc",
+    "cvv",
+    "dbpass",
+    "idtoken",
+    "jsessionid",
+    "jwt",
+    "otp",
+    "passcode",
+    "passphrase",
+    "passwd",
+    "password",
+    "passwords",
+    "phpsessid",
+    "privatekey",
+    "pwd",
+    "refreshtoken",
+    "secret",
+    "secretkey",
+    "secrets",
+    "sessid",
+    "sessionid",
+    "sessionkey",
+    "sessiontoken",
+    "sshkey",
+    "token",
+    "userpass",
+    "userpassword",
+    "usertoken",
+    "xsrftoken",
+];
+
+/// Two words that name a secret together: `key` and `pass` alone do not.
+const PAIRS: [(&[&str], &str); 3] = [
+    (
+        &[
+            "access",
+            "account",
+            "api",
+            "deploy",
+            "encryption",
+            "gpg",
+            "host",
+            "master",
+            "private",
+            "secret",
+            "service",
+            "session",
+            "shared",
+            "signing",
+            "ssh",
+        ],
+        "key",
+    ),
+    (&["admin", "db", "ftp", "mail", "mysql", "proxy", "redis", "root", "smtp", "user"], "pass"),
+    (&["session", "sess"], "id"),
+];
+
+/// Words after a secret's name that only say how it is written.
+const FORMS: [&str; 15] = [
+    "b64",
+    "base",
+    "base64",
+    "confirm",
+    "confirmation",
+    "encoded",
+    "hash",
+    "header",
+    "json",
+    "new",
+    "old",
+    "plain",
+    "raw",
+    "text",
+    "value",
+];
+
+/// Whether a key's name says that its value is a secret.
+///
+/// The last word decides, as in `api_token`, `dbPassword`, `X-Api-Key`: what comes before it only
+/// says whose. So `token_count`, `author`, `keyboard` and `max_tokens` are none. Words are the
+/// segments of snake, kebab, dotted and camel case.
+///
+/// `session` is one if it is the whole name or stands before `id` or `key`: whoever holds the id
+/// of a web session is that person. `DESKTOP_SESSION` and `session_count` are none.
+#[must_use]
+pub fn scrub_key(key: &str) -> bool {
+    // A key that held a secret itself is no name any more.
+    if key.contains(super::OPEN) {
+        return false;
+    }
+    let words = words(key);
+    let Some(last) = words.iter().rposition(|word| !FORMS.contains(&word.as_str())) else {
+        return false;
+    };
+    let owner = last.checked_sub(1).map(|at| words[at].as_str());
+    let last = words[last].as_str();
+    let pair = |(owners, thing): &(&[&str], &str)| {
+        last.trim_end_matches('s') == thing.trim_end_matches('s')
+            && owner.is_some_and(|owner| owners.contains(&owner))
+    };
+    SECRETS.contains(&last) || PAIRS.iter().any(pair) || (last == "session" && owner.is_none())
+}
+
+/// The words of a name, in lower case and without the digits that number them.
+fn words(key: &str) -> Vec<String> {
+    // Written so, it is one word; and it names a protocol, not a secret.
+    let key = key.replace("OAuth", "Oauth");
+    let mut words = vec![String::new()];
+    let mut letters = key.chars().peekable();
+    let mut previous = ' ';
+    while let Some(letter) = letters.next() {
+        let before_lower = letters.peek().is_some_and(char::is_ascii_lowercase);
+        let hump = letter.is_uppercase()
+            && (previous.is_lowercase() || (previous.is_uppercase() && before_lower));
+        if hump || !letter.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| letter.is_alphanumeric()) {
+            word.extend(letter.to_lowercase());
+        }
+        previous = letter;
+    }
+    words.iter().map(|word| trim_number(word)).filter(|word| !word.is_empty()).collect()
+}
+
+/// `password2` is `password`, and `base64` stays what it is.
+fn trim_number(word: &str) -> String {
+    if FORMS.contains(&word) {
+        return word.to_owned();
+    }
+    word.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned()
+}

@@ -1,0 +1,273 @@
+//! What a secret looks like: one table of rules, compiled once.
+//!
+//! # Promises
+//!
+//! - A rule matches in time linear in the text, whatever the text.
+//! - No rule matches a placeholder, nor anything inside one.
+//! - There is no rule for "looks random": hashes, ids and checksums stay readable.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex, RegexSet};
+
+use super::check::{self, Check, Seen};
+
+/// Where a token may begin: at a word's edge, or right after what only looks like a part of the
+/// word (`%3D`, the `n` of an escaped line break, the `m` of a terminal colour).
+const START: &str = r"(?:\b|_|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\[bfnrt]|(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;]*m)";
+
+/// Between the name of a header and its value: plain, in JSON, in a shell, URL-encoded.
+const COLON: &str = r#"\\*["']?\s*(?:=>|[:=]|%3[Aa])(?:\s|%20|\\*["'])*"#;
+
+/// Words that a key's name must contain before [`super::scrub_key`] is asked.
+const WORD: &str =
+    "(?i-u:pass|pwd|secret|token|auth|cookie|cred|session|jwt|bearer|otp|cvv|cvc|key)";
+
+/// Between the groups of a card's number.
+const GAP: &str = r"(?:[ +.\u{a0}-]|%20)";
+
+/// What a rule found, before overlaps are settled.
+pub(super) struct Hit {
+    /// What to take out.
+    pub(super) span: Range<usize>,
+    /// Where the rule stands in the table: of two equal hits the earlier rule is named.
+    pub(super) rank: usize,
+    /// The rule.
+    pub(super) rule: &'static str,
+}
+
+/// All secrets in the text; without a search by rule (and without an allocation) where there is
+/// none.
+pub(super) fn hits(text: &str) -> Vec<Hit> {
+    let rules = &*RULES;
+    let mut hits = Vec::new();
+    if rules.any.is_match(text) {
+        for rank in rules.any.matches(text) {
+            rules.each[rank].collect(text, rank, &mut hits);
+        }
+    }
+    hits
+}
+
+/// The rules, compiled.
+struct Rules {
+    any: RegexSet,
+    each: Vec<Rule>,
+}
+
+/// One way in which one kind of secret is written.
+struct Rule {
+    /// What the person sees.
+    name: &'static str,
+    /// How it looks: the group `s` is what is taken out, `k` the name it was given.
+    regex: Regex,
+    /// What an expression cannot say.
+    check: Check,
+}
+
+impl Rule {
+    fn collect(&self, text: &str, rank: usize, hits: &mut Vec<Hit>) {
+        let mut from = 0;
+        while let Some(found) = self.regex.captures_at(text, from) {
+            let (whole, seen) = seen(text, &found);
+            if let Some(span) = (self.check)(&seen) {
+                from = seen.span.end.max(span.end);
+                hits.push(Hit { span, rank, rule: self.name });
+            } else {
+                // What was refused may hide a secret that begins later.
+                let next = text[whole..].chars().next().map_or(1, char::len_utf8);
+                from = seen.span.start.max(whole + next);
+            }
+        }
+    }
+}
+
+/// Where a match begins, and what a check is shown of it.
+fn seen<'t>(text: &'t str, found: &Captures<'t>) -> (usize, Seen<'t>) {
+    let whole = found.get_match();
+    let span = found.name("s").map_or(whole.range(), |group| group.range());
+    let key = found.name("k").map_or("", |group| group.as_str());
+    (whole.start(), Seen { text, key, span })
+}
+
+static RULES: LazyLock<Rules> = LazyLock::new(compile);
+
+#[expect(clippy::expect_used, reason = "the table is constant, and a test compiles it")]
+fn compile() -> Rules {
+    let table: Vec<Row> = [tokens(), blocks(), headers(), values()].into_iter().flatten().collect();
+    let any = RegexSet::new(table.iter().map(|row| &row.pattern)).expect("rules compile");
+    let each = table
+        .into_iter()
+        .map(|Row { name, pattern, check }| {
+            let regex = Regex::new(&pattern).expect("a rule compiles");
+            Rule { name, regex, check }
+        })
+        .collect();
+    Rules { any, each }
+}
+
+/// A row of the table, not yet compiled.
+struct Row {
+    name: &'static str,
+    pattern: String,
+    check: Check,
+}
+
+/// A secret that carries its own mark: nothing around it needs to be known.
+fn token(name: &'static str, pattern: &str) -> Row {
+    Row { name, pattern: format!("(?-u:{START}(?<s>{pattern}))"), check: check::any }
+}
+
+/// A secret that is known by what stands around it.
+fn value(name: &'static str, pattern: &str, check: Check) -> Row {
+    let pattern = [("START", START), ("COLON", COLON), ("WORD", WORD), ("GAP", GAP)]
+        .iter()
+        .fold(pattern.to_owned(), |pattern, (name, part)| pattern.replace(name, part))
+        .replace(r"\b", r"(?-u:\b)");
+    Row { name, pattern, check }
+}
+
+#[rustfmt::skip] // One rule, one line.
+fn tokens() -> Vec<Row> {
+    vec![
+        token("aws-key", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"),
+        token("aws-key", r"A3T[A-Z0-9][A-Z2-7]{16}\b"),
+        token("github-token", r"gh[pousr]_[0-9A-Za-z]{36}\w*"),
+        token("github-token", r"github_pat_\w{36,}"),
+        token("gitlab-token", r"gl(?:pat|ptt|dt|rt|rtr|oas|soat|cbt|ft|imt|agent|ffct|wt)-[\w-]{20,}(?:\.[\w-]+)*"),
+        token("gitlab-token", r"GR1348941[\w-]{20,}"),
+        token("slack-token", r"(?:xoxe\.)?xox[a-z]-[0-9A-Za-z-]{10}[\w-]*"),
+        token("slack-token", r"xapp-[0-9]-[0-9A-Za-z-]{10}[\w-]*"),
+        token("stripe-key", r"[sr]k_(?:live|test|prod)_[0-9A-Za-z]{16}\w*"),
+        token("stripe-key", r"whsec_[0-9A-Za-z+/]{24}[\w+/]*={0,2}"),
+        token("google-key", r"AIza[\w-]{35,}"),
+        token("google-key", r"(?:ya29\.|GOCSPX-|1//0)[\w-]{20}[\w.-]*"),
+        token("npm-token", r"npm_[0-9A-Za-z]{36}\w*"),
+        token("pypi-token", r"pypi-AgE[\w-]{50,}"),
+        token("anthropic-key", r"sk-ant-[\w-]{20,}"),
+        token("openai-key", r"sk-(?:proj|svcacct|admin|None|or-v1)-[\w-]{32,}"),
+        token("openai-key", r"sk-[0-9A-Za-z]{32}[\w-]*"),
+        token("sendgrid-key", r"SG\.[\w-]{16,}\.[\w-]{32,}"),
+        token("vault-token", r"hv[sbr]\.[\w-]{24,}"),
+        token("digitalocean-token", r"do[opr]_v1_[a-f0-9]{64}\w*"),
+        token("databricks-token", r"dapi[a-f0-9]{32}(?:-[0-9]+)?\b"),
+        token("twilio-key", r"SK[a-f0-9]{32}\b"),
+        token("azure-secret", r"[\w.~]{3}[0-9]Q~[\w.~-]{31,}"),
+        token("age-secret-key", r"(?i:AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{50})\w*"),
+        Row { check: check::mixed_case, ..token("snag-token", r"snag_[\w-]{43,}") },
+        token("jwt", r"eyJ[\w-]{10,}\.eyJ[\w-]{6,}(?:\.[\w-]*)?"),
+        token("jwt", r"eyJ[\w-]{10,}\.[\w-]*\.[\w-]{12,}\.[\w-]+\.[\w-]+"),
+    ]
+}
+
+fn blocks() -> Vec<Row> {
+    vec![
+        // The head of a block; the check finds where it ends.
+        value(
+            "private-key",
+            r"(?<s>-{4,5} ?BEGIN(?:[ +]|%20)(?:[A-Z0-9]+(?:[ +]|%20)){0,3}PRIVATE(?:[ +]|%20)KEY(?:(?:[ +]|%20)BLOCK)? ?-{4,5})",
+            check::block,
+        ),
+        // The foot of a block whose head was cut off, as in the tail of a log.
+        value(
+            "private-key",
+            r"(?<s>-{4,5} ?END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)? ?-{4,5})",
+            check::rest_of_block,
+        ),
+        // The head in base64, as in a Kubernetes secret.
+        token(
+            "private-key",
+            r"LS0tLS1CRUdJTiB(?:SU0EgUFJJVkFUR|EU0EgUFJJVkFUR|FQyBQUklWQVRF|QUklWQVRFIEtFW|PUEVOU1NIIFBSSVZBVE|FTkNSWVBURUQgUFJJVkFUR)[0-9A-Za-z+/=]*",
+        ),
+        value(
+            "card-number",
+            r"START(?<s>(?:[2-6][0-9]{13,18}|[2-6][0-9]{3}GAP[0-9]{4}GAP[0-9]{4}GAP[0-9]{4}(?:GAP[0-9]{3})?|3[0-9]{3}GAP[0-9]{6}GAP[0-9]{4,5})\b)",
+            check::card,
+        ),
+    ]
+}
+
+fn headers() -> Vec<Row> {
+    vec![
+        value(
+            "bearer-token",
+            r#"(?i-u:authorization)COLON(?i-u:bearer|basic|token|api-?key|bot|key|negotiate|ntlm|geniekey)(?:\s|%20|\\[nrt])+\\*["']?(?<s>[0-9A-Za-z._~+/=:-]{4,})"#,
+            check::no_prose,
+        ),
+        value(
+            "bearer-token",
+            r"(?i-u:authorization)COLON(?i-u:digest|oauth|hawk|mac|signature|aws4-hmac-sha256)\s+(?<s>[^\s,<>=\[\]]+=[^\s,<>\[\]]+(?:,\s*[^\s,<>=\[\]]+=[^\s,<>\[\]]+)*)",
+            check::any,
+        ),
+        value(
+            "bearer-token",
+            r"(?i-u:authorization)COLON(?<s>[0-9A-Za-z._~+/=-]{20,})",
+            check::random,
+        ),
+        value(
+            "bearer-token",
+            r"START(?i-u:bearer)(?:\s|%20|\\[nrt])+(?<s>[0-9A-Za-z._~+/=-]{16,})",
+            check::random,
+        ),
+        // What curl makes an `Authorization: Basic` of.
+        value(
+            "bearer-token",
+            r#"\bcurl\b[^\n]*?\s(?:-u|--user)[ =]?["']?[^\s:"']+:(?<s>[^\s"'`\\]+)"#,
+            check::given,
+        ),
+        value("key", r"\b(?i-u:(?:set-)?cookie):[ \t]*(?<s>[[:word:].-]+=)", check::line),
+        value(
+            "key",
+            r"\b(?<k>(?i-u:(?:x|private|job|deploy|api|access|auth|proxy)-[[:word:]-]+|apikey)):[ \t]*(?<s>[0-9A-Za-z._~+/=-]{8,})",
+            check::header,
+        ),
+    ]
+}
+
+fn values() -> Vec<Row> {
+    vec![
+        value(
+            "aws-key",
+            r"(?i-u:secret[_.-]?(?:access[_.-]?)?key)(?:COLON|>)(?<s>[0-9A-Za-z/+]{40})(?:[^0-9A-Za-z/+]|$)",
+            check::any,
+        ),
+        value(
+            "slack-token",
+            r"hooks\.slack(?:-gov)?\.com(?:\\?/|%2[Ff])(?:services|workflows|triggers)(?:\\?/|%2[Ff])(?<s>[0-9A-Za-z_/%\\+-]{20,})",
+            check::any,
+        ),
+        value(
+            "url-password",
+            r#"\b[A-Za-z][0-9A-Za-z+.-]*(?::|%3[Aa])(?:\\?/|%2[Ff]){2}[^\s/@:?#"'<>%\[\\]*(?::|%3[Aa])(?<s>[^\s/?#"'<>`\\]+)(?:@|%40)[[:word:]\[%]"#,
+            check::password,
+        ),
+        // The same with a `?` or `#` that should have been encoded; after digits it is a port.
+        value(
+            "url-password",
+            r#"\b[A-Za-z][0-9A-Za-z+.-]*://[^\s/@:?#"'<>%\[\\]*:(?<s>[^\s/?#@"'<>`\\]*[^\s/?#@"'<>`\\0-9][^\s/?#@"'<>`\\]*[?#][^\s/@"'<>`\\]*)@[[:word:]\[%]"#,
+            check::password,
+        ),
+        value(
+            "query-secret",
+            r#"(?:[?&#]|&amp;|%3[Ff]|%26|\\u0026)(?<k>(?i-u:[[:word:].-]*(?:token|secret|password|passwd|pwd|signature|api[_-]?key|access[_-]?key)|sig|auth|key|code|otp|jwt|sid|session(?:_?id)?))(?:=|%3[Dd])(?<s>[^&\s"'<>#`)\[\]{}|,;\\]+)"#,
+            check::parameter,
+        ),
+        value(
+            "key",
+            r#"(?<k>[[:word:].-]*WORD[[:word:].-]*)\\*["'`]?[ \t]*(?:=>|:=|[:=])\s*[bru]?\\*["'`](?<s>[^"'`\\])"#,
+            check::quoted,
+        ),
+        value(
+            "key",
+            r#"(?<k>[[:word:].-]*WORD[[:word:].-]*)=(?<s>[^\s"'`\\=>&;,])"#,
+            check::assigned,
+        ),
+    ]
+}
+
+/// The names of all rules, each once.
+#[cfg(test)]
+pub(super) fn names() -> std::collections::BTreeSet<&'static str> {
+    RULES.each.iter().map(|rule| rule.name).collect()
+}

@@ -1,0 +1,160 @@
+//! Gathering: one pass over the cells of a horizon, into groups that rows are made of.
+//!
+//! A query sees tens of thousands of cells, so persons become small numbers here and a group keeps
+//! its person-days in one sorted vector.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use super::pain::{self, PersonDay, PersonDays};
+use super::trend::RECENT_DAYS;
+use super::{Cell, CellKey, Question};
+use crate::event::Day;
+
+/// What is known of one key: a place, a person, a version or a kind.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Group {
+    /// Everything counted within the window.
+    pub(super) total: Cell,
+    /// Person-days with points, of the whole horizon.
+    pub(super) days: PersonDays,
+    /// The first day of the horizon with any event.
+    pub(super) first: Option<Day>,
+    /// The last one.
+    pub(super) last: Option<Day>,
+}
+
+impl Group {
+    /// Takes in another group whole.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.total.add(&other.total);
+        self.days.merge(&other.days);
+        self.first = [self.first, other.first].into_iter().flatten().min();
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// Who did anything at all on which of the days a trend looks at.
+#[derive(Clone, Debug)]
+pub(super) struct Presence {
+    until: Day,
+    /// By person; the lowest bit is `until`, the next one the day before. 63 days fit.
+    days: Vec<u64>,
+}
+
+impl Presence {
+    /// Person-days with any event: of the last 7 days, and of the 56 before.
+    pub(super) fn counts(&self) -> (u32, u32) {
+        let recent = (1 << RECENT_DAYS) - 1;
+        let count = |mask: u64| self.days.iter().map(|days| (days & mask).count_ones()).sum();
+        (count(recent), count(!recent))
+    }
+
+    fn add(&mut self, person: u32, day: Day) {
+        let (person, ago) = (person as usize, self.until.since(day));
+        if self.days.len() <= person {
+            self.days.resize(person + 1, 0);
+        }
+        self.days[person] |=
+            u32::try_from(ago).ok().and_then(|ago| 1_u64.checked_shl(ago)).unwrap_or(0);
+    }
+}
+
+/// Groups the cells of a question's horizon by `key_of`; cells of other days are passed over.
+pub(super) fn gather<'a, K: Copy + Eq + Hash>(
+    question: &Question,
+    cells: impl IntoIterator<Item = (&'a CellKey, &'a Cell)>,
+    key_of: impl Fn(&'a CellKey) -> K,
+) -> (Vec<(K, Group)>, Presence) {
+    let horizon = question.horizon();
+    let mut people = HashMap::new();
+    let mut presence = Presence { until: horizon.until, days: Vec::new() };
+    let mut heaps = Heaps::default();
+    for (key, cell) in cells {
+        if !horizon.contains(key.day) || !question.met(key) {
+            continue;
+        }
+        let next = u32::try_from(people.len()).unwrap_or(u32::MAX);
+        let person = *people.entry(&*key.person).or_insert(next);
+        if question.presence_since() <= key.day {
+            presence.add(person, key.day);
+        }
+        if question.covers(key) {
+            heaps.of(key_of(key)).add(question, person, key, cell);
+        }
+    }
+    (heaps.settle(), presence)
+}
+
+/// Groups as they grow: their person-days are not sorted yet.
+struct Heaps<K> {
+    places: HashMap<K, usize>,
+    all: Vec<(K, Heap)>,
+    last: usize,
+}
+
+#[derive(Default)]
+struct Heap {
+    group: Group,
+    days: Vec<PersonDay>,
+}
+
+impl<K> Default for Heaps<K> {
+    fn default() -> Self {
+        Self { places: HashMap::new(), all: Vec::new(), last: 0 }
+    }
+}
+
+impl<K: Copy + Eq + Hash> Heaps<K> {
+    fn of(&mut self, key: K) -> &mut Heap {
+        // Cells come sorted by day and place: mostly it is the heap that was asked for before.
+        if self.all.get(self.last).is_none_or(|(last, _)| *last != key) {
+            self.last = *self.places.entry(key).or_insert(self.all.len());
+            if self.last == self.all.len() {
+                self.all.push((key, Heap::default()));
+            }
+        }
+        &mut self.all[self.last].1
+    }
+
+    fn settle(self) -> Vec<(K, Group)> {
+        let settled = |heap: Heap| Group { days: heap.days.into_iter().collect(), ..heap.group };
+        self.all.into_iter().map(|(key, heap)| (key, settled(heap))).collect()
+    }
+}
+
+impl Heap {
+    fn add(&mut self, question: &Question, person: u32, key: &CellKey, cell: &Cell) {
+        let in_window = question.window.contains(key.day);
+        if !question.wants(key.kind) {
+            // Uses have no kind of their own: whatever is asked for, they are the denominator.
+            if in_window {
+                self.group.total.uses = self.group.total.uses.wrapping_add(cell.uses);
+            }
+            return;
+        }
+        self.group.first = Some(self.group.first.map_or(key.day, |first| first.min(key.day)));
+        self.group.last = self.group.last.max(Some(key.day));
+        if in_window {
+            self.group.total.add(cell);
+        }
+        let (points, hours) = (pain::points(key.kind, cell), pain::hours(key.kind, cell));
+        if points != 0 {
+            self.days.push(PersonDay { person, day: key.day, points, hours });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presence_is_counted_by_weeks() {
+        let mut presence = Presence { until: Day(100), days: Vec::new() };
+        for (person, day) in [(0, 100), (0, 94), (2, 93), (2, 38), (2, 38), (1, 94)] {
+            presence.add(person, Day(day));
+        }
+        assert_eq!(presence.counts(), (3, 2));
+    }
+}

@@ -1,0 +1,225 @@
+//! Pain: points of the worst thing a person met on a day, added up, with a cap per person.
+//!
+//! # Promises
+//!
+//! - Nobody adds more than [`CAP`] to one place, whatever they report.
+//! - However often a person meets something on one day, the worst of it counts once.
+//! - Whole numbers: the order in which person-days come in changes nothing.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cell, Window};
+use crate::event::{Day, Kind};
+
+/// The most one person adds to a place: one person's full share.
+pub const CAP: u64 = 20;
+/// Points of a report by severity: cosmetic, minor, major, blocker.
+pub const POINTS: [u32; 4] = [1, 3, 10, 30];
+/// Points of an unconfirmed signal: any other, failure, crash.
+pub const SIGNAL_POINTS: [u32; 3] = [1, 3, 10];
+
+/// Points of what one cell holds: those of the worst thing in it.
+///
+/// Uses have none, and neither has `delight`: it is the positive baseline.
+#[must_use]
+pub fn points(kind: Option<Kind>, cell: &Cell) -> u32 {
+    if kind == Some(Kind::Delight) {
+        return 0;
+    }
+    let reports = worst(&cell.reports).map_or(0, |at| POINTS[at]);
+    let signals = worst(&cell.signals).map_or(0, |at| SIGNAL_POINTS[at]);
+    reports.max(signals)
+}
+
+/// The last position that was counted at all.
+pub(super) fn worst(counts: &[u32]) -> Option<usize> {
+    counts.iter().rposition(|&count| count != 0)
+}
+
+/// The hours of the day with a report, one bit each; none for `delight`, which does not hurt.
+pub(super) fn hours(kind: Option<Kind>, cell: &Cell) -> u32 {
+    if kind == Some(Kind::Delight) {
+        return 0;
+    }
+    cell.hours.iter().rev().fold(0, |bits, &count| bits << 1 | u32::from(count != 0))
+}
+
+/// One person's day at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PersonDay {
+    /// A number that stands for the person, within one query.
+    pub(super) person: u32,
+    /// The UTC day.
+    pub(super) day: Day,
+    /// Points of the worst thing met; never zero inside [`PersonDays`].
+    pub(super) points: u32,
+    /// The hours with a report, one bit each.
+    pub(super) hours: u32,
+}
+
+/// A set of person-days with points: at most one per person and day, sorted by both.
+///
+/// A sorted vector rather than maps: a query builds hundreds, and only walks them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct PersonDays(Vec<PersonDay>);
+
+/// What a set of person-days comes to within a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pain {
+    /// The sum over persons of their points, at most [`CAP`] each.
+    pub pain: u64,
+    /// The same without the cap.
+    pub uncapped: u64,
+    /// How many persons had points.
+    pub people: u32,
+    /// On how many of their days.
+    pub person_days: u32,
+    /// The worst single points.
+    pub worst_points: u32,
+    /// The last day with points; none where there are no points.
+    pub last_day: Option<Day>,
+}
+
+impl FromIterator<PersonDay> for PersonDays {
+    fn from_iter<I: IntoIterator<Item = PersonDay>>(days: I) -> Self {
+        let mut all: Vec<_> = days.into_iter().filter(|day| day.points != 0).collect();
+        all.sort_by_key(|day| (day.person, day.day));
+        all.dedup_by(|next, kept| {
+            let same = (next.person, next.day) == (kept.person, kept.day);
+            if same {
+                kept.points = kept.points.max(next.points);
+                kept.hours |= next.hours;
+            }
+            same
+        });
+        Self(all)
+    }
+}
+
+impl PersonDays {
+    /// Takes in another set; where both know a person's day, the worse counts.
+    pub(super) fn merge(&mut self, other: &Self) {
+        let mine = std::mem::take(&mut self.0);
+        *self = mine.into_iter().chain(other.0.iter().copied()).collect();
+    }
+
+    /// The person-days within a window, by person, then day.
+    pub(super) fn within(&self, window: Window) -> impl Iterator<Item = &PersonDay> {
+        self.0.iter().filter(move |day| window.contains(day.day))
+    }
+
+    /// What it comes to within a window.
+    pub(super) fn pain(&self, window: Window) -> Pain {
+        let mut sum = Pain::default();
+        let mut person = None;
+        let mut share = 0;
+        for day in self.within(window) {
+            if person != Some(day.person) {
+                person = Some(day.person);
+                sum.people += 1;
+                sum.pain += CAP.min(share);
+                share = 0;
+            }
+            share += u64::from(day.points);
+            sum.uncapped += u64::from(day.points);
+            sum.person_days += 1;
+            sum.worst_points = sum.worst_points.max(day.points);
+            sum.last_day = sum.last_day.max(Some(day.day));
+        }
+        sum.pain += CAP.min(share);
+        sum
+    }
+
+    /// Distinct (person, hour) with a report within a window.
+    pub(super) fn person_hours(&self, window: Window) -> u64 {
+        self.within(window).map(|day| u64::from(day.hours.count_ones())).sum()
+    }
+
+    /// Points of each day of a window, without the cap: the row's sparkline.
+    pub(super) fn spark(&self, window: Window) -> Vec<u32> {
+        let mut days = vec![0; window.days()];
+        for day in self.within(window) {
+            let at = usize::try_from(day.day.since(window.since)).ok();
+            if let Some(sum) = at.and_then(|at| days.get_mut(at)) {
+                *sum += day.points;
+            }
+        }
+        days
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALL: Window = Window { since: Day(0), until: Day(9) };
+
+    fn day(person: u32, day: i32, points: u32) -> PersonDay {
+        PersonDay { person, day: Day(day), points, hours: 0 }
+    }
+
+    #[test]
+    fn the_worst_of_a_cell_counts() {
+        let cell = Cell { reports: [5, 1, 0, 0], signals: [9, 0, 1], ..Cell::default() };
+        assert_eq!(points(Some(Kind::Slow), &cell), 10);
+        assert_eq!(points(None, &cell), 10);
+        assert_eq!(points(Some(Kind::Delight), &cell), 0);
+        assert_eq!(points(None, &Cell { uses: 9, ..Cell::default() }), 0);
+    }
+
+    #[test]
+    fn hours_are_bits_from_midnight_on() {
+        let mut cell = Cell::default();
+        cell.hours[0] = 2;
+        cell.hours[23] = 1;
+        assert_eq!(hours(None, &cell), 1 | 1 << 23);
+        assert_eq!(hours(Some(Kind::Delight), &cell), 0);
+    }
+
+    #[test]
+    fn a_person_is_capped_and_days_outside_do_not_count() {
+        let days = [day(1, 3, 30), day(1, 4, 3), day(2, 4, 3), day(2, 10, 30)];
+        let sum = days.into_iter().collect::<PersonDays>().pain(ALL);
+        let expected = Pain {
+            pain: 23,
+            uncapped: 36,
+            people: 2,
+            person_days: 3,
+            worst_points: 30,
+            last_day: Some(Day(4)),
+        };
+        assert_eq!(sum, expected);
+    }
+
+    fn person_days() -> impl Strategy<Value = Vec<PersonDay>> {
+        let one = (0..5_u32, 0..12_i32, prop::sample::select(vec![0, 1, 3, 10, 30]), any::<u32>());
+        let one = one.prop_map(|(person, at, points, hours)| PersonDay {
+            hours: if points == 0 { 0 } else { hours & 0xff_ffff },
+            ..day(person, at, points)
+        });
+        prop::collection::vec(one, 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_the_same_as_having_met_it_all(mine in person_days(), theirs in person_days()) {
+            let mut merged: PersonDays = mine.iter().copied().collect();
+            merged.merge(&theirs.iter().copied().collect());
+            let mut backwards: Vec<_> = mine.into_iter().chain(theirs).collect();
+            backwards.reverse();
+            prop_assert_eq!(merged, backwards.into_iter().collect::<PersonDays>());
+        }
+
+        #[test]
+        fn nobody_adds_more_than_the_cap(days in person_days()) {
+            let days: PersonDays = days.into_iter().collect();
+            let sum = days.pain(ALL);
+            prop_assert!(sum.pain <= CAP * u64::from(sum.people));
+            prop_assert!(sum.pain <= sum.uncapped);
+            prop_assert!(u64::from(sum.person_days) <= sum.uncapped);
+            prop_assert_eq!(sum.uncapped, days.spark(ALL).iter().map(|&n| u64::from(n)).sum::<u64>());
+            prop_assert_eq!(sum.last_day.is_some(), sum.pain != 0);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Questions: what to rank, over which days, by what, and what counts.
+
+use serde::{Deserialize, Serialize};
+
+use super::trend::{BEFORE_DAYS, RECENT_DAYS};
+use super::{CellKey, Window};
+use crate::event::{Actor, Day, Kind, Place, Word};
+
+/// A question about hotspots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The days whose pain is ranked.
+    pub window: Window,
+    /// Only this place and what lies below it.
+    pub under: Option<Place>,
+    /// What a row stands for.
+    pub by: By,
+    /// Only these kinds; any, where empty. Uses have no kind and always pass.
+    pub kinds: Vec<Kind>,
+    /// Only events of this version of the product.
+    pub version: Option<String>,
+    /// Only what this person met.
+    pub person: Option<String>,
+    /// Humans or agents, never both.
+    pub actor: Actor,
+    /// How the tree of places becomes rows; of no effect unless by place.
+    pub shape: Shape,
+}
+
+/// What a row of the ranking stands for.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// A place: the question this is all about.
+    #[default]
+    Place,
+    /// A person.
+    Person,
+    /// A version of the product.
+    Version,
+    /// What stood in the way.
+    Kind,
+}
+
+impl Word for By {
+    const ALL: &'static [Self] = &[Self::Place, Self::Person, Self::Version, Self::Kind];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Place => "place",
+            Self::Person => "person",
+            Self::Version => "version",
+            Self::Kind => "kind",
+        }
+    }
+}
+
+/// How the tree of places becomes rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// One pain in one row: see [`super::rank`].
+    #[default]
+    Folded,
+    /// Every place on its own.
+    Flat,
+    /// Places cut to their first segments, so many of them (at least one).
+    Depth(usize),
+}
+
+impl Question {
+    /// The ranking of places over a window, nothing left out but agents.
+    #[must_use]
+    pub fn over(window: Window) -> Self {
+        Self {
+            window,
+            under: None,
+            by: By::default(),
+            kinds: Vec::new(),
+            version: None,
+            person: None,
+            actor: Actor::Human,
+            shape: Shape::default(),
+        }
+    }
+
+    /// The days whose cells must be read: those of the window and those of the trend.
+    #[must_use]
+    pub fn horizon(&self) -> Window {
+        let Window { since, until } = self.window;
+        Window { since: since.min(self.presence_since()), until }
+    }
+
+    /// The first day on which somebody's presence matters to a trend.
+    pub(super) fn presence_since(&self) -> Day {
+        self.window.until.plus(1 - RECENT_DAYS - BEFORE_DAYS)
+    }
+
+    /// Whether a cell counts as presence: somebody of those asked about did something somewhere.
+    pub(super) fn met(&self, key: &CellKey) -> bool {
+        key.actor == self.actor
+            && self.person.as_deref().is_none_or(|person| *person == *key.person)
+    }
+
+    /// Whether a cell lies where and in what the question looks; its kind apart.
+    pub(super) fn covers(&self, key: &CellKey) -> bool {
+        self.met(key)
+            && self.under.as_ref().is_none_or(|under| key.place.is_under(under))
+            && self.version.as_deref().is_none_or(|version| Some(version) == key.version.as_deref())
+    }
+
+    /// Whether what a cell says besides uses counts.
+    pub(super) fn wants(&self, kind: Option<Kind>) -> bool {
+        self.kinds.is_empty() || kind.is_some_and(|kind| self.kinds.contains(&kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_horizon_holds_the_window_and_nine_weeks() {
+        let horizon = |days| Question::over(Window::ending(Day(1000), days)).horizon();
+        assert_eq!(horizon(28), Window { since: Day(938), until: Day(1000) });
+        assert_eq!(horizon(63), Window { since: Day(938), until: Day(1000) });
+        assert_eq!(horizon(100), Window { since: Day(901), until: Day(1000) });
+    }
+
+    #[test]
+    fn what_rows_stand_for_is_a_closed_list() {
+        assert_eq!(By::find("version"), Some(By::Version));
+        assert_eq!(By::find("team"), None);
+        assert!(By::ALL.iter().all(|by| serde_json::to_value(by).unwrap() == by.word()));
+    }
+}

@@ -1,0 +1,265 @@
+//! Why: everything behind one place's rank, term by term, from the same cells.
+//!
+//! # Promises
+//!
+//! - What is counted of each person sums up to the pain that is shown.
+//! - Nothing is hidden: a place without a row of its own says whose row its pain is counted in, or
+//!   which rows lie below it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::gather::{Group, gather};
+use super::pain::{SIGNAL_POINTS, points, worst};
+use super::rank::{by_word, sum};
+use super::version::standing;
+use super::{By, CAP, Cell, CellKey, Child, Hotspot, POINTS, Pain, Question, Rate, Window, rank};
+use crate::event::{Day, Feeling, Kind, Outcome, Place, Severity, Word};
+
+/// Everything behind one place's rank.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    /// The place asked about.
+    pub place: Place,
+    /// The days counted.
+    pub window: Window,
+    /// Its row; none where it has no points of its own or they are counted in another row.
+    pub hotspot: Option<Hotspot>,
+    /// The rank of its row, from 1.
+    pub rank: Option<usize>,
+    /// How many rows there are.
+    pub of: usize,
+    /// The place whose row its pain is counted in, where that is another one.
+    pub counted_in: Option<Place>,
+    /// Where it has no points of its own: the rows below it, worst first.
+    pub below: Vec<Child>,
+    /// The places that all of the following is about: those of its row, else itself.
+    pub places: Vec<Place>,
+    /// What their events come to; the figures of its row, if it has one.
+    pub figures: Pain,
+    /// What each person adds, the most first.
+    pub people: Vec<PersonTerm>,
+    /// The same by version, the earliest first.
+    pub versions: Vec<VersionLine>,
+    /// What people said they thought, felt and did.
+    pub said: Said,
+    /// Reports by what stood in the way.
+    pub kinds: BTreeMap<Kind, u32>,
+    /// Reports by impact; `delight` has none.
+    pub severities: BTreeMap<Severity, u32>,
+    /// Unconfirmed signals, counted apart.
+    pub signals: SignalCounts,
+    /// Uses.
+    pub uses: u64,
+    /// Minutes lost.
+    pub lost_minutes: u64,
+    /// How often using it hurts, where enough uses are known.
+    pub hurt_per_use: Option<Rate>,
+}
+
+/// What one person adds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonTerm {
+    /// The person, as recorded: whoever shows this decides about names.
+    pub person: String,
+    /// Their days with points, the earliest first.
+    pub days: Vec<DayTerm>,
+    /// The points of these days.
+    pub sum: u64,
+    /// What counts of them: at most [`CAP`].
+    pub counted: u64,
+}
+
+/// The worst thing one person met on one day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayTerm {
+    /// The UTC day.
+    pub day: Day,
+    /// Its points.
+    pub points: u32,
+    /// What it was: `major report`, `crash signal`.
+    pub worst: String,
+}
+
+/// The same figures from the events of one version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionLine {
+    /// The version; none for events that name none.
+    pub version: Option<String>,
+    /// What its events come to on their own.
+    pub figures: Pain,
+    /// Reports.
+    pub reports: u64,
+    /// The first day of the window with an event of it.
+    pub first_day: Option<Day>,
+    /// The last one.
+    pub last_day: Option<Day>,
+}
+
+/// What people said they thought, felt and did, as counts of reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Reports that say what was expected or what came instead.
+    pub thought: u32,
+    /// Reports by feeling.
+    pub felt: BTreeMap<Feeling, u32>,
+    /// Reports by outcome.
+    pub did: BTreeMap<Outcome, u32>,
+}
+
+/// Unconfirmed signals by what they weigh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalCounts {
+    /// 10 points.
+    pub crash: u32,
+    /// 3 points.
+    pub failure: u32,
+    /// 1 point.
+    pub other: u32,
+}
+
+/// Explains a place; the question is the one whose ranking is explained, always taken by place.
+pub fn why<'a>(
+    question: &Question,
+    place: &Place,
+    cells: impl IntoIterator<Item = (&'a CellKey, &'a Cell)>,
+    first_seen: impl Fn(&Place) -> Option<Day>,
+) -> Why {
+    let question = Question { by: By::Place, ..question.clone() };
+    let cells: Vec<_> = cells.into_iter().collect();
+    let mut rows = rank(&question, cells.iter().copied(), first_seen);
+    let of = rows.len();
+    let counted = rows.iter().position(|row| row.members.contains(place));
+    let own = counted.filter(|&at| rows[at].key.place() == Some(place));
+    let below = if counted.is_none() { rows_below(&rows, place) } else { Vec::new() };
+    let counted_in = match own {
+        Some(_) => None,
+        None => counted.and_then(|at| rows[at].key.place().cloned()),
+    };
+    let hotspot = own.map(|at| rows.swap_remove(at));
+    let places = hotspot.as_ref().map_or_else(|| vec![place.clone()], |row| row.members.clone());
+    let scope: HashSet<_> = places.iter().collect();
+    let inside = |key: &CellKey| {
+        question.window.contains(key.day) && question.covers(key) && scope.contains(&key.place)
+    };
+    let terms: Vec<_> = cells.into_iter().filter(|(key, _)| inside(key)).collect();
+    Why {
+        rank: own.map(|at| at + 1),
+        of,
+        counted_in,
+        below,
+        hotspot,
+        places,
+        ..explain(&question, place, &terms)
+    }
+}
+
+fn rows_below(rows: &[Hotspot], place: &Place) -> Vec<Child> {
+    let places = rows.iter().filter_map(|row| Some((row.key.place()?, row.figures.pain)));
+    let below = places.filter(|(below, _)| below.is_under(place));
+    below.map(|(place, pain)| Child { place: place.clone(), pain }).collect()
+}
+
+/// What the cells of the places in question come to; the rows apart.
+fn explain(question: &Question, place: &Place, terms: &[(&CellKey, &Cell)]) -> Why {
+    let window = question.window;
+    let cells = || terms.iter().copied();
+    let all = gather(question, cells(), |_| ()).0.pop().map(|((), all)| all).unwrap_or_default();
+    let (kinds, _) = gather(question, cells(), |key| key.kind);
+    let mut hurting = Cell::default();
+    let impact = kinds.iter().filter(|(kind, _)| *kind != Some(Kind::Delight));
+    impact.for_each(|(_, group)| hurting.add(&group.total));
+    let total = all.total;
+    let [other, failure, crash] = total.signals;
+    Why {
+        place: place.clone(),
+        window,
+        hotspot: None,
+        rank: None,
+        of: 0,
+        counted_in: None,
+        below: Vec::new(),
+        places: Vec::new(),
+        figures: all.days.pain(window),
+        people: people(question, terms),
+        versions: versions(question, terms),
+        said: Said {
+            thought: total.thoughts,
+            felt: by_word(&total.feelings),
+            did: by_word(&total.outcomes),
+        },
+        kinds: by_kind(&kinds),
+        severities: by_word(&hurting.reports),
+        signals: SignalCounts { crash, failure, other },
+        uses: total.uses,
+        lost_minutes: total.lost_minutes,
+        hurt_per_use: Rate::of(all.days.person_hours(window), total.uses),
+    }
+}
+
+fn by_kind(kinds: &[(Option<Kind>, Group)]) -> BTreeMap<Kind, u32> {
+    let reports = kinds.iter().filter_map(|(kind, group)| {
+        let count = group.total.reports.iter().fold(0, |sum: u32, &n| sum.saturating_add(n));
+        Some(((*kind)?, count))
+    });
+    reports.filter(|&(_, count)| count != 0).collect()
+}
+
+fn versions(question: &Question, terms: &[(&CellKey, &Cell)]) -> Vec<VersionLine> {
+    let (mut groups, _) = gather(question, terms.iter().copied(), |key| key.version.as_deref());
+    groups.sort_by_cached_key(|(version, group)| (standing(*version, group.first), *version));
+    let line = |(version, group): (Option<&str>, Group)| VersionLine {
+        version: version.map(str::to_owned),
+        figures: group.days.pain(question.window),
+        reports: sum(&group.total.reports),
+        first_day: group.first,
+        last_day: group.last,
+    };
+    groups.into_iter().map(line).collect()
+}
+
+fn people(question: &Question, terms: &[(&CellKey, &Cell)]) -> Vec<PersonTerm> {
+    let mut people = BTreeMap::<&str, BTreeMap<Day, Worst>>::new();
+    for (key, cell) in terms.iter().filter(|(key, _)| question.wants(key.kind)) {
+        if let Some(met) = Worst::of(key.kind, cell) {
+            let day = people.entry(&key.person).or_default().entry(key.day).or_insert(met);
+            *day = met.max(*day);
+        }
+    }
+    let terms = people.into_iter().map(|(person, days)| {
+        let days: Vec<_> = days
+            .into_iter()
+            .map(|(day, met)| DayTerm { day, points: met.points, worst: met.words() })
+            .collect();
+        let sum = days.iter().map(|term| u64::from(term.points)).sum();
+        PersonTerm { person: person.to_owned(), days, sum, counted: CAP.min(sum) }
+    });
+    let mut terms: Vec<_> = terms.collect();
+    terms.sort_by(|a, b| b.sum.cmp(&a.sum).then_with(|| a.person.cmp(&b.person)));
+    terms
+}
+
+/// The worst thing met: by points, and a report before a signal of the same weight.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Worst {
+    points: u32,
+    severity: Option<Severity>,
+}
+
+impl Worst {
+    fn of(kind: Option<Kind>, cell: &Cell) -> Option<Self> {
+        let points = points(kind, cell);
+        let report = worst(&cell.reports).filter(|&at| POINTS[at] == points);
+        (points != 0).then_some(Self { points, severity: report.map(|at| Severity::ALL[at]) })
+    }
+
+    fn words(self) -> String {
+        match self.severity {
+            Some(severity) => format!("{severity} report"),
+            None if self.points == SIGNAL_POINTS[2] => "crash signal".to_owned(),
+            None if self.points == SIGNAL_POINTS[1] => "failure signal".to_owned(),
+            None => "signal".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Applying a batch: one atom, together with the journal position it reaches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::key::{self, Glance, Millis};
+use super::{Index, IndexError, Order, Position, Stored};
+use crate::event::{Day, Event, Place};
+use crate::hotspot::{Cell, CellKey};
+
+/// An event to apply. The caller has made sure that its id is new.
+#[derive(Clone, Copy, Debug)]
+pub struct Fresh<'a> {
+    /// Its journal sequence.
+    pub sequence: u64,
+    /// The event.
+    pub event: &'a Event,
+    /// The same event as [`Event::to_json`] makes it.
+    pub json: &'a [u8],
+}
+
+/// sled keeps values above a few KiB in files of their own, which nothing syncs.
+const PART: usize = 4 * 1024;
+const RETRACTED: u8 = 1;
+
+/// What a batch adds up to before it is written.
+#[derive(Default)]
+struct Sums {
+    batch: sled::Batch,
+    cells: BTreeMap<CellKey, Cell>,
+    /// First days to set, and places to drop.
+    places: BTreeMap<Place, Option<Day>>,
+    events: i64,
+}
+
+impl Index {
+    /// Applies new events, and that the journal is applied up to `position`.
+    pub fn apply(&self, events: &[Fresh<'_>], position: Position) -> Result<(), IndexError> {
+        let mut sums = Sums::default();
+        for fresh in events {
+            sums.record(*fresh);
+        }
+        {
+            // Only a place's new or earlier first day is news.
+            let known = self.places.read().unwrap_or_else(PoisonError::into_inner);
+            sums.places.retain(|place, day| known.get(place).is_none_or(|known| *day < Some(*known)));
+        }
+        self.write(sums, position)
+    }
+
+    /// Takes an event back, and notes that the journal is applied up to `position`.
+    ///
+    /// One that is not there, or was taken back before, changes nothing else.
+    pub fn retract(&self, id: Uuid, position: Position) -> Result<(), IndexError> {
+        let mut sums = Sums::default();
+        if let Some(Stored { event, is_retracted: false }) = self.event(id)? {
+            let (cell, count) = Cell::of(&event);
+            sums.cells.entry(cell).or_default().subtract(&count);
+            sums.batch.remove(key::at_place(&event));
+            sums.store(&event, &event.to_json(), RETRACTED);
+            sums.events = -1;
+            let first = self.first_day_without(&event)?;
+            sums.places.insert(event.place, first);
+        }
+        self.write(sums, position)
+    }
+
+    fn write(&self, mut sums: Sums, position: Position) -> Result<(), IndexError> {
+        let days: BTreeSet<Day> = sums.cells.keys().map(|cell| cell.day).collect();
+        self.add_cells(&mut sums)?;
+        for (place, day) in &sums.places {
+            match day {
+                Some(day) => sums.batch.insert(key::name(place), key::day_value(*day)),
+                None => sums.batch.remove(key::name(place)),
+            }
+        }
+        let events = self.events().saturating_add_signed(sums.events);
+        sums.batch.insert(key::EVENTS, key::number(events));
+        sums.batch.insert(key::POSITION, key::position(position));
+        {
+            let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+            self.tree.apply_batch(sums.batch)?;
+            self.days.forget(days);
+        }
+        let mut known = self.places.write().unwrap_or_else(PoisonError::into_inner);
+        for (place, day) in sums.places {
+            match day {
+                Some(day) => known.insert(place, day),
+                None => known.remove(&place),
+            };
+        }
+        self.events.store(events, Ordering::Relaxed);
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
+        self.is_dirty.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// The first day of the event's place once the event is gone; none if nothing else is there.
+    fn first_day_without(&self, event: &Event) -> Result<Option<Day>, IndexError> {
+        let mut first: Option<Millis> = None;
+        for band in 0..key::BANDS {
+            let mut list =
+                self.positions_in_band(&event.place, band, Order::Oldest, Millis::MIN, Millis::MAX);
+            let earliest = list.find(|position| !matches!(position, Ok((_, id)) if *id == event.id));
+            if let Some((at, _)) = earliest.transpose()? {
+                first = Some(first.map_or(at, |first| first.min(at)));
+            }
+        }
+        Ok(first.and_then(|at| Timestamp::from_millisecond(at).ok()).map(Day::of))
+    }
+
+    fn add_cells(&self, sums: &mut Sums) -> Result<(), IndexError> {
+        for (cell, sum) in std::mem::take(&mut sums.cells) {
+            let key = key::cell(&cell);
+            let mut counts = match self.tree.get(&key)? {
+                Some(value) => key::read_cell_value(&value)?,
+                None => Cell::default(),
+            };
+            counts.add(&sum);
+            if counts.is_empty() {
+                sums.batch.remove(key);
+            } else {
+                sums.batch.insert(key, key::cell_value(&counts));
+            }
+        }
+        Ok(())
+    }
+
+    /// The event stored under a time and an id, its parts put together.
+    pub(super) fn event_at(&self, at: Millis, id: Uuid) -> Result<Stored, IndexError> {
+        let part = |number: u8| {
+            let value = self.tree.get(key::event(at, id, number))?;
+            value.ok_or(IndexError::Damaged("an event's part is missing"))
+        };
+        let first = part(0)?;
+        let [_, flags, parts, ..] = first[..] else {
+            return Err(IndexError::Damaged("an event is too short"));
+        };
+        let mut json = first[3..].to_vec();
+        for number in 1..parts {
+            json.extend_from_slice(&part(number)?);
+        }
+        let event = serde_json::from_slice(&json);
+        let event = event.map_err(|_| IndexError::Damaged("an event's JSON does not read"))?;
+        Ok(Stored { event, is_retracted: flags & RETRACTED != 0 })
+    }
+}
+
+impl Sums {
+    fn record(&mut self, Fresh { sequence, event, json }: Fresh<'_>) {
+        self.store(event, json, 0);
+        let at = key::millis(event.at);
+        self.batch.insert(key::id(event.id), key::id_value(at, sequence));
+        self.batch.insert(key::at_place(event), Glance::of(event).encode());
+        let (cell, count) = Cell::of(event);
+        let day = cell.day;
+        self.cells.entry(cell).or_default().add(&count);
+        let first = self.places.entry(event.place.clone()).or_insert(Some(day));
+        *first = Some(day).min(*first);
+        self.events += 1;
+    }
+
+    fn store(&mut self, event: &Event, json: &[u8], flags: u8) {
+        let at = key::millis(event.at);
+        let parts = json.len().div_ceil(PART).max(1);
+        // An event has at most 64 KiB: 17 parts.
+        let mut value = vec![super::FORMAT, flags, u8::try_from(parts).unwrap_or(u8::MAX)];
+        value.extend_from_slice(&json[..json.len().min(PART)]);
+        self.batch.insert(key::event(at, event.id, 0), value);
+        for (number, part) in (1..).zip(json.chunks(PART).skip(1)) {
+            self.batch.insert(key::event(at, event.id, number), part);
+        }
+    }
+}

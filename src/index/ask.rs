@@ -1,0 +1,192 @@
+//! Hotspots and why: cells for the figures, a few events for the words.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::cells::DayCells;
+use super::key::{self, Glance, Millis};
+use super::{Index, IndexError};
+use crate::event::{Actor, Event, Kind, Place};
+use crate::hotspot::{
+    Cell, CellKey, Hotspot, Note, NoteGroup, Question, Quote, Why, Window, group, rank, why,
+};
+
+/// The ranked rows of a window.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HotspotsAnswer {
+    /// Version of this shape.
+    pub v: u32,
+    /// The days counted.
+    pub window: Window,
+    /// The rows asked for, the worst first.
+    pub rows: Vec<Hotspot>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// Everything behind one place's rank.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WhyAnswer {
+    /// Version of this shape.
+    pub v: u32,
+    /// The figures.
+    #[serde(flatten)]
+    pub why: Why,
+    /// What people said, grouped by likeness; the latest [`MOST_NOTES`] notes.
+    pub notes: Vec<NoteGroup>,
+}
+
+/// Notes read to explain a place.
+const MOST_NOTES: usize = 400;
+/// Notes looked at in one list before a row goes without a quote.
+const MOST_TRIES: usize = 64;
+/// The bands of reports, the worst first.
+const REPORT_BANDS: std::ops::Range<u8> = 0..4;
+
+impl Index {
+    /// The first `top` rows of a ranking, each with its strongest quote.
+    pub fn hotspots(&self, question: &Question, top: usize) -> Result<HotspotsAnswer, IndexError> {
+        let span = self.span(question)?;
+        let mut rows = rank(question, pairs(&span), |place| self.first_seen(place));
+        let more = rows.len().saturating_sub(top);
+        rows.truncate(top);
+        let mut shown = HashSet::new();
+        for row in &mut rows {
+            row.quote = self.strongest_quote(question, &row.members, &mut shown)?;
+        }
+        Ok(HotspotsAnswer { v: 1, window: question.window, rows, more })
+    }
+
+    /// Everything behind a place's rank; none if nothing was ever recorded there or below.
+    pub fn why(&self, question: &Question, place: &Place) -> Result<Option<WhyAnswer>, IndexError> {
+        if !self.places().iter().any(|known| known.is_under(place)) {
+            return Ok(None);
+        }
+        let span = self.span(question)?;
+        let mut why = why(question, place, pairs(&span), |place| self.first_seen(place));
+        let notes = self.latest_notes(question, &why.places)?;
+        if let Some(row) = &mut why.hotspot {
+            row.quote = self.strongest_quote(question, &row.members, &mut HashSet::new())?;
+        }
+        Ok(Some(WhyAnswer { v: 1, why, notes: group(notes) }))
+    }
+
+    fn span(&self, question: &Question) -> Result<Vec<DayCells>, IndexError> {
+        let horizon = question.horizon();
+        self.cells(horizon.since, horizon.until)
+    }
+
+    /// The note of the worst severity, the most recent of these, that was not shown yet.
+    fn strongest_quote(
+        &self,
+        question: &Question,
+        places: &[Place],
+        shown: &mut HashSet<u64>,
+    ) -> Result<Option<Quote>, IndexError> {
+        for band in REPORT_BANDS {
+            let mut strongest: Option<(Timestamp, u64, Event)> = None;
+            for place in places {
+                let found = self.latest_in_band(question, place, band, shown)?;
+                if let Some((fingerprint, event)) = found
+                    && strongest.as_ref().is_none_or(|(at, _, _)| *at < event.at)
+                {
+                    strongest = Some((event.at, fingerprint, event));
+                }
+            }
+            if let Some((_, fingerprint, event)) = strongest {
+                shown.insert(fingerprint);
+                let text = event.words().unwrap_or_default().to_owned();
+                let Event { id, place, severity, at, .. } = event;
+                return Ok(Some(Quote { id, place, severity, at, text }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn latest_in_band(
+        &self,
+        question: &Question,
+        place: &Place,
+        band: u8,
+        shown: &HashSet<u64>,
+    ) -> Result<Option<(u64, Event)>, IndexError> {
+        for entry in self.glances(question.window, place, band).take(MOST_TRIES) {
+            let (at, id, glance) = entry?;
+            if !suits(question, glance) || shown.contains(&glance.fingerprint) {
+                continue;
+            }
+            let event = self.event_at(at, id)?.event;
+            if fits(question, &event) {
+                return Ok(Some((glance.fingerprint, event)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The latest notes at these places, of reports and of signals.
+    fn latest_notes(&self, question: &Question, places: &[Place]) -> Result<Vec<Note>, IndexError> {
+        let mut found = Vec::new();
+        for place in places {
+            for band in 0..key::BANDS {
+                let glances = self.glances(question.window, place, band).take(MOST_NOTES);
+                let entries: Vec<_> = glances.collect::<Result<_, _>>()?;
+                found.extend(entries.into_iter().filter(|(_, _, glance)| suits(question, *glance)));
+            }
+        }
+        found.sort_by_key(|(at, id, _)| std::cmp::Reverse((*at, *id)));
+        found.truncate(MOST_NOTES);
+        let mut notes = Vec::new();
+        for (at, id, glance) in found {
+            let event = self.event_at(at, id)?.event;
+            if let (true, Some(text)) = (fits(question, &event), event.words()) {
+                notes.push(Note {
+                    id,
+                    person: event.person.as_str().into(),
+                    at: event.at,
+                    text: text.to_owned(),
+                    severity: event.severity,
+                    fingerprint: glance.fingerprint,
+                });
+            }
+        }
+        Ok(notes)
+    }
+
+    /// One band of a place within a window, the latest first.
+    fn glances(
+        &self,
+        window: Window,
+        place: &Place,
+        band: u8,
+    ) -> impl Iterator<Item = Result<(Millis, uuid::Uuid, Glance), IndexError>> + use<> {
+        let first = key::millis(window.since.start());
+        let last = key::millis(window.until.plus(1).start()) - 1;
+        let mut end = key::at_place_from(place, band, first);
+        end.extend([0xff; 16]);
+        self.tree.range(key::at_place_from(place, band, last)..=end).map(|entry| {
+            let (key, value) = entry?;
+            let (at, id) = key::read_at_place(&key)?;
+            Ok((at, id, Glance::decode(&value)?))
+        })
+    }
+}
+
+fn pairs(span: &[DayCells]) -> impl Iterator<Item = (&CellKey, &Cell)> {
+    span.iter().flat_map(|day| day.iter()).map(|(key, cell)| (key, cell))
+}
+
+/// Whether a note may be quoted, as far as a glance tells: nobody is quoted for being delighted.
+fn suits(question: &Question, glance: Glance) -> bool {
+    let is_pain = glance.kind != Some(Kind::Delight);
+    let is_wanted = question.kinds.is_empty()
+        || glance.kind.is_some_and(|kind| question.kinds.contains(&kind));
+    glance.has_words && is_pain && is_wanted && glance.actor == question.actor
+}
+
+fn fits(question: &Question, event: &Event) -> bool {
+    question.version.as_ref().is_none_or(|version| event.version.as_ref() == Some(version))
+        && question.person.as_ref().is_none_or(|person| event.person == *person)
+        && event.actor == if question.actor == Actor::Agent { Actor::Agent } else { Actor::Human }
+}

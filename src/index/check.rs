@@ -1,0 +1,52 @@
+//! Whether index and journal tell of the same events.
+//!
+//! After a power cut sled may have lost pages without noticing. The ids it holds are counted and
+//! hashed per journal segment and compared with the same sums made from the journal.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::{Index, IndexError, key};
+
+/// A count and a hash of ids that does not depend on their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// How many.
+    pub count: u64,
+    /// The exclusive or of a hash of each.
+    pub hash: u64,
+}
+
+impl Sum {
+    /// Adds one id.
+    pub fn add(&mut self, id: Uuid) {
+        // Ids are often sequential, so their bits are mixed before they are combined.
+        let hash = blake3::hash(id.as_bytes());
+        let first = hash.as_bytes().first_chunk().copied().unwrap_or_default();
+        self.count += 1;
+        self.hash ^= u64::from_le_bytes(first);
+    }
+}
+
+impl Index {
+    /// The sums of the ids it holds, by the first sequence of the segment they lie in.
+    ///
+    /// `segments` are those first sequences, ascending. Also reads every event's entry, so that a
+    /// missing one shows.
+    pub fn sums(&self, segments: &[u64]) -> Result<BTreeMap<u64, Sum>, IndexError> {
+        let mut sums = BTreeMap::new();
+        for entry in self.tree.scan_prefix([key::ID]) {
+            let (key, value) = entry?;
+            let id = key::read_id(&key)?;
+            let (at, sequence) = key::read_id_value(&value)?;
+            if !self.tree.contains_key(key::event(at, id, 0))? {
+                return Err(IndexError::Damaged("an event is missing"));
+            }
+            let segment = segments.partition_point(|first| *first <= sequence);
+            let segment = segment.checked_sub(1).map_or(0, |position| segments[position]);
+            sums.entry(segment).or_insert_with(Sum::default).add(id);
+        }
+        Ok(sums)
+    }
+}

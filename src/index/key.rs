@@ -1,0 +1,346 @@
+//! Keys and small values of the tree; the table in the parent module says which there are.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{FORMAT, IndexError, Position};
+use crate::event::{Actor, Class, Day, Event, Kind, Place, Word};
+use crate::hotspot::{Cell, CellKey};
+
+pub(super) const POSITION: &[u8] = b"mposition";
+pub(super) const EVENTS: &[u8] = b"mevents";
+pub(super) const EVENT: u8 = b'e';
+pub(super) const ID: u8 = b'i';
+pub(super) const AT_PLACE: u8 = b'p';
+pub(super) const NAME: u8 = b'n';
+pub(super) const CELL: u8 = b'c';
+
+/// An instant in milliseconds, as the index sorts it.
+pub(super) type Millis = i64;
+
+pub(super) fn millis(at: Timestamp) -> Millis {
+    at.as_millisecond()
+}
+
+fn sortable(at: Millis) -> [u8; 8] {
+    (at.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+fn unsortable(bytes: [u8; 8]) -> Millis {
+    (u64::from_be_bytes(bytes) ^ (1 << 63)).cast_signed()
+}
+
+fn array<const N: usize>(bytes: &[u8], from: usize) -> Result<[u8; N], IndexError> {
+    let slice = bytes.get(from..from + N).ok_or(IndexError::Damaged("a key or value is too short"))?;
+    slice.try_into().map_err(|_| IndexError::Damaged("a key or value is too short"))
+}
+
+/// The beginning of the key of every event from `at` on.
+pub(super) fn event_from(at: Millis) -> Vec<u8> {
+    let mut key = vec![EVENT];
+    key.extend(sortable(at));
+    key
+}
+
+pub(super) fn event(at: Millis, id: Uuid, part: u8) -> Vec<u8> {
+    let mut key = Vec::with_capacity(26);
+    key.push(EVENT);
+    key.extend(sortable(at));
+    key.extend(id.as_bytes());
+    if part != 0 {
+        key.push(part);
+    }
+    key
+}
+
+/// When and who, from an event's key; none for the later parts of a large event.
+pub(super) fn read_event(key: &[u8]) -> Result<Option<(Millis, Uuid)>, IndexError> {
+    if key.len() != 25 {
+        return Ok(None);
+    }
+    Ok(Some((unsortable(array(key, 1)?), Uuid::from_bytes(array(key, 9)?))))
+}
+
+fn backwards(id: Uuid) -> [u8; 16] {
+    let mut bytes = id.into_bytes();
+    bytes.reverse();
+    bytes
+}
+
+pub(super) fn id(id: Uuid) -> Vec<u8> {
+    let mut key = Vec::with_capacity(17);
+    key.push(ID);
+    key.extend(backwards(id));
+    key
+}
+
+pub(super) fn read_id(key: &[u8]) -> Result<Uuid, IndexError> {
+    let mut bytes: [u8; 16] = array(key, 1)?;
+    bytes.reverse();
+    Ok(Uuid::from_bytes(bytes))
+}
+
+/// The prefix of the ids that end with `digits`, and whether a digit at the front is left over.
+pub(super) fn id_ending(digits: &str) -> Option<(Vec<u8>, bool)> {
+    let digits: Vec<u8> = digits
+        .bytes()
+        .filter(|digit| *digit != b'-')
+        .map(|digit| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()?;
+    if 32 < digits.len() {
+        return None;
+    }
+    let mut prefix = vec![ID];
+    prefix.extend(digits.rchunks_exact(2).map(|pair| pair[0] << 4 | pair[1]));
+    Some((prefix, digits.len() % 2 == 1))
+}
+
+/// Whether the left-over digit at the front matches too.
+pub(super) fn matches_odd(id: Uuid, odd: bool, digits: &str) -> bool {
+    let digits = digits.replace('-', "").to_lowercase();
+    !odd || id.simple().to_string().ends_with(&digits)
+}
+
+pub(super) fn id_value(at: Millis, sequence: u64) -> Vec<u8> {
+    let mut value = vec![FORMAT];
+    value.extend(sortable(at));
+    value.extend(sequence.to_be_bytes());
+    value
+}
+
+/// When the event happened, and its journal sequence.
+pub(super) fn read_id_value(value: &[u8]) -> Result<(Millis, u64), IndexError> {
+    Ok((unsortable(array(value, 1)?), u64::from_be_bytes(array(value, 9)?)))
+}
+
+/// Which of a place's six lists an event is in, the worst first.
+pub(super) fn band(event: &Event) -> u8 {
+    match event.class {
+        Class::Report => 3 - event.severity.map_or(1, |severity| severity as u8),
+        Class::Signal => 4,
+        Class::Use => 5,
+    }
+}
+
+pub(super) const BANDS: u8 = 6;
+
+/// The beginning of the keys of one band of a place.
+pub(super) fn at_place_band(place: &Place, band: u8) -> Vec<u8> {
+    let mut key = Vec::with_capacity(place.as_str().len() + 27);
+    key.push(AT_PLACE);
+    key.extend(place.as_str().as_bytes());
+    key.extend([0, band]);
+    key
+}
+
+/// Where the entries of a band that happened at or before `at` begin: the latest comes first.
+pub(super) fn at_place_from(place: &Place, band: u8, at: Millis) -> Vec<u8> {
+    let mut key = at_place_band(place, band);
+    key.extend(sortable(!at));
+    key
+}
+
+pub(super) fn at_place(event: &Event) -> Vec<u8> {
+    let mut key = at_place_from(&event.place, band(event), millis(event.at));
+    key.extend(event.id.as_bytes().map(|byte| !byte));
+    key
+}
+
+pub(super) fn read_at_place(key: &[u8]) -> Result<(Millis, Uuid), IndexError> {
+    let from = key.len().checked_sub(24).ok_or(IndexError::Damaged("a place key is too short"))?;
+    let id: [u8; 16] = array(key, from + 8)?;
+    Ok((!unsortable(array(key, from)?), Uuid::from_bytes(id.map(|byte| !byte))))
+}
+
+/// What can be told of an event without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Glance {
+    pub(super) actor: Actor,
+    pub(super) kind: Option<Kind>,
+    pub(super) has_words: bool,
+    pub(super) fingerprint: u64,
+}
+
+impl Glance {
+    pub(super) fn of(event: &Event) -> Self {
+        Self {
+            actor: event.actor,
+            kind: event.kind,
+            has_words: event.words().is_some(),
+            fingerprint: event.words().map_or(0, crate::hotspot::fingerprint),
+        }
+    }
+
+    pub(super) fn encode(self) -> Vec<u8> {
+        let mut value = vec![FORMAT, self.actor as u8, kind_code(self.kind), self.has_words.into()];
+        value.extend(self.fingerprint.to_be_bytes());
+        value
+    }
+
+    pub(super) fn decode(value: &[u8]) -> Result<Self, IndexError> {
+        let [_, actor, kind, has_words] = array(value, 0)?;
+        Ok(Self {
+            actor: nth(actor)?,
+            kind: read_kind_code(kind)?,
+            has_words: has_words != 0,
+            fingerprint: u64::from_be_bytes(array(value, 4)?),
+        })
+    }
+}
+
+fn kind_code(kind: Option<Kind>) -> u8 {
+    kind.map_or(0, |kind| kind as u8 + 1)
+}
+
+fn read_kind_code(code: u8) -> Result<Option<Kind>, IndexError> {
+    code.checked_sub(1).map(nth).transpose()
+}
+
+fn nth<W: Word>(code: u8) -> Result<W, IndexError> {
+    W::ALL.get(usize::from(code)).copied().ok_or(IndexError::Damaged("a word's code is unknown"))
+}
+
+pub(super) fn name(place: &Place) -> Vec<u8> {
+    let mut key = vec![NAME];
+    key.extend(place.as_str().as_bytes());
+    key
+}
+
+pub(super) fn day_value(day: Day) -> Vec<u8> {
+    let mut value = vec![FORMAT];
+    value.extend(day.0.to_be_bytes());
+    value
+}
+
+pub(super) fn read_place((key, value): &(sled::IVec, sled::IVec)) -> Result<(Place, Day), IndexError> {
+    let place = text(&key[1..])?;
+    let place = Place::parse(place).map_err(|_| IndexError::Damaged("a place is no place"))?;
+    Ok((place, Day(i32::from_be_bytes(array(value, 1)?))))
+}
+
+pub(super) fn number(number: u64) -> Vec<u8> {
+    let mut value = vec![FORMAT];
+    value.extend(number.to_be_bytes());
+    value
+}
+
+pub(super) fn read_number(value: &[u8]) -> Result<u64, IndexError> {
+    if value.first() != Some(&FORMAT) {
+        return Err(IndexError::Damaged("it is of another format"));
+    }
+    Ok(u64::from_be_bytes(array(value, 1)?))
+}
+
+pub(super) fn position(position: Position) -> Vec<u8> {
+    let mut value = number(position.sequence);
+    value.extend(position.batch.to_be_bytes());
+    value
+}
+
+pub(super) fn read_position(value: &[u8]) -> Result<Position, IndexError> {
+    Ok(Position { sequence: read_number(value)?, batch: u64::from_be_bytes(array(value, 9)?) })
+}
+
+fn text(bytes: &[u8]) -> Result<&str, IndexError> {
+    std::str::from_utf8(bytes).map_err(|_| IndexError::Damaged("a text is no UTF-8"))
+}
+
+/// The beginning of the keys of a day's cells.
+pub(super) fn cells_of(day: Day) -> Vec<u8> {
+    let mut key = vec![CELL];
+    key.extend((day.0.cast_unsigned() ^ (1 << 31)).to_be_bytes());
+    key
+}
+
+pub(super) fn cell(cell: &CellKey) -> Vec<u8> {
+    let mut key = cells_of(cell.day);
+    key.extend(cell.place.as_str().as_bytes());
+    key.push(0);
+    key.extend(cell.person.as_bytes());
+    key.extend([0, cell.actor as u8, kind_code(cell.kind)]);
+    key.extend(cell.version.as_deref().unwrap_or_default().as_bytes());
+    key
+}
+
+pub(super) fn read_cell(key: &[u8]) -> Result<CellKey, IndexError> {
+    let day = Day((u32::from_be_bytes(array(key, 1)?) ^ (1 << 31)).cast_signed());
+    let mut parts = key[5..].splitn(3, |byte| *byte == 0);
+    let mut part = || parts.next().ok_or(IndexError::Damaged("a cell's key is too short"));
+    let place = Place::parse(text(part()?)?);
+    let place = place.map_err(|_| IndexError::Damaged("a cell's place is no place"))?;
+    let person: Arc<str> = text(part()?)?.into();
+    let rest = part()?;
+    let [actor, kind] = array(rest, 0)?;
+    let version = text(&rest[2..])?;
+    Ok(CellKey {
+        day,
+        place,
+        person,
+        actor: nth(actor)?,
+        kind: read_kind_code(kind)?,
+        version: (!version.is_empty()).then(|| version.into()),
+    })
+}
+
+/// The counts of a cell: format byte, then varints, zeros at the end left out.
+pub(super) fn cell_value(cell: &Cell) -> Vec<u8> {
+    let mut value = vec![FORMAT];
+    let mut end = 1;
+    for count in counts(cell) {
+        push_varint(count, &mut value);
+        if count != 0 {
+            end = value.len();
+        }
+    }
+    value.truncate(end);
+    value
+}
+
+pub(super) fn read_cell_value(value: &[u8]) -> Result<Cell, IndexError> {
+    let mut rest = value.get(1..).unwrap_or_default();
+    let mut next = || read_varint(&mut rest);
+    let mut cell = Cell { uses: next()?, lost_minutes: next()?, ..Cell::default() };
+    let narrow = |count: u64| u32::try_from(count).map_err(|_| IndexError::Damaged("a count is too large"));
+    cell.thoughts = narrow(next()?)?;
+    let lists = [
+        cell.reports.as_mut_slice(),
+        &mut cell.signals,
+        &mut cell.feelings,
+        &mut cell.outcomes,
+        &mut cell.hours,
+    ];
+    for count in lists.into_iter().flatten() {
+        *count = narrow(next()?)?;
+    }
+    Ok(cell)
+}
+
+fn counts(cell: &Cell) -> impl Iterator<Item = u64> + '_ {
+    let wide = [cell.uses, cell.lost_minutes, cell.thoughts.into()];
+    let narrow = [cell.reports.as_slice(), &cell.signals, &cell.feelings, &cell.outcomes, &cell.hours];
+    wide.into_iter().chain(narrow.into_iter().flatten().map(|count| u64::from(*count)))
+}
+
+fn push_varint(mut number: u64, to: &mut Vec<u8>) {
+    while 0x80 <= number {
+        to.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    to.push(number as u8);
+}
+
+/// The next number; past the end there are only zeros.
+fn read_varint(from: &mut &[u8]) -> Result<u64, IndexError> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let Some((byte, rest)) = from.split_first() else { break };
+        *from = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(number);
+        }
+    }
+    if number == 0 { Ok(0) } else { Err(IndexError::Damaged("a count is cut off")) }
+}

@@ -1,0 +1,219 @@
+//! The answers: a view of the journal that can always be rebuilt.
+//!
+//! # Promises
+//!
+//! - A batch is applied whole or not at all, together with the journal position it reaches: after
+//!   any crash, replaying the journal from [`Index::position`] gives the same answers as if
+//!   nothing had happened.
+//! - Nothing is kept here that the journal does not hold. Deleting the directory costs a rebuild.
+//! - A query of hotspots reads counts, never events; its cost grows with people, places and days.
+//!
+//! # Layout
+//!
+//! One sled tree, so that one batch is one atom. The first byte of a key says what it is; numbers
+//! are big-endian, instants are milliseconds with the sign bit flipped, so that keys sort as what
+//! they mean. Each value starts with a format byte.
+//!
+//! | key | value |
+//! |---|---|
+//! | `m` `position` | the last journal entry applied: sequence and batch, u64 |
+//! | `m` `events` | events recorded and not retracted, u64 |
+//! | `e` at id \[part\] | flags (1: retracted), parts, and the event's JSON; in parts of 4 KiB |
+//! | `i` id backwards | at, journal sequence: people type the last digits of an id |
+//! | `p` place `0` band at id, the latest first | actor, kind, has words, note fingerprint |
+//! | `n` place | the day of its first event |
+//! | `c` day place `0` person `0` actor kind version | a cell, as varints |
+//!
+//! Bands are reports from blocker to cosmetic (0 to 3), signals (4) and uses (5): the strongest
+//! quote of a place is the first entry of its first band.
+
+mod apply;
+mod ask;
+mod cells;
+mod check;
+mod key;
+mod list;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use uuid::Uuid;
+
+use crate::event::{Day, Event, Place};
+
+pub use apply::Fresh;
+pub use ask::{HotspotsAnswer, WhyAnswer};
+pub use check::Sum;
+pub use list::{Cursor, Filter, Order, Page};
+
+/// Every value starts with it. A directory written in another format is rebuilt.
+const FORMAT: u8 = 1;
+
+/// What the index could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// It does not open: set it aside and rebuild.
+    #[error("the index in {dir} does not open ({reason})")]
+    Unopenable {
+        /// Its directory.
+        dir: PathBuf,
+        /// sled's own words.
+        reason: String,
+    },
+    /// A read or a write failed; sled refuses writes from then on: stop, and replay at the start.
+    #[error("the index could not be read or written")]
+    Storage(#[source] sled::Error),
+    /// The checkpoint's fdatasync failed: what is on disk is unknown, so stop.
+    #[error("the index could not be put on disk")]
+    Checkpoint(#[source] std::io::Error),
+    /// A value does not read back: set it aside and rebuild.
+    #[error("the index holds a value that cannot be read ({0}): stop snagd, delete the index directory and start again, it is rebuilt from the journal")]
+    Damaged(&'static str),
+}
+
+impl From<sled::Error> for IndexError {
+    fn from(error: sled::Error) -> Self {
+        Self::Storage(error)
+    }
+}
+
+/// A view of the journal.
+pub struct Index {
+    tree: sled::Db,
+    dir: PathBuf,
+    /// Readers load the cells of several days under it, so that they never see half a batch.
+    gate: RwLock<()>,
+    /// Every place with the day of its first event; a small copy of the `n` keys.
+    places: RwLock<BTreeMap<Place, Day>>,
+    /// The decoded cells of the days that queries read.
+    days: cells::Days,
+    position: Mutex<Position>,
+    events: AtomicU64,
+    is_dirty: AtomicBool,
+}
+
+/// An entry of the journal, named so that it cannot be mistaken for another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Its sequence; 0 before the first.
+    pub sequence: u64,
+    /// The batch it was written in.
+    pub batch: u64,
+}
+
+/// An event as the index holds it.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The event.
+    pub event: Event,
+    /// Whether it was taken back.
+    pub is_retracted: bool,
+}
+
+impl Index {
+    /// Opens the index, or makes an empty one.
+    ///
+    /// A sled that panics at open counts as one that does not open.
+    pub fn open(dir: &Path) -> Result<Self, IndexError> {
+        let unopenable = |reason: String| IndexError::Unopenable { dir: dir.to_owned(), reason };
+        let config = sled::Config::new()
+            .path(dir)
+            .cache_capacity(32 * 1024 * 1024)
+            .mode(sled::Mode::LowSpace)
+            .flush_every_ms(None);
+        let tree = catch_unwind(AssertUnwindSafe(|| config.open()))
+            .map_err(|_| unopenable("it panicked".to_owned()))?
+            .map_err(|error| unopenable(error.to_string()))?;
+        let index = Self {
+            position: Mutex::new(read_position(&tree)?),
+            events: AtomicU64::new(read_number(&tree, key::EVENTS)?),
+            places: RwLock::new(read_places(&tree)?),
+            tree,
+            dir: dir.to_owned(),
+            gate: RwLock::new(()),
+            days: cells::Days::default(),
+            is_dirty: AtomicBool::new(false),
+        };
+        Ok(index)
+    }
+
+    /// The last journal entry applied.
+    pub fn position(&self) -> Position {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many events it holds, retracted ones aside.
+    pub fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Every place an event was recorded at.
+    pub fn places(&self) -> Vec<Place> {
+        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        places.keys().cloned().collect()
+    }
+
+    /// The day of the first event at a place.
+    pub fn first_seen(&self, place: &Place) -> Option<Day> {
+        self.places.read().unwrap_or_else(PoisonError::into_inner).get(place).copied()
+    }
+
+    /// The event of an id.
+    pub fn event(&self, id: Uuid) -> Result<Option<Stored>, IndexError> {
+        let Some(entry) = self.tree.get(key::id(id))? else { return Ok(None) };
+        let (at, _) = key::read_id_value(&entry)?;
+        self.event_at(at, id).map(Some)
+    }
+
+    /// Every id that ends with these hexadecimal digits; at most `most`.
+    pub fn ids_ending(&self, digits: &str, most: usize) -> Result<Vec<Uuid>, IndexError> {
+        let Some((prefix, odd)) = key::id_ending(digits) else { return Ok(Vec::new()) };
+        let ids = self.tree.scan_prefix(prefix).keys();
+        ids.map(|entry| key::read_id(&entry?))
+            .filter(|id| id.as_ref().map_or(true, |id| key::matches_odd(*id, odd, digits)))
+            .take(most)
+            .collect()
+    }
+
+    /// Puts everything applied so far on disk. Takes milliseconds: never on the way of an answer.
+    pub fn checkpoint(&self) -> Result<(), IndexError> {
+        if !self.is_dirty.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.tree.flush()?;
+        // sled's flush stops at sync_file_range, which a power cut does not respect.
+        File::open(self.dir.join("db"))
+            .and_then(|file| file.sync_data())
+            .map_err(IndexError::Checkpoint)
+    }
+
+    /// Bytes on disk.
+    pub fn size_bytes(&self) -> u64 {
+        self.tree.size_on_disk().unwrap_or(0)
+    }
+}
+
+fn read_number(tree: &sled::Db, key: &[u8]) -> Result<u64, IndexError> {
+    match tree.get(key)? {
+        None => Ok(0),
+        Some(value) => key::read_number(&value),
+    }
+}
+
+fn read_position(tree: &sled::Db) -> Result<Position, IndexError> {
+    match tree.get(key::POSITION)? {
+        None => Ok(Position::default()),
+        Some(value) => key::read_position(&value),
+    }
+}
+
+fn read_places(tree: &sled::Db) -> Result<BTreeMap<Place, Day>, IndexError> {
+    tree.scan_prefix([key::NAME]).map(|entry| key::read_place(&entry?)).collect()
+}
+
+#[cfg(test)]
+mod tests;

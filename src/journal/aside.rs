@@ -1,0 +1,68 @@
+//! Bytes that were cut off or found damaged, kept for whoever wants to look into them.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::segment::sync_dir;
+
+/// Why bytes are kept: the ending of the file's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Cut off the end.
+    Torn,
+    /// Found damaged; they are still where they were.
+    Damaged,
+}
+
+/// Keeps a copy, durably, unless there is one already. Says whether it made one.
+pub(super) fn keep(
+    dir: &Path,
+    segment: u64,
+    offset: u64,
+    bytes: &[u8],
+    why: Why,
+) -> io::Result<bool> {
+    let aside = dir.join("aside");
+    match DirBuilder::new().mode(0o700).create(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => sync_dir(dir)?,
+    }
+    let ending = if why == Why::Torn { "torn" } else { "damaged" };
+    let mut name = aside.join(format!("{segment:020}-{offset}.{ending}"));
+    let mut copies = 1;
+    while let Some(kept) = read_if_any(&name)? {
+        if kept == bytes {
+            // It may have been made just before a crash.
+            File::open(&name)?.sync_all()?;
+            sync_dir(&aside)?;
+            return Ok(false);
+        }
+        copies += 1;
+        name = aside.join(format!("{segment:020}-{offset}-{copies}.{ending}"));
+    }
+    write_whole(&name, bytes)?;
+    sync_dir(&aside)?;
+    Ok(true)
+}
+
+fn write_whole(name: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = name.with_extension("new");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Gives the room back; a later attempt overwrites it anyway.
+        let _ = fs::remove_file(&new);
+    }
+    written.and_then(|()| fs::rename(&new, name))
+}
+
+fn read_if_any(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

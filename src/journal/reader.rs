@@ -1,0 +1,341 @@
+//! Reading, also while the writer appends: cursors that see what is durable and go on later.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::SEGMENT_BYTES;
+use super::aside::{self, Why};
+use super::error::JournalError;
+use super::frame::{self, Floor, HEAD, Head, Kind};
+use super::recover::{self, Damage, Findings};
+use super::segment::{self, HEADER};
+
+/// Read ahead this much.
+const WINDOW: usize = 64 * 1024;
+
+/// What the writer tells the readers.
+#[derive(Debug)]
+pub(super) struct Shared {
+    dir: PathBuf,
+    /// The last durable sequence. Whoever sees a number here finds its bytes in the file.
+    last: AtomicU64,
+    /// First sequence and size of each segment, in order.
+    segments: RwLock<Vec<(u64, u64)>>,
+}
+
+impl Shared {
+    pub(super) fn new(dir: &Path, segments: Vec<(u64, u64)>) -> Self {
+        let (dir, segments) = (dir.to_owned(), RwLock::new(segments));
+        Self { dir, last: AtomicU64::new(0), segments }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn publish(&self, last: u64) {
+        self.last.store(last, Ordering::Release);
+    }
+
+    pub(super) fn add_segment(&self, first: u64, bytes: u64) {
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        // One that was made but could not be used is made anew.
+        segments.retain(|segment| segment.0 != first);
+        segments.push((first, bytes));
+    }
+
+    fn read_segments<T>(&self, read: impl FnOnce(&[(u64, u64)]) -> T) -> T {
+        read(&self.segments.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The segment that should hold a sequence, and the first sequence of the one behind it.
+    fn segment_of(&self, sequence: u64) -> (Option<u64>, Option<u64>) {
+        self.read_segments(|segments| {
+            let behind = segments.partition_point(|(first, _)| *first <= sequence);
+            let first = |at: usize| segments.get(at).map(|(first, _)| *first);
+            (behind.checked_sub(1).and_then(first), first(behind))
+        })
+    }
+}
+
+/// A record of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number: later records have greater ones.
+    pub sequence: u64,
+    /// The number of the append that wrote it.
+    pub batch: u64,
+    /// What was appended.
+    pub payload: Vec<u8>,
+}
+
+/// A segment, for lists and backups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// The sequence of its first record.
+    pub first: u64,
+    /// Its size on disk.
+    pub bytes: u64,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether it is full: nothing is written to it any more.
+    pub sealed: bool,
+}
+
+/// A handle for reading; cheap to clone, good on any thread.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    shared: Arc<Shared>,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Looks at a journal as it is, changing nothing, and never sees more than is there now.
+    pub fn open(dir: &Path) -> Result<(Self, Findings), JournalError> {
+        let (segments, _) = segment::list(dir).map_err(JournalError::unusable(dir))?;
+        let survey = recover::survey(dir, &segments, SEGMENT_BYTES)?;
+        let last = survey.last();
+        let shared = Shared::new(dir, survey.segments);
+        shared.publish(last);
+        Ok((Self::new(Arc::new(shared)), survey.findings))
+    }
+
+    /// The last durable sequence, or 0.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.shared.last.load(Ordering::Acquire)
+    }
+
+    /// A cursor whose first record is the first one not before `sequence`.
+    #[must_use]
+    pub fn from(&self, sequence: u64) -> Records {
+        let wanted = sequence.max(1);
+        // Who starts in the middle of a segment reads it from its start.
+        let next = self.shared.segment_of(wanted).0.unwrap_or(1);
+        Records {
+            shared: Arc::clone(&self.shared),
+            wanted,
+            next,
+            seen: 0,
+            batch: 0,
+            place: None,
+            window: Window::default(),
+        }
+    }
+
+    /// All segments, oldest first.
+    #[must_use]
+    pub fn segments(&self) -> Vec<SegmentInfo> {
+        self.shared.read_segments(|segments| {
+            let info = |(at, &(first, bytes)): (usize, &(u64, u64))| SegmentInfo {
+                first,
+                bytes,
+                path: segment::path(self.shared.dir(), first),
+                sealed: at + 1 < segments.len(),
+            };
+            segments.iter().enumerate().map(info).collect()
+        })
+    }
+
+    /// The room the segments take on disk.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.shared.read_segments(|segments| segments.iter().map(|(_, bytes)| bytes).sum())
+    }
+
+    /// Copies the bytes of a bad place to `aside/`, unless they are there already. Says whether
+    /// it did: a place that is new should be told of louder than one that is known.
+    pub fn set_aside(&self, damage: &Damage) -> Result<bool, JournalError> {
+        let path = segment::path(self.shared.dir(), damage.segment);
+        let length = usize::try_from(damage.bytes.min(SEGMENT_BYTES)).unwrap_or(0);
+        if length == 0 {
+            return Ok(false);
+        }
+        let file = File::open(&path).map_err(JournalError::unusable(&path))?;
+        let mut bytes = vec![0; length];
+        let read = segment::read_around(&file, &mut bytes, damage.offset);
+        bytes.truncate(read.map_err(JournalError::unusable(&path))?);
+        let dir = self.shared.dir();
+        aside::keep(dir, damage.segment, damage.offset, &bytes, Why::Damaged)
+            .map_err(JournalError::unusable(&dir.join("aside")))
+    }
+}
+
+/// A cursor over the records, in order.
+///
+/// `None` means: no more yet. Ask again when more has become durable. After
+/// [`JournalError::Damaged`] it goes on behind the damage; after any other error it stands where
+/// it was, and asking again tries again.
+#[derive(Debug)]
+pub struct Records {
+    shared: Arc<Shared>,
+    /// Records before this are passed over.
+    wanted: u64,
+    /// The sequence that is due.
+    next: u64,
+    /// The last durable sequence when the window was filled: bytes behind it were not yet true.
+    seen: u64,
+    /// The batch read last.
+    batch: u64,
+    place: Option<Place>,
+    window: Window,
+}
+
+#[derive(Debug)]
+struct Place {
+    segment: u64,
+    file: File,
+    offset: u64,
+}
+
+/// What a step of the cursor came upon.
+enum Step {
+    Record(Entry),
+    Void,
+    Missing(Damage),
+}
+
+impl Iterator for Records {
+    type Item = Result<Entry, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if self.seen < self.next {
+                self.seen = self.shared.last.load(Ordering::Acquire);
+                self.window = Window::default();
+            }
+            if self.seen < self.next {
+                return None;
+            }
+            match self.step() {
+                Ok(Step::Record(entry)) if self.wanted <= entry.sequence => return Some(Ok(entry)),
+                Ok(Step::Missing(mut damage)) if self.wanted < damage.missing.end => {
+                    damage.missing.start = damage.missing.start.max(self.wanted);
+                    return Some(Err(JournalError::Damaged(damage)));
+                }
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl Records {
+    fn step(&mut self) -> Result<Step, JournalError> {
+        let (segment, behind) = self.shared.segment_of(self.next);
+        let Some(segment) = segment else {
+            let (at, end) = behind.map_or((self.next, self.seen + 1), |first| (first, first));
+            return Ok(self.skip_to(end, at, 0, 0));
+        };
+        let path = segment::path(self.shared.dir(), segment);
+        self.enter(segment, &path).map_err(JournalError::unusable(&path))?;
+        let read = self.read_frame().map_err(JournalError::unusable(&path))?;
+        match read {
+            Some((head, payload)) if head.sequence == self.next && self.batch <= head.batch => {
+                Ok(self.pass(&head, payload))
+            }
+            _ => self.search(behind).map_err(JournalError::unusable(&path)),
+        }
+    }
+
+    fn enter(&mut self, segment: u64, path: &Path) -> io::Result<()> {
+        if self.place.as_ref().is_none_or(|place| place.segment != segment) {
+            let file = File::open(path)?;
+            self.place = Some(Place { segment, file, offset: HEADER as u64 });
+            self.window = Window::default();
+        }
+        Ok(())
+    }
+
+    /// The frame at the cursor, if a good one can be read there.
+    fn read_frame(&mut self) -> io::Result<Option<(Head, Vec<u8>)>> {
+        let Some(Place { file, offset, .. }) = &self.place else { return Ok(None) };
+        let read = self.window.frame(file, *offset);
+        read.or_else(|error| if segment::is_bad_sector(&error) { Ok(None) } else { Err(error) })
+    }
+
+    fn pass(&mut self, head: &Head, payload: Vec<u8>) -> Step {
+        self.next = head.next();
+        self.batch = head.batch;
+        if let Some(place) = &mut self.place {
+            place.offset += head.span() as u64;
+        }
+        match head.kind {
+            Kind::Void => Step::Void,
+            Kind::Record => {
+                Step::Record(Entry { sequence: head.sequence, batch: head.batch, payload })
+            }
+        }
+    }
+
+    /// Looks for the next good frame behind a bad one.
+    fn search(&mut self, behind: Option<u64>) -> io::Result<Step> {
+        let Some(place) = &mut self.place else { return Ok(Step::Void) };
+        let offset = place.offset;
+        let length = place.file.metadata()?.len().saturating_sub(offset);
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        let read = segment::read_around(&place.file, &mut bytes, offset)?;
+        bytes.truncate(read);
+        let end = behind.unwrap_or(u64::MAX).min(self.seen + 1);
+        let floor = Floor { sequence: self.next, batch: self.batch, end };
+        let (bad, next) = match frame::find(&bytes, 0, &floor) {
+            Some((at, head)) => {
+                place.offset += at as u64;
+                (at, head.sequence)
+            }
+            // Nothing here is left. What the next segment does not have either is missing; in
+            // the last one, the writer's next frame will be found from here.
+            None => (frame::used(&bytes).min(bytes.len()), end),
+        };
+        let segment = place.segment;
+        Ok(self.skip_to(next, segment, offset, bad))
+    }
+
+    /// Goes on at a sequence; what is passed over is missing.
+    fn skip_to(&mut self, next: u64, segment: u64, offset: u64, bytes: usize) -> Step {
+        let missing = self.next..next;
+        self.next = next;
+        if missing.is_empty() {
+            return Step::Void;
+        }
+        Step::Missing(Damage { segment, offset, bytes: bytes as u64, missing })
+    }
+}
+
+/// A piece of a file, held so that small frames cost no system call each.
+#[derive(Debug, Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn frame(&mut self, file: &File, offset: u64) -> io::Result<Option<(Head, Vec<u8>)>> {
+        let Some(head) = frame::peek(self.get(file, offset, HEAD)?) else { return Ok(None) };
+        let bytes = self.get(file, offset, HEAD + head.length)?;
+        Ok(frame::decode(bytes).map(|(head, payload)| (head, payload.to_vec())))
+    }
+
+    /// The bytes at an offset; fewer where the file ends.
+    fn get(&mut self, file: &File, offset: u64, length: usize) -> io::Result<&[u8]> {
+        let skip = |start: u64| usize::try_from(offset.checked_sub(start)?).ok();
+        let held = skip(self.start).filter(|skip| skip + length <= self.bytes.len());
+        let skip = if let Some(skip) = held {
+            skip
+        } else {
+            self.bytes.resize(length.max(WINDOW), 0);
+            self.start = offset;
+            let read = segment::read_around(file, &mut self.bytes, offset)?;
+            self.bytes.truncate(read);
+            0
+        };
+        let end = (skip + length).min(self.bytes.len());
+        Ok(&self.bytes[skip..end])
+    }
+}

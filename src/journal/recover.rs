@@ -1,0 +1,286 @@
+//! What a journal found on disk turns out to be, and what would mend its tail. Writes nothing:
+//! the writer applies the patches.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::Path;
+
+use super::aside::Why;
+use super::error::JournalError;
+use super::frame::{self, Floor, Head, Kind, MIN_SPAN, Piece};
+use super::segment::{self, HEADER, Header};
+
+/// A bad place in a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The first sequence of the segment: its name.
+    pub segment: u64,
+    /// Where in the segment.
+    pub offset: u64,
+    /// How many bytes are bad; none where records are missing without a trace.
+    pub bytes: u64,
+    /// The sequences that are missing; empty if only a header or spare room is bad.
+    pub missing: Range<u64>,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { segment, offset, bytes, missing } = self;
+        write!(f, "{bytes} bad bytes at {offset} of {}", segment::name(*segment))?;
+        if !missing.is_empty() {
+            write!(f, ", records {} to {} are missing", missing.start, missing.end - 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// What opening a journal found wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Bad places of the last, unfinished batch. `missing` are the numbers withdrawn: no fewer
+    /// than there were records. The next opening no longer finds them.
+    pub torn: Vec<Damage>,
+    /// Bad places of headers and of the last segment. Found again at each opening, except a bad
+    /// header of the last segment, which is mended.
+    pub damage: Vec<Damage>,
+}
+
+impl Findings {
+    /// Whether nothing was wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.torn.is_empty() && self.damage.is_empty()
+    }
+}
+
+/// A change that mends the last segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Patch {
+    /// Where.
+    pub(super) at: u64,
+    /// What is there, to be copied aside.
+    pub(super) old: Vec<u8>,
+    /// Why it goes.
+    pub(super) why: Why,
+    /// What comes there.
+    pub(super) new: Vec<u8>,
+}
+
+/// What a look at the journal showed.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// All segments: first sequence and size.
+    pub(super) segments: Vec<(u64, u64)>,
+    /// What is wrong.
+    pub(super) findings: Findings,
+    /// The last segment; none in an empty journal.
+    pub(super) tail: Option<Tail>,
+}
+
+impl Survey {
+    /// The last sequence that can be read, or 0.
+    pub(super) fn last(&self) -> u64 {
+        self.tail.as_ref().map_or(0, |tail| tail.readable - 1)
+    }
+}
+
+/// The last segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// Its first sequence.
+    pub(super) first: u64,
+    /// Its size in bytes.
+    pub(super) bytes: u64,
+    /// The sequence behind the last frame, before mending.
+    pub(super) readable: u64,
+    /// The sequence the next record gets, once mended.
+    pub(super) next: u64,
+    /// The batch number given last.
+    pub(super) batch: u64,
+    /// Where the next frame goes, once mended.
+    pub(super) end: usize,
+    /// Where the last batch is, and its bytes.
+    pub(super) last_batch: (u64, Vec<u8>),
+    /// What mends it.
+    pub(super) patches: Vec<Patch>,
+}
+
+/// Looks at each header and at the whole last segment.
+pub(super) fn survey(dir: &Path, segments: &[u64], size: u64) -> Result<Survey, JournalError> {
+    let mut survey = Survey::default();
+    for &first in segments {
+        let (bytes, header) = read_header(dir, first)?;
+        survey.segments.push((first, bytes));
+        if header == Header::Bad && segments.last() != Some(&first) {
+            survey.findings.damage.push(bad_header(first, bytes));
+        }
+    }
+    if let Some((&first, older)) = segments.split_last() {
+        let bytes = read(dir, first)?;
+        let before = match last_batch(first, &bytes) {
+            Some(batch) => batch,
+            // Nothing left to go by: skip as many numbers as the segment may have used.
+            None => batch_before(dir, older)? + size / MIN_SPAN as u64,
+        };
+        survey.tail = Some(diagnose(first, &bytes, size, before, &mut survey.findings));
+    }
+    Ok(survey)
+}
+
+fn read(dir: &Path, first: u64) -> Result<Vec<u8>, JournalError> {
+    let path = segment::path(dir, first);
+    fs::read(&path).map_err(JournalError::unusable(&path))
+}
+
+fn read_header(dir: &Path, first: u64) -> Result<(u64, Header), JournalError> {
+    let path = segment::path(dir, first);
+    let mut head = [0; HEADER];
+    let file = File::open(&path).map_err(JournalError::unusable(&path))?;
+    let bytes = file.metadata().map_err(JournalError::unusable(&path))?.len();
+    segment::read_at(&file, &mut head, 0).map_err(JournalError::unusable(&path))?;
+    match Header::decode(&head, first) {
+        Header::Newer { version } => Err(JournalError::Newer { path, version }),
+        header => Ok((bytes, header)),
+    }
+}
+
+fn bad_header(first: u64, bytes: u64) -> Damage {
+    Damage { segment: first, offset: 0, bytes: bytes.min(HEADER as u64), missing: first..first }
+}
+
+/// The last batch number of the older segments.
+fn batch_before(dir: &Path, older: &[u64]) -> Result<u64, JournalError> {
+    for &first in older.iter().rev() {
+        if let Some(batch) = last_batch(first, &read(dir, first)?) {
+            return Ok(batch);
+        }
+    }
+    Ok(0)
+}
+
+/// The last batch number that a segment knows of.
+fn last_batch(first: u64, bytes: &[u8]) -> Option<u64> {
+    let last = frames(&pieces(first, bytes)).last().map(|(_, head)| head.batch);
+    last.or(match Header::decode(bytes, first) {
+        Header::Good { batch } => Some(batch),
+        Header::Newer { .. } | Header::Bad => None,
+    })
+}
+
+fn pieces(first: u64, bytes: &[u8]) -> Vec<Piece> {
+    let end = first.saturating_add((bytes.len() / MIN_SPAN) as u64);
+    frame::scan(bytes, HEADER, Floor { sequence: first, batch: 0, end })
+}
+
+fn frames(pieces: &[Piece]) -> impl DoubleEndedIterator<Item = (usize, Head)> {
+    pieces.iter().filter_map(|piece| match *piece {
+        Piece::Frame { at, head } => Some((at, head)),
+        Piece::Hole { .. } => None,
+    })
+}
+
+/// What the last segment is, and what mends it.
+fn diagnose(first: u64, bytes: &[u8], size: u64, batch: u64, findings: &mut Findings) -> Tail {
+    let pieces = pieces(first, bytes);
+    let last = frames(&pieces).next_back();
+    let readable = last.map_or(first, |(_, head)| head.next());
+    let mut tail = Tail {
+        first,
+        bytes: bytes.len() as u64,
+        readable,
+        next: readable,
+        batch,
+        end: last.map_or(HEADER, |(at, head)| at + head.span()),
+        last_batch: bytes_of_last_batch(bytes, &pieces),
+        patches: Vec::new(),
+    };
+    if Header::decode(bytes, first) == Header::Bad {
+        findings.damage.push(bad_header(first, tail.bytes));
+        let before = frames(&pieces).next().map_or(batch, |(_, head)| head.batch.saturating_sub(1));
+        tail.patch(bytes, 0, HEADER, Why::Damaged, segment::header(first, before));
+    }
+    tail.judge_holes(bytes, &pieces, findings);
+    tail.judge_end(bytes, &pieces, size, findings);
+    tail
+}
+
+/// The bytes of the last batch with records, up to the end.
+fn bytes_of_last_batch(bytes: &[u8], pieces: &[Piece]) -> (u64, Vec<u8>) {
+    let Some((at, head)) = frames(pieces).next_back() else { return (0, Vec::new()) };
+    let end = (at + head.span()).min(bytes.len());
+    let start = frames(pieces).find(|(_, other)| other.batch == head.batch).map_or(at, |it| it.0);
+    (start as u64, bytes.get(start..end).unwrap_or_default().to_vec())
+}
+
+impl Tail {
+    fn patch(&mut self, bytes: &[u8], at: usize, len: usize, why: Why, new: Vec<u8>) {
+        let end = (at + len).min(bytes.len());
+        let old = bytes.get(at..end).unwrap_or_default().to_vec();
+        self.patches.push(Patch { at: at as u64, old, why, new });
+    }
+
+    /// Tells torn from damaged where good frames follow.
+    fn judge_holes(&mut self, bytes: &[u8], pieces: &[Piece], findings: &mut Findings) {
+        let mut records = frames(pieces).filter(|(_, head)| head.kind == Kind::Record);
+        let Some((_, last)) = records.next_back() else { return };
+        for pair in pieces.windows(2) {
+            let &[Piece::Hole { at, bytes: len, due }, Piece::Frame { head, .. }] = pair else {
+                continue;
+            };
+            let missing = head.sequence - due;
+            let place = Damage {
+                segment: self.first,
+                offset: at as u64,
+                bytes: len as u64,
+                missing: due..head.sequence,
+            };
+            // All that is missing was of the last batch, and there is room to say so.
+            let torn = head.kind == Kind::Record
+                && head.batch == last.batch
+                && missing <= u64::from(head.index)
+                && missing.max(1) * MIN_SPAN as u64 <= place.bytes;
+            if torn {
+                let count = u32::try_from(missing).unwrap_or(u32::MAX);
+                self.patch(bytes, at, len, Why::Torn, frame::void(due, count, head.batch, len));
+                findings.torn.push(place);
+            } else {
+                findings.damage.push(place);
+            }
+        }
+    }
+
+    /// Cuts off what is behind the last good frame, and withdraws the numbers it may have had.
+    fn judge_end(&mut self, bytes: &[u8], pieces: &[Piece], size: u64, findings: &mut Findings) {
+        let bad = match pieces.last() {
+            Some(Piece::Hole { bytes, .. }) => *bytes,
+            _ => 0,
+        };
+        let left = frames(pieces).next_back().map_or(0, |(_, head)| head.left());
+        if bad == 0 && left == 0 {
+            return;
+        }
+        let room = usize::try_from(size).unwrap_or(usize::MAX).max(bytes.len());
+        let room = room.saturating_sub(self.end);
+        let numbers = bad.div_ceil(MIN_SPAN).max(usize::try_from(left).unwrap_or(usize::MAX));
+        let numbers = numbers.min(room / MIN_SPAN);
+        let missing = self.next..self.next + numbers as u64;
+        findings.torn.push(Damage {
+            segment: self.first,
+            offset: self.end as u64,
+            bytes: bad as u64,
+            missing: missing.clone(),
+        });
+        self.batch += 1;
+        self.next = missing.end;
+        if numbers == 0 {
+            self.patch(bytes, self.end, bad, Why::Torn, vec![0; bad]);
+            return;
+        }
+        let span = bad.max(numbers * MIN_SPAN);
+        let count = u32::try_from(numbers).unwrap_or(u32::MAX);
+        let void = frame::void(missing.start, count, self.batch, span);
+        self.patch(bytes, self.end, bad, Why::Torn, void);
+        self.end += span;
+    }
+}

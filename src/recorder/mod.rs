@@ -1,0 +1,155 @@
+//! The one writer: bounded queue → batch → journal → index → answer.
+//!
+//! # Promises
+//!
+//! - Whatever waits becomes one batch: one append, one `fdatasync`, one atomic index batch, then
+//!   every answer. Nobody is told yes before both.
+//! - What is sent in one job is recorded whole or not at all.
+//! - The queue is bounded in jobs and in bytes. [`Recorder::record_or_refuse`] says no at once,
+//!   [`Recorder::record`] waits.
+//! - An id is recorded once. The same again is answered with the first record; other content
+//!   under the same id is a conflict, and the first stays.
+//! - When the last [`Recorder`] is dropped, the writer finishes what it accepted and returns.
+
+mod replay;
+mod writing;
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use crate::event::{Event, Record, Retraction};
+use crate::index::Index;
+use crate::journal::Writer;
+
+pub use replay::{CatchUpError, CaughtUp, Progress, agrees, catch_up, holds};
+pub use writing::{Writing, WritingError, checkpoint_until_dropped};
+
+/// Jobs that may wait.
+const MOST_JOBS: usize = 4096;
+/// What waiting jobs may weigh together, in KiB.
+const MOST_KIB: usize = 32 * 1024;
+
+/// What became of one event of a job.
+#[derive(Debug)]
+pub enum Recorded {
+    /// It is on disk and visible.
+    New {
+        /// The event as JSON.
+        json: Vec<u8>,
+        /// Nothing was ever recorded at its place before.
+        is_new_place: bool,
+    },
+    /// It was recorded before; this is the first record.
+    Known(Box<Event>),
+    /// Its id belongs to another event; this is that one.
+    Conflict(Box<Event>),
+}
+
+/// Why a job was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The queue is full; nothing was recorded.
+    #[error("snagd has more waiting than it can write at the moment, and nothing was recorded: send it again in a second, with the same id")]
+    Full,
+    /// The disk is full; nothing was recorded.
+    #[error("the disk is full, and nothing was recorded: make room where snagd stores and send it again, with the same id")]
+    NoRoom,
+    /// The disk failed, and snagd stops.
+    #[error("snagd could not write to its disk and stops: whether this was recorded shows when it is back; send it again then, with the same id, which is harmless")]
+    Failed,
+}
+
+/// A handle to the writer's queue. Cheap to clone.
+#[derive(Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Job>,
+    room: Arc<Semaphore>,
+}
+
+enum Job {
+    Record(Vec<Parcel>, Reply),
+    Retract(Retraction, Reply),
+}
+
+struct Reply {
+    answer: oneshot::Sender<Result<Vec<Recorded>, Refusal>>,
+    /// Given back when the job is answered.
+    _room: OwnedSemaphorePermit,
+}
+
+/// An event and the bytes of its record, made once, off the writer's thread.
+struct Parcel {
+    event: Event,
+    record: Vec<u8>,
+}
+
+impl Recorder {
+    /// A recorder, and the writing that its caller must run on a thread of its own.
+    pub fn new(journal: Writer, index: Arc<Index>) -> (Self, Writing) {
+        let (queue, jobs) = mpsc::channel(MOST_JOBS);
+        let recorder = Self { queue, room: Arc::new(Semaphore::new(MOST_KIB)) };
+        (recorder, Writing::new(jobs, journal, index))
+    }
+
+    /// Records events, one outcome for each; refuses at once when the queue is full.
+    pub async fn record_or_refuse(&self, events: Vec<Event>) -> Result<Vec<Recorded>, Refusal> {
+        let (parcels, kib) = pack(events);
+        let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| Refusal::Full)?;
+        let slot = self.queue.try_reserve().map_err(|error| match error {
+            mpsc::error::TrySendError::Full(()) => Refusal::Full,
+            mpsc::error::TrySendError::Closed(()) => Refusal::Failed,
+        })?;
+        let (reply, answered) = Reply::new(room);
+        slot.send(Job::Record(parcels, reply));
+        answered.await.unwrap_or(Err(Refusal::Failed))
+    }
+
+    /// Records events, one outcome for each; waits while the queue is full.
+    pub async fn record(&self, events: Vec<Event>) -> Result<Vec<Recorded>, Refusal> {
+        let (parcels, kib) = pack(events);
+        self.send(kib, |reply| Job::Record(parcels, reply)).await
+    }
+
+    /// Takes an event back. The caller has made sure that it may be.
+    pub async fn retract(&self, retraction: Retraction) -> Result<(), Refusal> {
+        self.send(1, |reply| Job::Retract(retraction, reply)).await.map(drop)
+    }
+
+    async fn send(
+        &self,
+        kib: u32,
+        job: impl FnOnce(Reply) -> Job,
+    ) -> Result<Vec<Recorded>, Refusal> {
+        let room = self.room.clone().acquire_many_owned(kib).await.map_err(|_| Refusal::Failed)?;
+        let slot = self.queue.reserve().await.map_err(|_| Refusal::Failed)?;
+        let (reply, answered) = Reply::new(room);
+        slot.send(job(reply));
+        answered.await.unwrap_or(Err(Refusal::Failed))
+    }
+}
+
+impl Reply {
+    fn new(
+        room: OwnedSemaphorePermit,
+    ) -> (Self, oneshot::Receiver<Result<Vec<Recorded>, Refusal>>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { answer, _room: room }, answered)
+    }
+
+    fn say(self, answer: Result<Vec<Recorded>, Refusal>) {
+        // Nobody may be listening any more; what is on disk stays.
+        let _ = self.answer.send(answer);
+    }
+}
+
+/// Encodes events, and says how many KiB they weigh.
+fn pack(events: Vec<Event>) -> (Vec<Parcel>, u32) {
+    let parcels: Vec<Parcel> = events
+        .into_iter()
+        .map(|event| Parcel { record: Record::of_event_json(&event.to_json()), event })
+        .collect();
+    let bytes: usize = parcels.iter().map(|parcel| parcel.record.len()).sum();
+    let kib = (bytes / 1024 + 1).min(MOST_KIB);
+    (parcels, u32::try_from(kib).unwrap_or(u32::MAX))
+}

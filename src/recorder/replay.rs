@@ -1,0 +1,150 @@
+//! From the journal to the index: catching up after a stop, and rebuilding from nothing.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::event::{Event, Record, Retraction};
+use crate::index::{Fresh, Index, IndexError, Position, Sum};
+use crate::journal::{Damage, Entry, JournalError, Reader};
+
+/// Events applied at once.
+const GROUP: usize = 256;
+
+/// How far catching up is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The journal sequence reached.
+    pub done: u64,
+    /// The last one there is.
+    pub of: u64,
+}
+
+/// What catching up came upon.
+#[derive(Debug, Default)]
+pub struct CaughtUp {
+    /// Records applied.
+    pub applied: u64,
+    /// Stretches of the journal that do not read.
+    pub damage: Vec<Damage>,
+    /// Records that read but make no sense to this snag.
+    pub unknown: u64,
+}
+
+/// Why catching up ended.
+#[derive(Debug, thiserror::Error)]
+pub enum CatchUpError {
+    /// The journal could not be read.
+    #[error("the journal could not be read")]
+    Journal(#[source] JournalError),
+    /// The index could not be written.
+    #[error("the index could not be written")]
+    Index(#[from] IndexError),
+}
+
+/// Applies what the journal holds beyond the index's position; on an empty index, all of it.
+pub fn catch_up(
+    index: &Index,
+    journal: &Reader,
+    mut progress: impl FnMut(Progress),
+) -> Result<CaughtUp, CatchUpError> {
+    let mut caught_up = CaughtUp::default();
+    let mut group = Group::default();
+    for entry in journal.from(index.position().sequence + 1) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(JournalError::Damaged(damage)) => {
+                caught_up.damage.push(damage);
+                continue;
+            }
+            Err(error) => return Err(CatchUpError::Journal(error)),
+        };
+        let position = Position { sequence: entry.sequence, batch: entry.batch };
+        match Record::decode(&entry.payload) {
+            Ok(Record::Event(event)) => group.add(index, entry, *event)?,
+            Ok(Record::Retraction(Retraction { id, .. })) => {
+                group.apply(index)?;
+                index.retract(id, position)?;
+            }
+            Err(_) => caught_up.unknown += 1,
+        }
+        caught_up.applied += 1;
+        if group.events.len() == GROUP {
+            group.apply(index)?;
+            progress(Progress { done: position.sequence, of: journal.last() });
+        }
+    }
+    group.apply(index)?;
+    Ok(caught_up)
+}
+
+/// Events read but not applied yet.
+#[derive(Default)]
+struct Group {
+    events: Vec<(Entry, Event)>,
+    ids: HashSet<uuid::Uuid>,
+}
+
+impl Group {
+    /// Adds an event, unless its id was recorded before: the first record of an id counts.
+    fn add(&mut self, index: &Index, entry: Entry, event: Event) -> Result<(), IndexError> {
+        if index.event(event.id)?.is_none() && self.ids.insert(event.id) {
+            self.events.push((entry, event));
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, index: &Index) -> Result<(), IndexError> {
+        let Some((last, _)) = self.events.last() else { return Ok(()) };
+        let position = Position { sequence: last.sequence, batch: last.batch };
+        let fresh: Vec<Fresh<'_>> =
+            self.events.iter().map(|(entry, event)| Fresh::of(entry, event)).collect();
+        index.apply(&fresh, position)?;
+        *self = Self::default();
+        Ok(())
+    }
+}
+
+impl<'a> Fresh<'a> {
+    fn of(entry: &'a Entry, event: &'a Event) -> Self {
+        // Behind the format byte a record of an event is the event's JSON.
+        Self { sequence: entry.sequence, event, json: &entry.payload[1..] }
+    }
+}
+
+/// Whether the journal holds the very record the index says it reached.
+pub fn holds(journal: &Reader, position: Position) -> Result<bool, JournalError> {
+    if position.sequence == 0 {
+        return Ok(true);
+    }
+    match journal.from(position.sequence).next() {
+        Some(Ok(entry)) => Ok(entry.sequence == position.sequence && entry.batch == position.batch),
+        None | Some(Err(JournalError::Damaged(_))) => Ok(false),
+        Some(Err(error)) => Err(error),
+    }
+}
+
+/// Whether index and journal hold the same ids, segment by segment. Reads both whole.
+pub fn agrees(index: &Index, journal: &Reader) -> Result<bool, CatchUpError> {
+    let segments: Vec<u64> = journal.segments().iter().map(|segment| segment.first).collect();
+    let position = index.position().sequence;
+    let mut sums: BTreeMap<u64, Sum> = BTreeMap::new();
+    for entry in journal.from(1) {
+        let entry = match entry {
+            Ok(entry) if position < entry.sequence => break,
+            Ok(entry) => entry,
+            // What the journal lost, the index may still hold: then they do not agree, and the
+            // index is rebuilt to what can be vouched for.
+            Err(JournalError::Damaged(_)) => continue,
+            Err(error) => return Err(CatchUpError::Journal(error)),
+        };
+        if let Ok(Record::Event(event)) = Record::decode(&entry.payload) {
+            let behind = segments.partition_point(|first| *first <= entry.sequence);
+            let segment = behind.checked_sub(1).map_or(0, |at| segments[at]);
+            sums.entry(segment).or_default().add(event.id);
+        }
+    }
+    match index.sums(&segments) {
+        Ok(found) => Ok(found == sums),
+        Err(IndexError::Damaged(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,247 @@
+//! The writer's loop, and the checkpoints beside it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{Job, Parcel, Recorded, Refusal, Reply};
+use crate::event::{Event, Place, Record, Retraction};
+use crate::index::{Fresh, Index, IndexError, Position};
+use crate::journal::{Appended, JournalError, Writer};
+
+/// A group of jobs grows up to this many events,
+const GROUP_EVENTS: usize = 256;
+/// or this many bytes; the index is given no more at once, either.
+const GROUP_BYTES: usize = 1024 * 1024;
+/// The index is put on disk this long after it changed.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+/// Why writing ended before its time. What was acknowledged is on disk all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum WritingError {
+    /// The journal could not be written.
+    #[error("the journal could not be written: check the disk, then start snagd again")]
+    Journal(#[source] JournalError),
+    /// The index could not be read or written.
+    #[error("the index failed: start snagd again, it catches up from the journal")]
+    Index(#[source] IndexError),
+}
+
+/// The one writer.
+pub struct Writing {
+    jobs: mpsc::Receiver<Job>,
+    journal: Writer,
+    index: Arc<Index>,
+    /// Tells the checkpointer that something changed; dropped, that nothing will any more.
+    changed: Option<SyncSender<()>>,
+}
+
+impl Writing {
+    pub(super) fn new(jobs: mpsc::Receiver<Job>, journal: Writer, index: Arc<Index>) -> Self {
+        Self { jobs, journal, index, changed: None }
+    }
+
+    /// What to hand to [`checkpoint_until_dropped`] on a thread of its own.
+    pub fn changes(&mut self) -> Receiver<()> {
+        let (changed, changes) = sync_channel(1);
+        self.changed = Some(changed);
+        changes
+    }
+
+    /// Writes what arrives until every recorder is gone or the disk fails. Blocks.
+    pub fn run(mut self) -> Result<(), WritingError> {
+        let mut waiting = None;
+        while let Some(job) = waiting.take().or_else(|| self.jobs.blocking_recv()) {
+            let (replies, done) = match job {
+                Job::Retract(retraction, reply) => {
+                    let done = self.retract(retraction);
+                    (vec![reply], done.map(|()| vec![Vec::new()]))
+                }
+                Job::Record(parcels, reply) => {
+                    let mut group = vec![(parcels, reply)];
+                    waiting = self.gather(&mut group);
+                    let (parcels, replies) = group.into_iter().unzip();
+                    (replies, self.record(parcels))
+                }
+            };
+            if let Some(changed) = &self.changed {
+                // Full means that the checkpointer knows already.
+                let _ = changed.try_send(());
+            }
+            answer(replies, done)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the jobs that wait already to the group; gives back the first that does not fit.
+    fn gather(&mut self, group: &mut Vec<(Vec<Parcel>, Reply)>) -> Option<Job> {
+        let weigh = |parcels: &[Parcel]| -> usize { parcels.iter().map(|p| p.record.len()).sum() };
+        let mut events = group[0].0.len();
+        let mut bytes = weigh(&group[0].0);
+        while events < GROUP_EVENTS {
+            match self.jobs.try_recv().ok()? {
+                Job::Record(parcels, reply) if bytes + weigh(&parcels) <= GROUP_BYTES => {
+                    events += parcels.len();
+                    bytes += weigh(&parcels);
+                    group.push((parcels, reply));
+                }
+                job => return Some(job),
+            }
+        }
+        None
+    }
+
+    fn retract(&mut self, retraction: Retraction) -> Result<(), Failure> {
+        let id = retraction.id;
+        let appended = self.journal.append(&[Record::Retraction(retraction).encode()])?;
+        let position = Position { sequence: appended.last, batch: appended.batch };
+        self.index.retract(id, position)?;
+        Ok(())
+    }
+
+    /// Sorts out what is new, puts it on disk, makes it visible, and says what became of each.
+    fn record(&mut self, jobs: Vec<Vec<Parcel>>) -> Result<Vec<Vec<Recorded>>, Failure> {
+        let mut fresh = Vec::new();
+        let mut ids = HashMap::new();
+        let mut verdicts: Vec<Vec<Verdict>> = Vec::with_capacity(jobs.len());
+        for parcels in jobs {
+            let judge = parcels.into_iter().map(|parcel| self.judge(parcel, &mut fresh, &mut ids));
+            verdicts.push(judge.collect::<Result<_, _>>()?);
+        }
+        let new_places = self.new_places(&fresh);
+        if !fresh.is_empty() {
+            let records: Vec<&[u8]> = fresh.iter().map(|parcel| parcel.record.as_slice()).collect();
+            let appended = self.journal.append(&records)?;
+            self.show(&fresh, &appended)?;
+        }
+        let mut tell = |verdict| match verdict {
+            Verdict::Known(event) => Recorded::Known(event),
+            Verdict::Conflict(event) => Recorded::Conflict(event),
+            Verdict::Again(nth) => Recorded::Known(Box::new(fresh[nth].event.clone())),
+            Verdict::Clash(nth) => Recorded::Conflict(Box::new(fresh[nth].event.clone())),
+            Verdict::Fresh(nth) => {
+                let json = std::mem::take(&mut fresh[nth].record).split_off(1);
+                Recorded::New { json, is_new_place: new_places.contains(&nth) }
+            }
+        };
+        Ok(verdicts.into_iter().map(|job| job.into_iter().map(&mut tell).collect()).collect())
+    }
+
+    /// What a parcel is, given the index and the parcels of the same group before it.
+    fn judge(
+        &self,
+        parcel: Parcel,
+        fresh: &mut Vec<Parcel>,
+        ids: &mut HashMap<Uuid, usize>,
+    ) -> Result<Verdict, IndexError> {
+        let id = parcel.event.id;
+        if let Some(nth) = ids.get(&id).copied() {
+            let is_same = fresh[nth].event.tells_the_same_as(&parcel.event);
+            return Ok(if is_same { Verdict::Again(nth) } else { Verdict::Clash(nth) });
+        }
+        if let Some(stored) = self.index.event(id)? {
+            let first = Box::new(stored.event);
+            let is_same = first.tells_the_same_as(&parcel.event);
+            return Ok(if is_same { Verdict::Known(first) } else { Verdict::Conflict(first) });
+        }
+        ids.insert(id, fresh.len());
+        fresh.push(parcel);
+        Ok(Verdict::Fresh(fresh.len() - 1))
+    }
+
+    /// Which of the parcels are the first at their place.
+    fn new_places(&self, fresh: &[Parcel]) -> HashSet<usize> {
+        let mut places: HashSet<&Place> = HashSet::new();
+        let mut is_first = |place| self.index.first_seen(place).is_none() && places.insert(place);
+        (0..fresh.len()).filter(|nth| is_first(&fresh[*nth].event.place)).collect()
+    }
+
+    /// Applies parcels to the index, in batches small enough for it.
+    fn show(&self, parcels: &[Parcel], appended: &Appended) -> Result<(), IndexError> {
+        let at = |sequence| Position { sequence, batch: appended.batch };
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        for (sequence, parcel) in (appended.first..).zip(parcels) {
+            let json = &parcel.record[1..];
+            if batch.len() == GROUP_EVENTS || GROUP_BYTES < bytes + json.len() {
+                self.index.apply(&batch, at(sequence - 1))?;
+                batch.clear();
+                bytes = 0;
+            }
+            bytes += json.len();
+            batch.push(Fresh { sequence, event: &parcel.event, json });
+        }
+        self.index.apply(&batch, at(appended.last))
+    }
+}
+
+/// What a parcel turned out to be; numbers are positions among the new parcels of the group.
+enum Verdict {
+    Fresh(usize),
+    Again(usize),
+    Clash(usize),
+    Known(Box<Event>),
+    Conflict(Box<Event>),
+}
+
+/// Why a group was not recorded.
+enum Failure {
+    NoRoom,
+    Broken(WritingError),
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::NoRoom { .. } => Self::NoRoom,
+            error => Self::Broken(WritingError::Journal(error)),
+        }
+    }
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        Self::Broken(WritingError::Index(error))
+    }
+}
+
+/// Answers every job of a group; the writing ends where the disk failed.
+fn answer(replies: Vec<Reply>, done: Result<Vec<Vec<Recorded>>, Failure>) -> Result<(), WritingError> {
+    match done {
+        Ok(recorded) => {
+            for (reply, recorded) in replies.into_iter().zip(recorded) {
+                reply.say(Ok(recorded));
+            }
+            Ok(())
+        }
+        Err(Failure::NoRoom) => {
+            replies.into_iter().for_each(|reply| reply.say(Err(Refusal::NoRoom)));
+            Ok(())
+        }
+        Err(Failure::Broken(error)) => {
+            replies.into_iter().for_each(|reply| reply.say(Err(Refusal::Failed)));
+            Err(error)
+        }
+    }
+}
+
+/// Puts the index on disk a second after it changed, and once more when nothing will change any
+/// more. Blocks; never on the way of an answer.
+pub fn checkpoint_until_dropped(index: &Index, changes: &Receiver<()>) -> Result<(), IndexError> {
+    while changes.recv().is_ok() {
+        let due = Instant::now() + CHECKPOINT_EVERY;
+        loop {
+            match changes.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return index.checkpoint(),
+            }
+        }
+        index.checkpoint()?;
+    }
+    index.checkpoint()
+}
