@@ -14,5 +14,5 @@ mod run;
 pub use config::{Config, ConfigError, KEYS};
 pub use listen::Listen;
 pub use open::{Daemon, OpenError};
-pub use paths::Paths;
+pub use paths::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
 pub use run::RunError;

@@ -60,24 +60,24 @@ pub(super) fn flat(groups: BTreeMap<Place, Group>) -> Vec<Fold> {
 
 /// Places cut to their first `depth` segments.
 pub(super) fn roll_up(groups: BTreeMap<Place, Group>, depth: usize, window: Window) -> Vec<Fold> {
-    let mut rows = BTreeMap::<Place, Fold>::new();
+    let mut tops = BTreeMap::<Place, Vec<(Place, Group)>>::new();
     for (place, group) in groups {
-        let top = place.cut(depth);
-        let row = rows.entry(top.clone()).or_insert_with(|| Fold::leaf(top, Group::default()));
-        row.group.merge(&group);
-        let pain = group.days.pain(window).pain;
-        if place != row.place {
+        tops.entry(place.cut(depth)).or_default().push((place, group));
+    }
+    let rows = tops.into_iter().map(|(top, below)| {
+        let mut row = Fold::leaf(top, Group::default());
+        for (place, group) in below.iter().filter(|(place, _)| *place != row.place) {
             row.members.push(place.clone());
+            let pain = group.days.pain(window).pain;
             if pain != 0 {
-                row.children.push(Child { place, pain });
+                row.children.push(Child { place: place.clone(), pain });
             }
         }
-    }
-    let mut rows: Vec<_> = rows.into_values().collect();
-    for row in &mut rows {
+        row.group = Group::union(below.into_iter().map(|(_, group)| group));
         worst_first(&mut row.children);
-    }
-    rows
+        row
+    });
+    rows.collect()
 }
 
 /// The tree fold.
@@ -154,12 +154,10 @@ impl Tree {
     }
 
     fn take_over(&mut self, parent: &Place, mut children: Vec<Child>) {
-        let own = self.rows.remove(parent).map(|row| row.fold.group).unwrap_or_default();
-        let mut fold = Fold::leaf(parent.clone(), own);
-        for row in children.iter().filter_map(|child| self.rows.remove(&child.place)) {
-            fold.group.merge(&row.fold.group);
-            fold.members.extend(row.fold.members);
-        }
+        let mut fold = Fold::leaf(parent.clone(), Group::default());
+        fold.members.extend(children.iter().map(|child| child.place.clone()));
+        let rows = fold.members.iter().filter_map(|place| self.rows.remove(place));
+        fold.group = Group::union(rows.map(|row| row.fold.group));
         fold.folded = Some(format!("spread over {0} of {0}", children.len()));
         worst_first(&mut children);
         fold.children = children;
@@ -170,7 +168,8 @@ impl Tree {
     fn give_away(&mut self, parent: &Place, child: &Place) {
         let Some(given) = self.rows.remove(parent) else { return };
         let Some(row) = self.rows.get_mut(child) else { return };
-        row.fold.group.merge(&given.fold.group);
+        let own = std::mem::take(&mut row.fold.group);
+        row.fold.group = Group::union([own, given.fold.group]);
         row.fold.members.extend(given.fold.members);
         let with = format!("with what was filed at {parent}");
         row.fold.folded = Some(match row.fold.folded.take() {
@@ -203,7 +202,7 @@ fn worst_first(children: &mut [Child]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pain::PersonDay;
+    use super::super::pain::{PersonDay, PersonDays};
     use super::*;
     use crate::event::Day;
 
@@ -215,7 +214,7 @@ mod tests {
         for &(place, person, points) in points {
             let group = groups.entry(Place::parse(place).unwrap()).or_default();
             let day = PersonDay { person, day: Day(7), points, hours: 0 };
-            group.days.merge(&[day].into_iter().collect());
+            group.days = PersonDays::union(&[group.days.clone(), [day].into_iter().collect()]);
         }
         let rows = fold(groups, WINDOW).into_iter().map(|row| {
             let pain = row.group.days.pain(WINDOW).pain;

@@ -3,7 +3,7 @@
 //! A query sees tens of thousands of cells, so persons become small numbers here and a group keeps
 //! its person-days in one sorted vector.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 use super::pain::{self, PersonDay, PersonDays};
@@ -25,12 +25,18 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Takes in another group whole.
-    pub(super) fn merge(&mut self, other: &Self) {
-        self.total.add(&other.total);
-        self.days.merge(&other.days);
-        self.first = [self.first, other.first].into_iter().flatten().min();
-        self.last = self.last.max(other.last);
+    /// Groups taken for one.
+    pub(super) fn union(groups: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = Self::default();
+        let mut days = Vec::new();
+        for group in groups {
+            all.total.add(&group.total);
+            all.first = [all.first, group.first].into_iter().flatten().min();
+            all.last = all.last.max(group.last);
+            days.push(group.days);
+        }
+        all.days = PersonDays::union(&days);
+        all
     }
 }
 
@@ -67,7 +73,7 @@ pub(super) fn gather<'a, K: Copy + Eq + Hash>(
     key_of: impl Fn(&'a CellKey) -> K,
 ) -> (Vec<(K, Group)>, Presence) {
     let horizon = question.horizon();
-    let mut people = HashMap::new();
+    let mut people = BTreeMap::new();
     let mut presence = Presence { until: horizon.until, days: Vec::new() };
     let mut heaps = Heaps::default();
     for (key, cell) in cells {

@@ -38,10 +38,11 @@ pub(super) fn worst(counts: &[u32]) -> Option<usize> {
 
 /// The hours of the day with a report, one bit each; none for `delight`, which does not hurt.
 pub(super) fn hours(kind: Option<Kind>, cell: &Cell) -> u32 {
-    if kind == Some(Kind::Delight) {
+    if kind == Some(Kind::Delight) || cell.reports == [0; 4] {
         return 0;
     }
-    cell.hours.iter().rev().fold(0, |bits, &count| bits << 1 | u32::from(count != 0))
+    let bits = cell.hours.iter().enumerate().map(|(hour, &count)| u32::from(count != 0) << hour);
+    bits.fold(0, |all, bit| all | bit)
 }
 
 /// One person's day at a place.
@@ -83,7 +84,7 @@ pub struct Pain {
 impl FromIterator<PersonDay> for PersonDays {
     fn from_iter<I: IntoIterator<Item = PersonDay>>(days: I) -> Self {
         let mut all: Vec<_> = days.into_iter().filter(|day| day.points != 0).collect();
-        all.sort_by_key(|day| (day.person, day.day));
+        all.sort_unstable_by_key(|day| (day.person, day.day));
         all.dedup_by(|next, kept| {
             let same = (next.person, next.day) == (kept.person, kept.day);
             if same {
@@ -97,10 +98,9 @@ impl FromIterator<PersonDay> for PersonDays {
 }
 
 impl PersonDays {
-    /// Takes in another set; where both know a person's day, the worse counts.
-    pub(super) fn merge(&mut self, other: &Self) {
-        let mine = std::mem::take(&mut self.0);
-        *self = mine.into_iter().chain(other.0.iter().copied()).collect();
+    /// The union of sets; where several know a person's day, the worst counts.
+    pub(super) fn union(sets: &[Self]) -> Self {
+        sets.iter().flat_map(|set| set.0.iter().copied()).collect()
     }
 
     /// The person-days within a window, by person, then day.
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn hours_are_bits_from_midnight_on() {
-        let mut cell = Cell::default();
+        let mut cell = Cell { reports: [3, 0, 0, 0], ..Cell::default() };
         cell.hours[0] = 2;
         cell.hours[23] = 1;
         assert_eq!(hours(None, &cell), 1 | 1 << 23);
@@ -204,8 +204,8 @@ mod tests {
     proptest! {
         #[test]
         fn merging_is_the_same_as_having_met_it_all(mine in person_days(), theirs in person_days()) {
-            let mut merged: PersonDays = mine.iter().copied().collect();
-            merged.merge(&theirs.iter().copied().collect());
+            let sets = [&mine, &theirs].map(|days| days.iter().copied().collect());
+            let merged = PersonDays::union(&sets);
             let mut backwards: Vec<_> = mine.into_iter().chain(theirs).collect();
             backwards.reverse();
             prop_assert_eq!(merged, backwards.into_iter().collect::<PersonDays>());

@@ -50,6 +50,8 @@ pub struct Appended {
     pub first: u64,
     /// Of its last record; one less than `first` if the batch was empty.
     pub last: u64,
+    /// The batch they are in.
+    pub batch: u64,
 }
 
 /// An [`io::Error`] can be told once only; this can be told again.
@@ -114,7 +116,7 @@ impl Writer {
         self.refuse_too_large(payloads)?;
         let first = self.next;
         if payloads.is_empty() {
-            return Ok(Appended { first, last: first - 1 });
+            return Ok(Appended { first, last: first - 1, batch: self.batch });
         }
         self.mend()?;
         self.encode(payloads);
@@ -123,7 +125,7 @@ impl Writer {
         let last = first + payloads.len() as u64 - 1;
         self.next = last + 1;
         self.shared.publish(last);
-        Ok(Appended { first, last })
+        Ok(Appended { first, last, batch: self.batch })
     }
 
     /// The last sequence that was given, or 0.

@@ -1,2 +1,56 @@
-//! The companion.
-fn main() {}
+//! The companion: posts events, reads hotspots. Parse, ask, render.
+
+mod args;
+mod demo;
+mod import;
+mod log;
+mod output;
+mod prompt;
+mod reach;
+mod read;
+mod render;
+mod stop;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, Hotspots};
+use output::Output;
+
+// One connection at a time: a current-thread runtime starts fastest.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli).await {
+        Ok(code) => code,
+        Err(error) if stop::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let text = format!("{error:#}");
+            // stderr being closed is no reason to fail differently.
+            let _ = writeln!(std::io::stderr(), "snag: {}", render::safe_text(&text));
+            stop::code_of(&error)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let Cli { command, global } = cli;
+    let output = Output::new(&global);
+    let (global, output) = (&global, &output);
+    match command.unwrap_or_else(|| Command::Hotspots(Hotspots::default())) {
+        Command::Hotspots(said) => return read::hotspots(said, global, output).await,
+        Command::Log(said) => log::log(*said, global, output).await,
+        Command::Undo { id } => log::undo(id, global, output).await,
+        Command::MeToo(said) => log::me_too(said, global, output).await,
+        Command::Why(said) => read::why(said, global, output).await,
+        Command::Show { id, raw } => read::show(&id, raw, global, output).await,
+        Command::Events(said) => read::list(said, global, output).await,
+        Command::Export(filter) => read::export(&filter, global, output).await,
+        Command::Import { file } => import::import(&file, global, output).await,
+        Command::Status => read::status(global, output).await,
+        Command::Demo(said) => demo::demo(&said, output).await,
+    }?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,302 @@
+//! `snag log`, `snag me-too` and `snag undo`: recording in five seconds, daemon or not.
+//!
+//! Recording never waits for the daemon longer than [`PATIENCE`]: past that, or without one, the
+//! event becomes a file in the drop directory, which the daemon takes at its next start. The id
+//! is made here, so an event that went both ways is still one event.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+use snag::client::{Answer, ClientError, Target};
+use snag::doors::http::NEW_PLACE;
+use snag::doors::{now, person};
+use snag::event::{Arrival, Draft, Event, Sender, Source};
+use uuid::Uuid;
+
+use crate::args::{Global, Log, MeToo};
+use crate::output::Output;
+use crate::reach;
+use crate::stop::{Code, stop};
+use crate::{prompt, render};
+
+/// How long the daemon may take: connecting, sending and answering together.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// The longest note read from stdin; longer ones are refused by the event's own limit.
+const MOST_STDIN: u64 = 1024 * 1024;
+
+/// `snag log`.
+pub(crate) async fn log(mut log: Log, global: &Global, output: &Output) -> anyhow::Result<()> {
+    if log.note.as_deref() == Some("-") {
+        let mut note = String::new();
+        io::stdin().take(MOST_STDIN).read_to_string(&mut note).context("stdin cannot be read as text")?;
+        log.note = Some(note);
+    }
+    let says_nothing = log.note.is_none() && log.expected.is_none() && log.got.is_none();
+    if (log.place.is_none() || says_nothing) && io::stdin().is_terminal() {
+        prompt::ask(&mut log)?;
+    }
+    record(draft(log)?, global, output).await
+}
+
+/// The draft that the arguments say.
+fn draft(log: Log) -> anyhow::Result<Draft> {
+    let mut draft = Draft::default();
+    let said = [
+        ("place", log.place),
+        ("note", log.note),
+        ("kind", log.kind),
+        ("severity", log.severity),
+        ("feeling", log.felt),
+        ("outcome", log.did),
+        ("expected", log.expected),
+        ("got", log.got),
+        ("workaround", log.workaround),
+        ("version", log.version),
+        ("task", log.task),
+        ("person", log.person),
+    ];
+    for (field, text) in said {
+        if let Some(text) = text {
+            draft.set(field, text);
+        }
+    }
+    if let Some(lost) = log.lost {
+        draft.set("lost_minutes", read_lost(&lost)?);
+    }
+    if let Some(at) = log.at {
+        draft.set("at", read_at(&at)?);
+    }
+    if log.agent {
+        draft.set("actor", "agent");
+    }
+    if !log.tags.is_empty() {
+        draft.set("tags", read_tags(&log.tags)?);
+    }
+    Ok(draft)
+}
+
+fn read_lost(text: &str) -> anyhow::Result<u32> {
+    let lost = text.parse::<SignedDuration>().ok().filter(|lost| !lost.is_negative());
+    let minutes = lost.and_then(|lost| u32::try_from((lost.as_secs() + 59) / 60).ok());
+    minutes.ok_or_else(|| {
+        stop(Code::Usage, format!("`--lost {text}` is no time: write it like 15m, 2h or 1h30m"))
+    })
+}
+
+/// An instant, or how long ago it was. What is no duration is left to the event's own check.
+fn read_at(text: &str) -> anyhow::Result<String> {
+    let ago = text.trim().strip_suffix("ago").unwrap_or(text).trim();
+    match ago.parse::<SignedDuration>() {
+        Ok(ago) if !ago.is_negative() => Ok((now() - ago).to_string()),
+        _ if text.parse::<Timestamp>().is_ok() => Ok(text.to_owned()),
+        _ => Err(stop(
+            Code::Usage,
+            format!("`--at {text}` is no time: write an instant with its zone, like 2026-11-20T14:30:00Z, or how long ago it was, like 2h"),
+        )),
+    }
+}
+
+fn read_tags(tags: &[String]) -> anyhow::Result<Map<String, Value>> {
+    let split = |tag: &String| {
+        let (key, value) = tag.split_once('=').ok_or_else(|| {
+            stop(Code::Usage, format!("`--tag {tag}` has no value: write it like browser=firefox"))
+        })?;
+        Ok((key.to_owned(), Value::from(value)))
+    };
+    tags.iter().map(split).collect()
+}
+
+/// The event that a draft will be, as far as this side can tell: bad input is found, and secrets
+/// are taken out, before anything leaves this process.
+fn check(draft: Draft) -> anyhow::Result<Event> {
+    let sender = Sender::Owner { name: own_name() };
+    let arrival =
+        Arrival { now: now(), fresh_id: Uuid::now_v7(), sender, source: Source::Cli, original: None };
+    draft.admit(&arrival).map_err(|rejection| stop(Code::Usage, rejection.to_string()))
+}
+
+/// What this process's user is called.
+fn own_name() -> String {
+    person::Owner::of_process(None).name
+}
+
+/// Sends a draft to the daemon, or leaves it in the drop directory.
+async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let names_person = draft.has("person") || matches!(global.url, Some(Target::Tcp { .. }));
+    let event = check(draft)?;
+    let body = body(&event, names_person);
+    match tokio::time::timeout(PATIENCE, post(&body, global.url.as_ref())).await {
+        Ok(Ok(answer)) => {
+            let stored: Event = serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
+            remember(global.url.as_ref(), stored.id, None);
+            note_new_place(&answer, &stored, output);
+            return output.event_or(&stored, |look| render::recorded(&stored, look));
+        }
+        Ok(Err(error @ ClientError::Told(_))) if !is_temporary(&error) => return Err(error.into()),
+        // Away, busy, or too slow: the file is as good.
+        Ok(Err(_)) | Err(_) => {}
+    }
+    let dir = reach::drop_dir(global.url.as_ref())?;
+    let path = spool(&dir, event.id, &body).with_context(|| {
+        format!("no snagd answers, and the event cannot be kept in {}: it is NOT recorded; start snagd and say it again", dir.display())
+    })?;
+    remember(global.url.as_ref(), event.id, Some(&path));
+    output.note(&format!("no snagd answers in time: kept in {}, and recorded when it is back", dir.display()));
+    output.event_or(&event, |look| render::recorded(&event, look))
+}
+
+fn is_temporary(error: &ClientError) -> bool {
+    matches!(error, ClientError::Told(told) if matches!(told.status, 408 | 429 | 500..))
+}
+
+async fn post(body: &[u8], url: Option<&Target>) -> Result<Answer, ClientError> {
+    let mut connection = reach::connect_to_post(url).await?;
+    connection.post("/v1/events", "application/json", Bytes::copy_from_slice(body)).await
+}
+
+/// The event as a draft: what the daemon decides is left to it. Over a socket or by a file it
+/// knows who we are; loopback TCP has to be told.
+fn body(event: &Event, names_person: bool) -> Vec<u8> {
+    let mut fields = match serde_json::to_value(event) {
+        Ok(Value::Object(fields)) => fields,
+        // An event is an object.
+        _ => Map::new(),
+    };
+    for ours in ["received_at", "at_clamped", "person_verified"] {
+        fields.remove(ours);
+    }
+    if !names_person {
+        fields.remove("person");
+    }
+    serde_json::to_vec(&fields).unwrap_or_default()
+}
+
+/// Leaves an event in the drop directory: write to a temporary name, fsync, rename, fsync.
+fn spool(dir: &Path, id: Uuid, body: &[u8]) -> io::Result<PathBuf> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let temporary = dir.join(format!(".{id}.tmp"));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(&temporary)?;
+    // Whatever the umask: the group is the daemon's where the directory is the system's.
+    file.set_permissions(Permissions::from_mode(0o640))?;
+    file.write_all(body)?;
+    file.sync_all()?;
+    let path = dir.join(format!("{id}.json"));
+    fs::rename(&temporary, &path)?;
+    // The system's drop directory cannot be read by those who write to it, nor opened.
+    match File::open(dir) {
+        Ok(dir) => dir.sync_all()?,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        Err(error) => return Err(error),
+    }
+    Ok(path)
+}
+
+fn note_new_place(answer: &Answer, event: &Event, output: &Output) {
+    if let Some(near) = answer.headers.get(NEW_PLACE).and_then(|near| near.to_str().ok()) {
+        let near = if near.is_empty() { String::new() } else { format!("; near: {near}") };
+        output.note(&format!("new place {}{near}", event.place));
+    }
+}
+
+/// Remembers what was logged last, for `snag undo`. Not worth failing for.
+fn remember(url: Option<&Target>, id: Uuid, spooled: Option<&Path>) {
+    let remembered = || -> anyhow::Result<()> {
+        let path = reach::last_file(url)?;
+        if let Some(dir) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        }
+        let spooled = spooled.map(Path::to_string_lossy).unwrap_or_default();
+        Ok(fs::write(path, format!("{id}\n{spooled}"))?)
+    };
+    let _ = remembered();
+}
+
+/// `snag undo`.
+pub(crate) async fn undo(id: Option<String>, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let url = global.url.as_ref();
+    let id = match id {
+        Some(id) => id,
+        None => {
+            let last = reach::last_file(url).and_then(|path| Ok(fs::read_to_string(path)?));
+            let last = last.map_err(|_| {
+                stop(Code::Usage, "nothing was logged from here that could be undone: name the event, `snag events` lists them")
+            })?;
+            let (id, spooled) = last.split_once('\n').unwrap_or((&last, ""));
+            if !spooled.is_empty() && fs::remove_file(spooled).is_ok() {
+                forget_last(url);
+                return output.line(&format!("taken back  …{}, before snagd saw it", tail(id)));
+            }
+            id.to_owned()
+        }
+    };
+    let mut connection = reach::connect_to_read(url).await?;
+    connection.delete(&format!("/v1/events/{}", path_segment(&id))).await?;
+    forget_last(url);
+    output.line(&format!("taken back  …{}", tail(&id)))
+}
+
+fn forget_last(url: Option<&Target>) {
+    // A second undo would only repeat itself.
+    if let Ok(path) = reach::last_file(url) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// The digits people see and type.
+fn tail(id: &str) -> &str {
+    let id = id.trim();
+    id.get(id.len().saturating_sub(8)..).unwrap_or(id)
+}
+
+/// `snag me-too`.
+pub(crate) async fn me_too(me_too: MeToo, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    let original = find_original(&mut connection, &me_too.of).await?;
+    let mut draft = Draft::default();
+    draft.set("same_as", original.id.to_string());
+    draft.set("place", original.place.as_str());
+    let copied = [
+        ("kind", original.kind.map(|kind| kind.to_string())),
+        ("severity", original.severity.map(|severity| severity.to_string())),
+        ("note", me_too.note),
+        ("person", me_too.person),
+    ];
+    for (field, text) in copied {
+        if let Some(text) = text {
+            draft.set(field, text);
+        }
+    }
+    record(draft, global, output).await
+}
+
+/// The event of an id, or the latest report at a place.
+async fn find_original(connection: &mut snag::client::Connection, of: &str) -> anyhow::Result<Event> {
+    let digits = of.trim_start_matches('…');
+    let may_be_id = 4 <= digits.len() && digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    if may_be_id {
+        match connection.get(&format!("/v1/events/{}", path_segment(digits))).await {
+            Ok(answer) => return serde_json::from_slice(&answer.body).context("snagd's answer cannot be read"),
+            Err(ClientError::Told(told)) if told.status == 404 => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let query = query.append_pair("under", of).append_pair("class", "report").append_pair("limit", "1");
+    let answer = connection.get(&format!("/v1/events?{}", query.finish())).await?;
+    let page: crate::read::Page = serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
+    page.events.into_iter().next().ok_or_else(|| {
+        stop(Code::Usage, format!("nobody reported anything at {of}: log it with `snag log {of} \"what happened\"`"))
+    })
+}
+
+/// Percent-encodes what stands in a path.
+pub(crate) fn path_segment(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}

@@ -1,0 +1,93 @@
+//! Where words go: data to stdout, notes to stderr, colour only where it is wanted.
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+use snag::doors::now;
+use snag::event::Day;
+
+use crate::args::{Colour, Global};
+use crate::render::{self, Look};
+
+/// The width where nobody says one.
+const DEFAULT_WIDTH: usize = 100;
+
+/// How to print.
+pub(crate) struct Output {
+    /// Whether `--json` was said.
+    pub(crate) json: bool,
+    look: Look,
+    to_terminal: bool,
+}
+
+impl Output {
+    /// As the arguments, the environment and the terminal have it.
+    pub(crate) fn new(global: &Global) -> Self {
+        let to_terminal = io::stdout().is_terminal();
+        let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let colour = match global.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto if is_set("NO_COLOR") => false,
+            Colour::Auto if env::var("CLICOLOR_FORCE").is_ok_and(|value| value != "0") => true,
+            Colour::Auto => to_terminal && env::var("TERM").map_or(true, |term| term != "dumb"),
+        };
+        let now = now();
+        let ascii = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+            .is_some_and(|locale| locale == "C" || locale == "POSIX");
+        let look = Look { width: width(), colour, today: Day::of(now), now, ascii };
+        Self { json: global.json, look, to_terminal }
+    }
+
+    /// How the terminal looks.
+    pub(crate) fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// Prints data as it is.
+    pub(crate) fn raw(&self, text: &str) -> anyhow::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Prints rendered text, ended by a line break.
+    pub(crate) fn line(&self, text: &str) -> anyhow::Result<()> {
+        self.raw(&format!("{}\n", text.trim_end_matches('\n')))
+    }
+
+    /// Prints JSON from a daemon, harmless on a terminal.
+    pub(crate) fn json(&self, json: &[u8]) -> anyhow::Result<()> {
+        let text = String::from_utf8_lossy(json);
+        if self.to_terminal { self.line(&render::safe_json(&text)) } else { self.line(&text) }
+    }
+
+    /// Prints an event as JSON if that was asked for, else as text.
+    pub(crate) fn event_or(
+        &self,
+        event: &impl Serialize,
+        text: impl FnOnce(&Look) -> String,
+    ) -> anyhow::Result<()> {
+        if self.json { self.json(&serde_json::to_vec(event)?) } else { self.line(&text(&self.look)) }
+    }
+
+    /// Says something beside the data.
+    pub(crate) fn note(&self, text: &str) {
+        // stderr being closed is no reason to fail.
+        let _ = writeln!(io::stderr(), "snag: {}", render::safe_text(text));
+    }
+}
+
+/// The terminal's width; `COLUMNS` wins.
+fn width() -> usize {
+    let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.or_else(terminal_width).unwrap_or(DEFAULT_WIDTH).clamp(40, 400)
+}
+
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col != 0).then_some(size.ws_col.into())
+}

@@ -1,0 +1,174 @@
+//! Reading: hotspots, why, events, one event, status.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use form_urlencoded::Serializer;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use snag::client::{Answer, Connection};
+use snag::doors::http::{RETRACTED, Status};
+use snag::event::Event;
+use snag::index::{HotspotsAnswer, WhyAnswer};
+
+use crate::args::{Asked, Events, Filter, Global, Hotspots, Why};
+use crate::log::path_segment;
+use crate::output::Output;
+use crate::{reach, render};
+
+/// A page of `/v1/events`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Page {
+    pub(crate) events: Vec<Event>,
+    pub(crate) next: Option<String>,
+}
+
+/// The events asked for at once by `snag export`.
+const EXPORT_PAGE: &str = "1000";
+
+/// A query string of what was said; the daemon checks it.
+struct Query(Serializer<'static, String>);
+
+impl Query {
+    fn new(asked: &Asked) -> Self {
+        let mut query = Self(Serializer::new(String::new()));
+        let Asked { since, until, under, kind, version, person, actor } = asked;
+        query.say("since", since).say("until", until).say("under", under).say("kind", kind);
+        query.say("version", version).say("person", person).say("actor", actor);
+        query
+    }
+
+    fn say(&mut self, name: &str, value: &Option<String>) -> &mut Self {
+        if let Some(value) = value {
+            self.0.append_pair(name, value);
+        }
+        self
+    }
+
+    fn on(mut self, path: &str) -> String {
+        format!("{path}?{}", self.0.finish())
+    }
+}
+
+fn read<T: DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
+    serde_json::from_slice(&answer.body).context("snagd's answer cannot be read: are snag and snagd of the same version?")
+}
+
+/// `snag hotspots`; fails with 1 where `--fail-over` says so.
+pub(crate) async fn hotspots(
+    mut said: Hotspots,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    if said.by.as_deref() == Some("person") && said.asked.person.is_none() {
+        // Whoever logs under a name of their own wants to see themselves under it.
+        said.asked.person = std::env::var("SNAG_PERSON").ok();
+    }
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    let mut query = Query::new(&said.asked);
+    query.say("by", &said.by).say("top", &said.top).say("depth", &said.depth);
+    if said.flat {
+        query.say("flat", &Some("true".to_owned()));
+    }
+    let answer = connection.get(&query.on("/v1/hotspots")).await?;
+    let hotspots: HotspotsAnswer = read(&answer)?;
+    if output.json {
+        output.json(&answer.body)?;
+    } else {
+        let is_empty = hotspots.rows.is_empty() && events(&mut connection).await? == 0;
+        output.line(&render::hotspots(&hotspots, is_empty, output.look()))?;
+    }
+    // Rows descend in pain.
+    let worst = hotspots.rows.first().map_or(0, |row| row.figures.pain);
+    Ok(match said.fail_over {
+        Some(most) if most < worst => {
+            output.note(&format!("pain {worst} is more than the {most} that --fail-over allows"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+async fn events(connection: &mut Connection) -> anyhow::Result<u64> {
+    let status: Status = read(&connection.get("/v1/status").await?)?;
+    Ok(status.events)
+}
+
+/// `snag why`.
+pub(crate) async fn why(said: Why, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    let mut query = Query::new(&said.asked);
+    query.say("place", &Some(said.place));
+    let answer = connection.get(&query.on("/v1/why")).await?;
+    if output.json {
+        return output.json(&answer.body);
+    }
+    let why: WhyAnswer = read(&answer)?;
+    output.line(&render::why(&why, output.look()))
+}
+
+/// `snag show`.
+pub(crate) async fn show(id: &str, raw: bool, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    let answer = connection.get(&format!("/v1/events/{}", path_segment(id))).await?;
+    if raw || output.json {
+        return output.json(&answer.body);
+    }
+    let is_retracted = answer.headers.contains_key(RETRACTED);
+    output.line(&render::event(&read(&answer)?, is_retracted, output.look()))
+}
+
+/// `snag events`.
+pub(crate) async fn list(said: Events, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    let mut query = Query::new(&said.filter.asked);
+    query.say("class", &said.filter.class).say("limit", &Some(said.limit)).say("cursor", &said.cursor);
+    let page: Page = read(&connection.get(&query.on("/v1/events")).await?)?;
+    if output.json {
+        for event in &page.events {
+            output.json(&serde_json::to_vec(event)?)?;
+        }
+    } else if page.events.is_empty() {
+        output.note("no events fit: `snag events` without filters lists all, `snag log` records one");
+    } else {
+        output.line(&render::events(&page.events, output.look()))?;
+    }
+    if let Some(next) = page.next {
+        output.note(&format!("there are more: add --cursor {next}"));
+    }
+    Ok(())
+}
+
+/// `snag export`.
+pub(crate) async fn export(filter: &Filter, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    let mut cursor = None;
+    loop {
+        let mut query = Query::new(&filter.asked);
+        query.say("class", &filter.class).say("cursor", &cursor);
+        query.say("order", &Some("oldest".to_owned())).say("limit", &Some(EXPORT_PAGE.to_owned()));
+        let page: Page = read(&connection.get(&query.on("/v1/events")).await?)?;
+        let mut lines = Vec::new();
+        for event in &page.events {
+            lines.extend(serde_json::to_vec(event)?);
+            lines.push(b'\n');
+        }
+        if !lines.is_empty() {
+            output.json(&lines)?;
+        }
+        match page.next {
+            None => return Ok(()),
+            next => cursor = next,
+        }
+    }
+}
+
+/// `snag status`.
+pub(crate) async fn status(global: &Global, output: &Output) -> anyhow::Result<()> {
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    let answer = connection.get("/v1/status").await?;
+    if output.json {
+        return output.json(&answer.body);
+    }
+    output.line(&render::status(&read(&answer)?, output.look()))
+}

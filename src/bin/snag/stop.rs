@@ -1,0 +1,57 @@
+//! How snag ends when it cannot do what it was asked: a message and an exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use snag::client::ClientError;
+
+/// The exit codes scripts rely on; `snag --help` lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// What was said cannot be done: say it differently.
+    Usage = 2,
+    /// No daemon where one is needed.
+    Unavailable = 69,
+    /// Something on this machine failed.
+    Io = 74,
+    /// Not allowed.
+    NotAllowed = 77,
+}
+
+/// An error that knows its exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Stop {
+    code: Code,
+    message: String,
+}
+
+/// An error with an exit code of its own.
+pub(crate) fn stop(code: Code, message: impl Into<String>) -> anyhow::Error {
+    Stop { code, message: message.into() }.into()
+}
+
+/// The exit code of an error.
+pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
+    let code = error.downcast_ref::<Stop>().map(|stop| stop.code);
+    let code = code.or_else(|| error.downcast_ref::<ClientError>().map(code_of_client));
+    ExitCode::from(code.unwrap_or(Code::Io) as u8)
+}
+
+fn code_of_client(error: &ClientError) -> Code {
+    match error {
+        ClientError::Told(told) => match told.status {
+            401 | 403 => Code::NotAllowed,
+            408 | 429 | 500.. => Code::Unavailable,
+            _ => Code::Usage,
+        },
+        ClientError::Away { .. } | ClientError::Broken(_) | ClientError::Strange(_) => Code::Unavailable,
+    }
+}
+
+/// Whether the error is that nobody reads our output any more: `snag events | head`.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
