@@ -127,8 +127,10 @@ fn configure(args: Args) -> Result<Config, snag::daemon::ConfigError> {
         Some(path) => Config::read(path)?,
         None => Config::read_user()?,
     };
-    config.state_dir = args.state_dir.or(config.state_dir);
-    config.socket = args.socket.or(config.socket);
+    // What is typed is meant from where it is typed.
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    config.state_dir = args.state_dir.map(absolute).or(config.state_dir);
+    config.socket = args.socket.map(absolute).or(config.socket);
     config.listen = args.listen.or(config.listen);
     Ok(config)
 }

@@ -71,6 +71,16 @@ pub enum ConfigError {
         /// What is wrong and what to write.
         reason: String,
     },
+    /// A path that depends on where the daemon happens to be started.
+    #[error("{path}: `{key}` is `{value}`: write an absolute path, from the first slash on")]
+    Relative {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What it says.
+        value: PathBuf,
+    },
     /// There is no home directory and nothing else says where to store.
     #[error("there is no home directory: say where to store with `--state-dir`")]
     Homeless,
@@ -84,7 +94,19 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
         let text = fs::read_to_string(path).map_err(unreadable)?;
-        Self::parse(&text, path)
+        let config = Self::parse(&text, path)?;
+        let paths = [
+            ("state_dir", &config.state_dir),
+            ("socket", &config.socket),
+            ("drop_dir", &config.drop_dir),
+        ];
+        for (key, value) in paths {
+            if let Some(value) = value.as_ref().filter(|value| !value.is_absolute()) {
+                let (path, value) = (path.to_owned(), value.clone());
+                return Err(ConfigError::Relative { path, key, value });
+            }
+        }
+        Ok(config)
     }
 
     /// Reads the user's file, if there is one.

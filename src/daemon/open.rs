@@ -14,6 +14,8 @@ use super::paths::Paths;
 use super::recover;
 use crate::doors::http::{Listener, Rules};
 use crate::doors::{Desk, DropCounts, Facts, now, person, token};
+use crate::event::scrub;
+use crate::hotspot::fingerprint;
 use crate::index::IndexError;
 use crate::journal::{self, JournalError};
 use crate::recorder::{CatchUpError, Recorder, Writing};
@@ -85,6 +87,7 @@ impl Daemon {
     /// are answered once [`Daemon::run`] runs.
     pub async fn open(config: &Config) -> Result<Self, OpenError> {
         config.check_exposure()?;
+        warm_up();
         let paths = config.paths()?;
         make_dir(&paths.state_dir)?;
         let lock = lock(&paths.state_dir)?;
@@ -128,6 +131,12 @@ impl Daemon {
     pub fn state_dir(&self) -> &Path {
         &self.paths.state_dir
     }
+}
+
+/// Compiles the patterns now, so that the first event does not wait for them.
+fn warm_up() {
+    let _ = scrub("");
+    fingerprint("");
 }
 
 /// Makes a directory for its owner alone, unless it is there.

@@ -3,6 +3,7 @@
 //! The journal is what happened; the index is rebuilt from it whenever there is doubt. An index
 //! that is put out of the way is renamed, never deleted.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,12 +36,11 @@ pub(super) fn recover(state_dir: &Path) -> Result<Recovered, OpenError> {
     }
     let dir = state_dir.join("index");
     let is_suspect = was_cut_off(state_dir);
-    let index = match open_index(&dir, &journal.reader, is_suspect)? {
-        Some(index) => index,
-        None => {
-            set_aside(&dir)?;
-            Index::open(&dir)?
-        }
+    let index = if let Some(index) = open_index(&dir, &journal.reader, is_suspect)? {
+        index
+    } else {
+        set_aside(&dir)?;
+        Index::open(&dir)?
     };
     let caught_up = catch_up_loudly(&index, &journal.reader)?;
     for damage in &caught_up.damage {
@@ -51,7 +51,9 @@ pub(super) fn recover(state_dir: &Path) -> Result<Recovered, OpenError> {
         tracing::error!(records = caught_up.unknown, "the journal holds records this snagd does not know: install the version that wrote them");
     }
     mark_running(state_dir)?;
-    let damaged = (findings.damage.len() + caught_up.damage.len()) as u64;
+    let stretches = findings.damage.iter().chain(&caught_up.damage);
+    let damaged: HashSet<(u64, u64)> = stretches.map(|found| (found.segment, found.offset)).collect();
+    let damaged = damaged.len() as u64;
     Ok(Recovered { journal, index: Arc::new(index), damaged })
 }
 

@@ -82,12 +82,14 @@ impl DropCounts {
 
 /// The wall clock, to the millisecond.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+#[must_use]
 pub fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 /// The UTC day it is.
+#[must_use]
 pub fn today() -> Day {
     Day::of(now())
 }

@@ -27,10 +27,18 @@ const SAID_BY_CLIENTS: [Source; 5] =
 
 impl Draft {
     /// Checks the draft, fills in what was left out and takes secrets out of it.
+    pub fn admit(self, arrival: &Arrival) -> Result<Event, Rejection> {
+        let mut event = self.check(arrival)?;
+        scrub_event(&mut event);
+        Ok(event)
+    }
+
+    /// Checks the draft and fills in what was left out; secrets are still in it, so what comes
+    /// back must not touch a disk or leave the machine before [`scrub_event`] went over it.
     ///
     /// The fields that we fill in (`received_at`, `person_verified` and their like) may be sent,
     /// so that an exported event can be sent back as it is; only a [`Sender::Owner`] is believed.
-    pub fn admit(self, arrival: &Arrival) -> Result<Event, Rejection> {
+    pub fn check(self, arrival: &Arrival) -> Result<Event, Rejection> {
         let mut claim = Claim::new(self.fields);
         let named = named(&claim);
         let class = claim.word("class").unwrap_or(Class::Report);
@@ -38,7 +46,7 @@ impl Draft {
         let (at, at_clamped) = read_at(&mut claim, arrival.now);
         let who = read_person(&mut claim, &arrival.sender);
         let original = arrival.original.as_ref();
-        let mut event = Event {
+        let event = Event {
             id: read_id(&mut claim, "id").unwrap_or(arrival.fresh_id),
             class,
             at,
@@ -71,7 +79,6 @@ impl Draft {
         };
         check_words(&mut claim, &event);
         claim.finish(&FIELDS)?;
-        scrub_event(&mut event);
         check_size(event)
     }
 }

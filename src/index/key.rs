@@ -325,10 +325,10 @@ fn counts(cell: &Cell) -> impl Iterator<Item = u64> + '_ {
 
 fn push_varint(mut number: u64, to: &mut Vec<u8>) {
     while 0x80 <= number {
-        to.push((number & 0x7f) as u8 | 0x80);
+        to.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    to.push(number as u8);
+    to.push(number.to_le_bytes()[0]);
 }
 
 /// The next number; past the end there are only zeros.

@@ -161,8 +161,8 @@ impl Index {
         let mut heads = BinaryHeap::new();
         for place in self.places().iter().filter(|place| place.is_under(under)) {
             for band in 0..key::BANDS {
-                let list = self.positions_in_band(place, band, order, first, last);
-                push_head(&mut heads, list, order)?;
+                let positions = self.positions_in_band(place, band, order, first, last);
+                push_head(&mut heads, positions, order)?;
             }
         }
         Ok(Box::new(std::iter::from_fn(move || {

@@ -35,7 +35,8 @@ mod key;
 mod list;
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -71,7 +72,7 @@ pub enum IndexError {
     #[error("the index could not be put on disk")]
     Checkpoint(#[source] std::io::Error),
     /// A value does not read back: set it aside and rebuild.
-    #[error("the index holds a value that cannot be read ({0}): stop snagd, delete the index directory and start again, it is rebuilt from the journal")]
+    #[error("the index is damaged: {0}")]
     Damaged(&'static str),
 }
 
@@ -117,8 +118,10 @@ pub struct Stored {
 impl Index {
     /// Opens the index, or makes an empty one.
     ///
-    /// A sled that panics at open counts as one that does not open.
+    /// A sled that panics at open counts as one that does not open, and so does one that came up
+    /// behind its last checkpoint: sled drops a damaged tail without a word.
     pub fn open(dir: &Path) -> Result<Self, IndexError> {
+        let is_new = !dir.exists();
         let unopenable = |reason: String| IndexError::Unopenable { dir: dir.to_owned(), reason };
         let config = sled::Config::new()
             .path(dir)
@@ -138,6 +141,11 @@ impl Index {
             days: cells::Days::default(),
             is_dirty: AtomicBool::new(false),
         };
+        if is_new {
+            index.note_checkpoint(0).map_err(IndexError::Checkpoint)?;
+        } else if index.position().sequence < read_checkpoint(dir) {
+            return Err(IndexError::Damaged("it lost events it had on disk"));
+        }
         Ok(index)
     }
 
@@ -184,17 +192,38 @@ impl Index {
         if !self.is_dirty.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
+        let reached = self.position().sequence;
         self.tree.flush()?;
         // sled's flush stops at sync_file_range, which a power cut does not respect.
         File::open(self.dir.join("db"))
             .and_then(|file| file.sync_data())
+            .and_then(|()| self.note_checkpoint(reached))
             .map_err(IndexError::Checkpoint)
+    }
+
+    /// Notes outside sled how far it is on disk. A torn note only means a rebuild too many or one
+    /// too few, so it is not synced.
+    fn note_checkpoint(&self, reached: u64) -> io::Result<()> {
+        let path = checkpoint_path(&self.dir);
+        let new = path.with_extension("checkpoint.new");
+        fs::write(&new, reached.to_string())?;
+        fs::rename(new, path)
     }
 
     /// Bytes on disk.
     pub fn size_bytes(&self) -> u64 {
         self.tree.size_on_disk().unwrap_or(0)
     }
+}
+
+fn checkpoint_path(dir: &Path) -> PathBuf {
+    dir.with_extension("checkpoint")
+}
+
+/// The journal sequence the index had on disk; 0 where nobody noted it.
+fn read_checkpoint(dir: &Path) -> u64 {
+    let noted = fs::read_to_string(checkpoint_path(dir)).ok();
+    noted.and_then(|noted| noted.parse().ok()).unwrap_or(0)
 }
 
 fn read_number(tree: &sled::Db, key: &[u8]) -> Result<u64, IndexError> {

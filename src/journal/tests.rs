@@ -45,15 +45,15 @@ fn an_empty_journal_is_empty() {
     assert!(opened.reader.from(1).next().is_none());
     assert!(opened.reader.segments().is_empty());
     let nothing: [&[u8]; 0] = [];
-    assert_eq!(opened.writer.append(&nothing).unwrap(), Appended { first: 1, last: 0 });
+    assert_eq!(opened.writer.append(&nothing).unwrap(), Appended { first: 1, last: 0, batch: 0 });
 }
 
 #[test]
 fn what_is_appended_is_read() {
     let dir = directory();
     let Opened { mut writer, reader, .. } = open(dir.path()).unwrap();
-    assert_eq!(writer.append(&["one"]).unwrap(), Appended { first: 1, last: 1 });
-    assert_eq!(writer.append(&["two", ""]).unwrap(), Appended { first: 2, last: 3 });
+    assert_eq!(writer.append(&["one"]).unwrap(), Appended { first: 1, last: 1, batch: 1 });
+    assert_eq!(writer.append(&["two", ""]).unwrap(), Appended { first: 2, last: 3, batch: 2 });
     let entry = |sequence, batch, payload: &str| Entry {
         sequence,
         batch,

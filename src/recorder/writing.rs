@@ -47,9 +47,9 @@ impl Writing {
 
     /// What to hand to [`checkpoint_until_dropped`] on a thread of its own.
     pub fn changes(&mut self) -> Receiver<()> {
-        let (changed, changes) = sync_channel(1);
-        self.changed = Some(changed);
-        changes
+        let (sender, receiver) = sync_channel(1);
+        self.changed = Some(sender);
+        receiver
     }
 
     /// Writes what arrives until every recorder is gone or the disk fails. Blocks.
@@ -219,11 +219,15 @@ fn answer(replies: Vec<Reply>, done: Result<Vec<Vec<Recorded>>, Failure>) -> Res
             Ok(())
         }
         Err(Failure::NoRoom) => {
-            replies.into_iter().for_each(|reply| reply.say(Err(Refusal::NoRoom)));
+            for reply in replies {
+                reply.say(Err(Refusal::NoRoom));
+            }
             Ok(())
         }
         Err(Failure::Broken(error)) => {
-            replies.into_iter().for_each(|reply| reply.say(Err(Refusal::Failed)));
+            for reply in replies {
+                reply.say(Err(Refusal::Failed));
+            }
             Err(error)
         }
     }

@@ -1,2 +1,27 @@
-//! Tests.
-fn main() {}
+//! Everything that is tested from outside: the real `snagd`, the real `snag`, real sockets.
+//!
+//! | module | what it holds true |
+//! |---|---|
+//! | `architecture` | floors, file lengths, module docs, what may name what |
+//! | `readme` | every command and output the README shows |
+//! | `cli` | transcripts of `snag`, compared as text |
+//! | `recording` | 201, 200, 409, batches, limits, what bad input is told |
+//! | `gate` | hosts, origins, tokens, content types; raw sockets, so that nothing is rewritten |
+//! | `life` | ready, lock, SIGTERM in flight, configuration, exit codes |
+//! | `crash` | SIGKILL under load, rebuild equals incremental, damaged indexes |
+//! | `dropped` | the drop directory, from outside |
+//! | `formats` | files written by each released version are read for ever |
+//! | `dogfood` | the friction met while building snag |
+
+mod harness;
+
+mod architecture;
+mod cli;
+mod crash;
+mod dogfood;
+mod dropped;
+mod formats;
+mod gate;
+mod life;
+mod readme;
+mod recording;

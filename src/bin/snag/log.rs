@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use snag::client::{Answer, ClientError, Target};
 use snag::doors::http::NEW_PLACE;
 use snag::doors::{now, person};
-use snag::event::{Arrival, Draft, Event, Sender, Source};
+use snag::event::{Arrival, Draft, Event, Sender, Source, scrub_event};
 use uuid::Uuid;
 
 use crate::args::{Global, Log, MeToo};
@@ -113,13 +113,14 @@ fn read_tags(tags: &[String]) -> anyhow::Result<Map<String, Value>> {
     tags.iter().map(split).collect()
 }
 
-/// The event that a draft will be, as far as this side can tell: bad input is found, and secrets
-/// are taken out, before anything leaves this process.
+/// The event that a draft will be, as far as this side can tell: bad input is found before
+/// anything leaves this process. Secrets are still in it: the daemon takes them out, or we do
+/// before the event leaves this machine or touches its disk.
 fn check(draft: Draft) -> anyhow::Result<Event> {
     let sender = Sender::Owner { name: own_name() };
     let arrival =
         Arrival { now: now(), fresh_id: Uuid::now_v7(), sender, source: Source::Cli, original: None };
-    draft.admit(&arrival).map_err(|rejection| stop(Code::Usage, rejection.to_string()))
+    draft.check(&arrival).map_err(|rejection| stop(Code::Usage, rejection.to_string()))
 }
 
 /// What this process's user is called.
@@ -130,7 +131,10 @@ fn own_name() -> String {
 /// Sends a draft to the daemon, or leaves it in the drop directory.
 async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Result<()> {
     let names_person = draft.has("person") || matches!(global.url, Some(Target::Tcp { .. }));
-    let event = check(draft)?;
+    let mut event = check(draft)?;
+    if !global.url.as_ref().is_none_or(Target::is_local) {
+        scrub_event(&mut event);
+    }
     let body = body(&event, names_person);
     match tokio::time::timeout(PATIENCE, post(&body, global.url.as_ref())).await {
         Ok(Ok(answer)) => {
@@ -144,7 +148,8 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
         Ok(Err(_)) | Err(_) => {}
     }
     let dir = reach::drop_dir(global.url.as_ref())?;
-    let path = spool(&dir, event.id, &body).with_context(|| {
+    scrub_event(&mut event);
+    let path = spool(&dir, event.id, &self::body(&event, names_person)).with_context(|| {
         format!("no snagd answers, and the event cannot be kept in {}: it is NOT recorded; start snagd and say it again", dir.display())
     })?;
     remember(global.url.as_ref(), event.id, Some(&path));

@@ -10,9 +10,13 @@ use crate::event::{DraftError, Event, Fault, Rejection};
 use crate::index::IndexError;
 use crate::recorder::Refusal;
 
-/// One problem, as it is sent.
+/// One problem, as it is sent. Boxed, because it travels as the error of every handler.
 #[derive(Clone, Debug, Serialize)]
-pub struct Problem {
+#[serde(transparent)]
+pub(crate) struct Problem(Box<Parts>);
+
+#[derive(Clone, Debug, Serialize)]
+struct Parts {
     /// A stable URN, one for each kind of problem.
     r#type: String,
     title: &'static str,
@@ -31,8 +35,13 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of a kind, with what to change.
-    pub(super) fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+    pub(super) fn new(
+        status: StatusCode,
+        kind: &str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self(Box::new(Parts {
             r#type: format!("urn:snag:problem:{kind}"),
             title,
             status: status.as_u16(),
@@ -40,18 +49,18 @@ impl Problem {
             errors: Vec::new(),
             more: Map::new(),
             retry_after: None,
-        }
+        }))
     }
 
     /// Tells one thing more.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.more.insert(name.to_owned(), value.into());
+        self.0.more.insert(name.to_owned(), value.into());
         self
     }
 
     /// Asks the client to come again in so many seconds.
     pub(super) fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
+        self.0.retry_after = Some(seconds);
         self
     }
 
@@ -123,7 +132,7 @@ impl From<Rejection> for Problem {
             "The event cannot be recorded as it is",
             rejection.to_string(),
         );
-        problem.errors = rejection.faults;
+        problem.0.errors = rejection.faults;
         problem
     }
 }
@@ -163,10 +172,10 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         // Writing to memory cannot fail, and every key is a string.
         let body = Bytes::from(serde_json::to_vec(&self).unwrap_or_default());
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body)
             .into_response();
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {

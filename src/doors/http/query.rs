@@ -8,7 +8,7 @@ use hyper::header::HeaderValue;
 use super::problem::Problem;
 use crate::doors::today;
 use crate::event::{Actor, Class, Kind, Place, Word, nearest};
-use crate::hotspot::{By, Question, Shape, Window};
+use crate::hotspot::{By, Question, Shape, Window, WindowError};
 use crate::index::{Cursor, Filter, Order};
 
 /// The rows of a ranking unless said otherwise.
@@ -70,7 +70,7 @@ impl Events {
         let mut parameters = Parameters::parse(query);
         let (since, until) = (parameters.take("since")?, parameters.take("until")?);
         let is_bounded = since.is_some() || until.is_some();
-        let window = parameters.window(since.as_deref(), until.as_deref())?;
+        let window = window(since.as_deref(), until.as_deref())?;
         let filter = Filter {
             since: since.is_some().then_some(window.since),
             until: is_bounded.then_some(window.until),
@@ -148,18 +148,10 @@ impl<'a> Parameters<'a> {
         })
     }
 
-    fn window(&self, since: Option<&str>, until: Option<&str>) -> Result<Window, Problem> {
-        let window = Window::read(since, until, today());
-        window.map_err(|error| {
-            let is_until = matches!(error, crate::hotspot::WindowError::Until(_));
-            Problem::query(if is_until { "until" } else { "since" }, error.to_string())
-        })
-    }
-
     /// What hotspots and why have in common.
     fn question(&mut self) -> Result<Question, Problem> {
         let (since, until) = (self.take("since")?, self.take("until")?);
-        let window = self.window(since.as_deref(), until.as_deref())?;
+        let window = window(since.as_deref(), until.as_deref())?;
         Ok(Question {
             under: self.place("under")?,
             kinds: self.word::<Kind>("kind")?.into_iter().collect(),
@@ -197,6 +189,13 @@ impl<'a> Parameters<'a> {
         };
         Err(Problem::query(name, format!("there is no parameter `{name}` here: {hint}")))
     }
+}
+
+fn window(since: Option<&str>, until: Option<&str>) -> Result<Window, Problem> {
+    Window::read(since, until, today()).map_err(|error| {
+        let is_until = matches!(error, WindowError::Until(_));
+        Problem::query(if is_until { "until" } else { "since" }, error.to_string())
+    })
 }
 
 /// The link to the next page (RFC 8288): the same question, another cursor.

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::scrub_key;
+use super::key::{is_directory, lists, scrub_key};
 
 /// One match of one rule.
 pub(super) struct Seen<'t> {
@@ -63,32 +63,11 @@ pub(super) fn random(seen: &Seen<'_>) -> Option<Range<usize>> {
 
 /// Any value of a header, unless the header is being talked about.
 pub(super) fn no_prose(seen: &Seen<'_>) -> Option<Range<usize>> {
-    const TALK: [&str; 22] = [
-        "auth",
-        "authentication",
-        "authorization",
-        "credential",
-        "credentials",
-        "expected",
-        "expired",
-        "failed",
-        "from",
-        "header",
-        "headers",
-        "invalid",
-        "is",
-        "missing",
-        "realm",
-        "required",
-        "scheme",
-        "string",
-        "token",
-        "tokens",
-        "with",
-        "xxxx",
-    ];
+    const TALK: &str = "auth authentication authorization credential credentials \
+        expected expired failed from header headers invalid is missing \
+        realm required scheme string token tokens with xxxx";
     let word = seen.secret().trim_end_matches(['.', ':', '=']);
-    seen.whole_if(!TALK.contains(&word.to_ascii_lowercase().as_str()) && is_given(word))
+    seen.whole_if(!lists(TALK, &word.to_ascii_lowercase()) && is_given(word))
 }
 
 /// A value, not a blank left for one.
@@ -117,8 +96,13 @@ pub(super) fn header(seen: &Seen<'_>) -> Option<Range<usize>> {
 /// A cookie header, to the end of the line or of the string it stands in.
 #[expect(clippy::unnecessary_wraps, reason = "one signature for all checks")]
 pub(super) fn line(seen: &Seen<'_>) -> Option<Range<usize>> {
-    let length = seen.after().find(['\r', '\n', '"', '\'', '\\']).unwrap_or(seen.after().len());
-    Some(seen.span.start..seen.span.end + length)
+    let rest = seen.after();
+    let end = rest.match_indices(['\r', '\n', '\\', '"', '\'']).find(|(at, found)| {
+        // A cookie's own value may be quoted.
+        let inner = rest[..*at].ends_with('=') || *at == 0 || rest[at + 1..].starts_with(';');
+        !(inner && matches!(*found, "\"" | "'"))
+    });
+    Some(seen.span.start..seen.span.end + end.map_or(rest.len(), |(at, _)| at))
 }
 
 /// `"password": "…"`, to the closing quote.
@@ -132,7 +116,7 @@ pub(super) fn quoted(seen: &Seen<'_>) -> Option<Range<usize>> {
     let end = closing_quote(&seen.text[start..], opening, escapes)
         .map_or(seen.text.len(), |at| start + at);
     let value = &seen.text[start..end];
-    is_given(value).then_some(start..end)
+    (is_given(value) && !is_directory(seen.key, value)).then_some(start..end)
 }
 
 /// Where a string ends: at its quote, with no more backslashes before it than the opening had.
@@ -159,7 +143,9 @@ pub(super) fn assigned(seen: &Seen<'_>) -> Option<Range<usize>> {
     let code = word.contains(['(', '[', '{']) || word.rsplit('.').next() == Some(seen.key);
     // In Python, `b'…'` is a string, which another rule reads.
     let prefix = matches!(word, "b" | "f" | "r" | "u") && rest[1..].starts_with(['"', '\'']);
-    let is_secret = !code && !prefix && is_given(word) && !is_setting(word);
+    // A single letter is a type: `Stream<Token=T>`.
+    let value = 1 < word.len() && is_given(word) && !is_directory(seen.key, word);
+    let is_secret = !code && !prefix && value && !is_setting(word);
     is_secret.then(|| seen.span.start..seen.span.start + word.len())
 }
 
@@ -175,40 +161,12 @@ fn is_given(value: &str) -> bool {
 
 /// Whether a value only says how something is set: `auth=none`, `session=expired`, `token=1`.
 fn is_setting(value: &str) -> bool {
-    const SETTINGS: [&str; 30] = [
-        "0",
-        "anonymous",
-        "basic",
-        "bearer",
-        "default",
-        "digest",
-        "disabled",
-        "empty",
-        "enabled",
-        "expired",
-        "false",
-        "invalid",
-        "missing",
-        "new",
-        "nil",
-        "no",
-        "none",
-        "null",
-        "oauth",
-        "oauth2",
-        "off",
-        "ok",
-        "on",
-        "optional",
-        "redacted",
-        "required",
-        "string",
-        "true",
-        "undefined",
-        "yes",
-    ];
+    const SETTINGS: &str = "0 anonymous basic bearer default digest disabled empty enabled \
+        expired false invalid missing new nil no none null oauth \
+        oauth2 off ok on optional redacted required string true \
+        undefined yes";
     let short_number = value.len() < 4 && value.bytes().all(|byte| byte.is_ascii_digit());
-    short_number || SETTINGS.contains(&value.to_ascii_lowercase().as_str())
+    short_number || lists(SETTINGS, &value.to_ascii_lowercase())
 }
 
 /// A private key, from its head to its foot; where the foot was cut off, as far as it goes on
@@ -283,17 +241,20 @@ fn is_card(digits: &[u32]) -> bool {
 
 /// Whether an issuer gives out numbers of this prefix and length.
 ///
-/// Not the Visa numbers of 13 digits: there are none any more, and product codes (EAN) look alike.
+/// Not the Visa numbers of 13 digits (there are none any more, and product codes look alike), nor
+/// Visa's and Discover's of 19 (hardly any are given out, and many an id looks alike).
 fn has_issuer(digits: &[u32]) -> bool {
     let prefix = digits.iter().take(6).fold(0, |number, digit| number * 10 + digit);
     match prefix {
-        400_000..=499_999 => matches!(digits.len(), 16 | 19),
-        510_000..=559_999 | 222_100..=272_099 => digits.len() == 16,
+        222_100..=272_099
+        | 400_000..=499_999
+        | 510_000..=559_999
+        | 601_100..=601_199
+        | 644_000..=659_999 => digits.len() == 16,
         340_000..=349_999 | 370_000..=379_999 => digits.len() == 15,
         300_000..=305_999 | 309_500..=309_599 | 360_000..=369_999 | 380_000..=399_999 => {
             digits.len() == 14
         }
-        601_100..=601_199 | 644_000..=659_999 => matches!(digits.len(), 16 | 19),
         220_000..=220_499
         | 352_800..=358_999
         | 620_000..=629_999

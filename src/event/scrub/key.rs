@@ -1,97 +1,27 @@
 //! Keys whose name says that their value is a secret.
 
 /// Words that name a secret wherever they end a name.
-const SECRETS: [&str; 44] = [
-    "accesskey",
-    "accesstoken",
-    "apikey",
-    "apitoken",
-    "auth",
-    "authorization",
-    "authtoken",
-    "bearer",
-    "clientsecret",
-    "cookie",
-    "cookies",
-    "credential",
-    "credentials",
-    "creds",
-    "csrftoken",
-    "cvc",
-    "cvv",
-    "dbpass",
-    "idtoken",
-    "jsessionid",
-    "jwt",
-    "otp",
-    "passcode",
-    "passphrase",
-    "passwd",
-    "password",
-    "passwords",
-    "phpsessid",
-    "privatekey",
-    "pwd",
-    "refreshtoken",
-    "secret",
-    "secretkey",
-    "secrets",
-    "sessid",
-    "sessionid",
-    "sessionkey",
-    "sessiontoken",
-    "sshkey",
-    "token",
-    "userpass",
-    "userpassword",
-    "usertoken",
-    "xsrftoken",
-];
+const SECRETS: &str = "accesskey accesstoken apikey apitoken auth authorization authtoken \
+    bearer clientsecret \
+    cookie cookies credential credentials creds csrftoken cvc cvv dbpass idtoken jsessionid \
+    jwt otp passcode passphrase passwd password passwords phpsessid privatekey pwd \
+    refreshtoken secret secretkey secrets sessid sessionid sessionkey sessiontoken sshkey \
+    token userpass userpassword usertoken xsrftoken";
 
 /// Two words that name a secret together: `key` and `pass` alone do not.
-const PAIRS: [(&[&str], &str); 3] = [
+const PAIRS: [(&str, &str); 3] = [
     (
-        &[
-            "access",
-            "account",
-            "api",
-            "deploy",
-            "encryption",
-            "gpg",
-            "host",
-            "master",
-            "private",
-            "secret",
-            "service",
-            "session",
-            "shared",
-            "signing",
-            "ssh",
-        ],
+        "access account api deploy encryption gpg host master private secret service session \
+            shared signing ssh",
         "key",
     ),
-    (&["admin", "db", "ftp", "mail", "mysql", "proxy", "redis", "root", "smtp", "user"], "pass"),
-    (&["session", "sess"], "id"),
+    ("admin db ftp mail mysql proxy redis root smtp user", "pass"),
+    ("sess session", "id"),
 ];
 
 /// Words after a secret's name that only say how it is written.
-const FORMS: [&str; 15] = [
-    "b64",
-    "base",
-    "base64",
-    "confirm",
-    "confirmation",
-    "encoded",
-    "hash",
-    "header",
-    "json",
-    "new",
-    "old",
-    "plain",
-    "raw",
-    "text",
-    "value",
-];
+const FORMS: &str =
+    "b64 base base64 confirm confirmation encoded hash header json new old plain raw text value";
 
 /// Whether a key's name says that its value is a secret.
 ///
@@ -108,16 +38,27 @@ pub fn scrub_key(key: &str) -> bool {
         return false;
     }
     let words = words(key);
-    let Some(last) = words.iter().rposition(|word| !FORMS.contains(&word.as_str())) else {
+    let Some(last) = words.iter().rposition(|word| !lists(FORMS, word)) else {
         return false;
     };
     let owner = last.checked_sub(1).map(|at| words[at].as_str());
     let last = words[last].as_str();
-    let pair = |(owners, thing): &(&[&str], &str)| {
+    let pair = |(owners, thing): &(&str, &str)| {
         last.trim_end_matches('s') == thing.trim_end_matches('s')
-            && owner.is_some_and(|owner| owners.contains(&owner))
+            && owner.is_some_and(|owner| lists(owners, owner))
     };
-    SECRETS.contains(&last) || PAIRS.iter().any(pair) || (last == "session" && owner.is_none())
+    lists(SECRETS, last) || PAIRS.iter().any(pair) || (last == "session" && owner.is_none())
+}
+
+/// Whether a `PWD` is the shell's working directory, not a password.
+pub(super) fn is_directory(key: &str, value: &str) -> bool {
+    let drive = value.get(1..3).is_some_and(|rest| matches!(rest, ":\\" | ":/"));
+    key.eq_ignore_ascii_case("pwd") && (value.starts_with(['/', '~']) || drive)
+}
+
+/// Whether a list of words, written as one text, has this one.
+pub(super) fn lists(words: &str, word: &str) -> bool {
+    words.split(' ').any(|listed| listed == word)
 }
 
 /// The words of a name, in lower case and without the digits that number them.
@@ -144,7 +85,7 @@ fn words(key: &str) -> Vec<String> {
 
 /// `password2` is `password`, and `base64` stays what it is.
 fn trim_number(word: &str) -> String {
-    if FORMS.contains(&word) {
+    if lists(FORMS, word) {
         return word.to_owned();
     }
     word.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned()

@@ -234,12 +234,12 @@ fn values() -> Vec<Row> {
         ),
         value(
             "slack-token",
-            r"hooks\.slack(?:-gov)?\.com(?:\\?/|%2[Ff])(?:services|workflows|triggers)(?:\\?/|%2[Ff])(?<s>[0-9A-Za-z_/%\\+-]{20,})",
+            r"hooks\.slack(?:-gov)?\.com(?:\\*/|%2[Ff])(?:services|workflows|triggers)(?:\\*/|%2[Ff])(?<s>[0-9A-Za-z_/%\\+-]{20,})",
             check::any,
         ),
         value(
             "url-password",
-            r#"\b[A-Za-z][0-9A-Za-z+.-]*(?::|%3[Aa])(?:\\?/|%2[Ff]){2}[^\s/@:?#"'<>%\[\\]*(?::|%3[Aa])(?<s>[^\s/?#"'<>`\\]+)(?:@|%40)[[:word:]\[%]"#,
+            r#"\b[A-Za-z][0-9A-Za-z+.-]*(?::|%3[Aa])(?:\\*/|%2[Ff]){2}[^\s/@:?#"'<>%\[\\]*(?::|%3[Aa])(?<s>[^\s/?#"'<>`\\]+)(?:@|%40)[[:word:]\[%]"#,
             check::password,
         ),
         // The same with a `?` or `#` that should have been encoded; after digits it is a port.
@@ -255,7 +255,7 @@ fn values() -> Vec<Row> {
         ),
         value(
             "key",
-            r#"(?<k>[[:word:].-]*WORD[[:word:].-]*)\\*["'`]?[ \t]*(?:=>|:=|[:=])\s*[bru]?\\*["'`](?<s>[^"'`\\])"#,
+            r#"(?<k>[[:word:].-]*WORD[[:word:].-]*)\\*["'`]?[ \t]*(?:=>|:=|[:=])\s*[bru]?\\*["'`](?<s>[^\s"'`\\,;)\]}])"#,
             check::quoted,
         ),
         value(

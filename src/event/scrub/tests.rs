@@ -135,7 +135,7 @@ fn a_raw_line_of_json_hides_nothing() {
         let clean = scrub(broken).map_or(broken.to_owned(), |(clean, _)| clean);
         for secret in secrets(&example) {
             let escaped = serde_json::to_string(&secret).unwrap();
-            assert!(!clean.contains(escaped.trim_matches('"')), "{} is left in {clean}", secret);
+            assert!(!clean.contains(escaped.trim_matches('"')), "{secret} is left in {clean}");
         }
     }
 }
@@ -305,7 +305,9 @@ fn near_secrets() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_text_is_settled_by_one_scrubbing(text in prop_oneof![near_secrets(), "\\PC{0,80}", any::<String>()]) {
+    fn any_text_is_settled_by_one_scrubbing(
+        text in prop_oneof![near_secrets(), "\\PC{0,80}", any::<String>()],
+    ) {
         if let Some((clean, rules)) = scrub(&text) {
             prop_assert_ne!(&clean, &text);
             prop_assert!(!rules.is_empty());

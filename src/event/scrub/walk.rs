@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::super::{Event, Scrubbed};
+use super::key::is_directory;
 use super::{scrub, scrub_key};
 
 /// The rule that takes out a value because of the name of its key.
@@ -74,7 +75,7 @@ impl Found {
         }
         for (key, value) in tags {
             let pointer = below("/tags", key);
-            if scrub_key(key) {
+            if scrub_key(key) && !is_directory(key, value) {
                 self.secret_text(value, &pointer);
             } else {
                 self.text(value, &pointer);
@@ -92,7 +93,8 @@ impl Found {
         let names_secret = names_secret(object);
         for (key, value) in object {
             let pointer = below(pointer, key);
-            if scrub_key(key) || (names_secret && key == "value") {
+            let directory = value.as_str().is_some_and(|value| is_directory(key, value));
+            if (scrub_key(key) && !directory) || (names_secret && key == "value") {
                 self.secret(value, &pointer);
             } else {
                 self.value(value, &pointer);

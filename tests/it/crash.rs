@@ -1,0 +1,219 @@
+//! SIGKILL, deleted and damaged indexes: what was acknowledged is there, and counted right.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::Snagd;
+
+/// Rounds of the bounded test; `.ci/long` runs more, by `SNAG_ROUNDS`.
+const ROUNDS: u64 = 50;
+
+#[test]
+fn killed_at_random_moments_under_load_it_keeps_what_it_acknowledged() {
+    let rounds = std::env::var("SNAG_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    let mut snagd = Snagd::start();
+    let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
+    let serial = Arc::new(AtomicU64::new(0));
+    for round in 0..rounds.unwrap_or(ROUNDS) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let senders: Vec<_> = (0..4)
+            .map(|sender| {
+                let (stop, serial) = (stop.clone(), serial.clone());
+                let (acknowledged, socket) = (acknowledged.clone(), snagd.socket());
+                thread::spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        match post(&socket, sender, serial.fetch_add(1, Ordering::Relaxed)) {
+                            Some(id) => acknowledged.lock().unwrap().insert(id),
+                            None => return,
+                        };
+                    }
+                })
+            })
+            .collect();
+        // A moment that differs each round, from a sequence without chance.
+        thread::sleep(Duration::from_millis(1 + round * 37 % 120));
+        snagd.kill();
+        stop.store(true, Ordering::Relaxed);
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        snagd.restart();
+    }
+    let events = snagd.events();
+    let found: BTreeSet<String> = events.iter().map(|event| text(event, "id")).collect();
+    let acknowledged = acknowledged.lock().unwrap();
+    assert!(100 < acknowledged.len(), "only {} events: the test tries nothing", acknowledged.len());
+    let lost: Vec<_> = acknowledged.difference(&found).collect();
+    assert!(lost.is_empty(), "{} of {} lost: {lost:?}", lost.len(), acknowledged.len());
+    assert_eq!(events.len(), found.len(), "an id is recorded once");
+    check_counts(&snagd, &events);
+    rebuild_changes_nothing(&mut snagd);
+}
+
+/// Posts one event; its id if it was acknowledged.
+fn post(socket: &Path, sender: u64, serial: u64) -> Option<String> {
+    let id = format!("00000000-0000-7000-8000-{serial:012x}");
+    let class = if serial % 5 == 0 { r#""class":"use","count":2"# } else { r#""note":"it broke","outcome":"retried""# };
+    let body = format!(
+        r#"{{"id":"{id}","place":"web/p{}","person":"s{sender}","at":"2026-11-{:02}T10:00:00Z",{class}}}"#,
+        serial % 7,
+        1 + serial % 20,
+    );
+    let mut stream = UnixStream::connect(socket).ok()?;
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.starts_with("HTTP/1.1 201").then_some(id)
+}
+
+/// The figures are those of the events that are there, counted by hand.
+fn check_counts(snagd: &Snagd, events: &[Value]) {
+    let path = "/v1/hotspots?flat=true&since=2026-11-01&until=2026-11-20&top=100";
+    let rows = snagd.get(path).is(200).json();
+    for row in rows["rows"].as_array().unwrap() {
+        let here = || events.iter().filter(|event| event["place"] == row["place"]);
+        let reports = || here().filter(|event| event["class"] == "report");
+        let uses: u64 = here().filter_map(|event| event["count"].as_u64()).sum();
+        assert_eq!(row["reports"], reports().count(), "{row}");
+        assert_eq!(row["uses"], uses, "{row}");
+        let days: BTreeSet<_> = reports().map(|e| (text(e, "person"), text(e, "at"))).collect();
+        assert_eq!(row["person_days"], days.len(), "{row}");
+    }
+}
+
+fn text(event: &Value, field: &str) -> String {
+    event[field].as_str().unwrap().to_owned()
+}
+
+/// Every answer a reader can get.
+fn answers(snagd: &Snagd) -> Vec<Value> {
+    let paths = [
+        "/v1/events?limit=1000",
+        "/v1/hotspots?until=2026-11-20&top=100",
+        "/v1/hotspots?until=2026-11-20&flat=true&top=100",
+        "/v1/hotspots?until=2026-11-20&by=kind",
+        "/v1/hotspots?until=2026-11-20&by=version",
+        "/v1/why?place=web/p1&until=2026-11-20",
+    ];
+    paths.iter().map(|path| snagd.get(path).json()).collect()
+}
+
+fn rebuild_changes_nothing(snagd: &mut Snagd) {
+    let before = answers(snagd);
+    snagd.stop();
+    fs::remove_dir_all(snagd.state().join("index")).unwrap();
+    snagd.restart();
+    assert!(snagd.log().contains("building the index from the journal"), "{}", snagd.log());
+    assert_eq!(answers(snagd), before);
+}
+
+/// A daemon with some history, a retraction among it.
+fn with_history() -> Snagd {
+    let snagd = Snagd::start();
+    let lines: Vec<String> = (0..600)
+        .map(|n| {
+            let day = 1 + n % 20;
+            let severity = ["cosmetic", "minor", "major", "blocker"][n % 4];
+            let body = json!({
+                "id": format!("00000000-0000-7000-8000-{n:012x}"),
+                "place": format!("web/p{}/{}", n % 3, n % 5), "person": format!("p{}", n % 6),
+                "note": format!("it took {n} seconds"), "version": format!("1.{}.0", n % 3),
+                "severity": severity,
+                "at": format!("2026-11-{day:02}T10:00:00Z"),
+            });
+            body.to_string()
+        })
+        .collect();
+    snagd.post_as("application/x-ndjson", lines.join("\n").as_bytes()).is(200);
+    snagd.delete("/v1/events/00000000-0000-7000-8000-000000000007").is(204);
+    snagd
+}
+
+#[test]
+fn a_deleted_index_is_rebuilt_to_the_same_answers() {
+    let mut snagd = with_history();
+    rebuild_changes_nothing(&mut snagd);
+    // And goes on from there.
+    snagd.post(r#"{"place":"web/p1","note":"more"}"#).is(201);
+    snagd.kill();
+    snagd.restart();
+    assert_eq!(snagd.events().len(), 600);
+}
+
+#[test]
+fn an_index_that_does_not_open_is_set_aside_and_rebuilt() {
+    let mut snagd = with_history();
+    let before = answers(&snagd);
+    snagd.stop();
+    let db = snagd.state().join("index/db");
+    for (round, damage) in [0_usize, 1, 2].into_iter().enumerate() {
+        let mut bytes = fs::read(&db).unwrap();
+        match damage {
+            0 => bytes.iter_mut().step_by(97).for_each(|byte| *byte ^= 0x55),
+            1 => bytes.fill(0),
+            _ => bytes.truncate(10),
+        }
+        fs::write(&db, bytes).unwrap();
+        snagd.restart();
+        let aside = snagd.state().join(format!("index.set-aside-{}", round + 1));
+        assert!(aside.exists(), "round {round}: never deleted\n{}", snagd.log());
+        assert_eq!(answers(&snagd), before, "round {round}");
+        snagd.stop();
+    }
+}
+
+#[test]
+fn an_index_of_another_journal_is_not_believed() {
+    let mut snagd = with_history();
+    snagd.stop();
+    fs::remove_dir_all(snagd.state().join("journal")).unwrap();
+    snagd.restart();
+    assert!(snagd.log().contains("does not hold"), "{}", snagd.log());
+    assert!(snagd.events().is_empty());
+    assert!(snagd.state().join("index.set-aside-1").exists());
+}
+
+#[test]
+fn after_a_power_cut_index_and_journal_are_compared() {
+    let mut snagd = with_history();
+    let before = answers(&snagd);
+    snagd.kill();
+    // As if the machine had been switched off: another boot, and no clean stop.
+    fs::write(snagd.state().join("running"), "another boot\n").unwrap();
+    snagd.restart();
+    assert!(snagd.log().contains("comparing index and journal"), "{}", snagd.log());
+    assert!(!snagd.state().join("index.set-aside-1").exists(), "{}", snagd.log());
+    assert_eq!(answers(&snagd), before);
+}
+
+#[test]
+fn a_damaged_journal_costs_the_damaged_record_and_says_so() {
+    let mut snagd = Snagd::start();
+    for n in 0..10 {
+        snagd.post(&json!({"place": "web/a", "note": format!("number {n} of ten")}).to_string()).is(201);
+    }
+    snagd.stop();
+    let segment = snagd.state().join("journal/00000000000000000001.seg");
+    let mut bytes = fs::read(&segment).unwrap();
+    let at = bytes.windows(11).position(|window| window == b"number 4 of").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    fs::remove_dir_all(snagd.state().join("index")).unwrap();
+    snagd.restart();
+    assert_eq!(snagd.events().len(), 9);
+    assert!(snagd.log().contains("the journal is damaged"), "{}", snagd.log());
+    assert_eq!(snagd.get("/v1/status").json()["journal"]["damaged"], 1);
+    assert_eq!(fs::read_dir(snagd.state().join("journal/aside")).unwrap().count(), 1);
+    snagd.post(r#"{"place":"web/a","note":"and on it goes"}"#).is(201);
+}

@@ -1,0 +1,142 @@
+//! Who may come in: raw sockets, because HTTP libraries rewrite the very headers this is about.
+
+use crate::harness::{Answer, Snagd};
+
+/// A request over TCP with these header lines.
+fn ask(snagd: &Snagd, line: &str, headers: &[&str]) -> Answer {
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    snagd.ask_tcp(&format!("{line} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n"))
+}
+
+const PATHS: [&str; 6] =
+    ["/v1/events", "/v1/hotspots", "/v1/status", "/livez", "/", "/../../etc/passwd"];
+
+#[test]
+fn a_foreign_host_gets_nowhere() {
+    let snagd = Snagd::start();
+    for path in PATHS {
+        for method in ["GET", "POST", "DELETE", "OPTIONS"] {
+            for host in ["evil.example", "evil.example:7624", "localhost.evil.example", "10.0.0.1", "localhost:1"] {
+                let answer = ask(&snagd, &format!("{method} {path}"), &[&format!("Host: {host}")]);
+                answer.is_problem(421, "allowed_hosts");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_broken_host_is_a_bad_request_and_no_panic() {
+    let mut snagd = Snagd::start();
+    let long = format!("Host: {}", "x".repeat(10_000));
+    let broken: [&[&str]; 7] = [
+        &[],
+        &["Host: localhost", "Host: localhost"],
+        &["Host: ["],
+        &["Host: "],
+        &["Host: a b"],
+        &["Host: user@localhost"],
+        &[&long],
+    ];
+    for headers in broken {
+        let status = ask(&snagd, "GET /v1/status", headers).status;
+        assert!(status == 400 || status == 421, "{status} for {headers:.40?}");
+    }
+    ask(&snagd, "GET http://localhost/v1/status", &["Host: 127.0.0.1"]).is_problem(400, "another host");
+    snagd.stop();
+}
+
+#[test]
+fn localhost_and_the_address_connected_to_are_ours() {
+    let snagd = Snagd::start();
+    let address = snagd.address();
+    let port = address.rsplit(':').next().unwrap();
+    for host in [&address, "localhost", "LOCALHOST.", "127.0.0.1", &format!("localhost:{port}")] {
+        ask(&snagd, "GET /v1/status", &[&format!("Host: {host}")]).is_problem(401, "token");
+    }
+}
+
+#[test]
+fn allowed_hosts_come_from_the_configuration() {
+    let dir = crate::harness::Dir::new();
+    let config = dir.path().join("snagd.toml");
+    std::fs::write(&config, "allowed_hosts = [\"snag.acme.example\"]\n").unwrap();
+    let config = config.display().to_string();
+    let snagd = Snagd::start_with(dir, &["--config", &config]);
+    ask(&snagd, "GET /v1/status", &["Host: snag.acme.example"]).is_problem(401, "token");
+    ask(&snagd, "GET /v1/status", &["Host: acme.example"]).is_problem(421, "allowed_hosts");
+}
+
+#[test]
+fn pages_of_other_sites_are_turned_away() {
+    let snagd = Snagd::start();
+    let address = snagd.address();
+    let origins = ["null", "http://evil.example", "http://localhost.evil", "http://localhost:1", "https://", ""];
+    for origin in origins {
+        let origin = format!("Origin: {origin}");
+        let answer = ask(&snagd, "GET /v1/status", &[&format!("Host: {address}"), &origin]);
+        let answer = answer.is_problem(403, "web pages");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+    for site in ["cross-site", "same-site"] {
+        let site = format!("Sec-Fetch-Site: {site}");
+        ask(&snagd, "GET /v1/status", &["Host: localhost", &site]).is_problem(403, "web pages");
+    }
+    for site in ["none", "same-origin"] {
+        let site = format!("Sec-Fetch-Site: {site}");
+        ask(&snagd, "GET /v1/status", &["Host: localhost", &site]).is_problem(401, "token");
+    }
+    let own = format!("Origin: http://{address}");
+    ask(&snagd, "GET /v1/status", &[&format!("Host: {address}"), &own]).is_problem(401, "token");
+}
+
+#[test]
+fn what_a_form_can_send_is_not_taken() {
+    let snagd = Snagd::start();
+    let body = r#"{"place":"web/a","person":"ana","note":"x"}"#;
+    let types = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""];
+    for content_type in types {
+        let request = format!(
+            "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        snagd.ask_tcp(&request).is_problem(415, "application/json");
+    }
+    assert!(snagd.events().is_empty());
+}
+
+#[test]
+fn reading_over_tcp_needs_the_token() {
+    let snagd = Snagd::start();
+    let token = snagd.token();
+    let get = |path: &str, token: &str| {
+        ask(&snagd, &format!("GET {path}"), &["Host: localhost", &format!("Authorization: {token}")])
+    };
+    for path in ["/v1/events", "/v1/events/00000000", "/v1/hotspots", "/v1/why?place=a", "/v1/status"] {
+        ask(&snagd, &format!("GET {path}"), &["Host: localhost"]).is_problem(401, "Bearer");
+        let long = format!("Bearer {}", "x".repeat(8_000));
+        for wrong in ["Bearer", "Bearer x", "Basic eDp5", &format!("Bearer {}", &token[..20]), &long] {
+            let answer = get(path, wrong).is_problem(401, "token");
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"snag\""));
+        }
+        let status = get(path, &format!("Bearer {token}")).status;
+        assert!(status == 200 || status == 404, "{status} for {path}");
+    }
+    ask(&snagd, "DELETE /v1/events/00000000", &["Host: localhost"]).is_problem(401, "token");
+}
+
+#[test]
+fn limits_of_a_requests_head() {
+    let mut snagd = Snagd::start();
+    let big = format!("X-Big: {}", "x".repeat(20_000));
+    assert_eq!(ask(&snagd, "GET /v1/status", &["Host: localhost", &big]).status, 431);
+    let many: Vec<String> = (0..80).map(|n| format!("X-{n}: x")).collect();
+    let mut many: Vec<&str> = many.iter().map(String::as_str).collect();
+    many.push("Host: localhost");
+    assert_eq!(ask(&snagd, "GET /v1/status", &many).status, 431);
+    for nonsense in ["NONSENSE\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        // Turned away with or without a word.
+        let status = snagd.ask_tcp(nonsense).status;
+        assert!(status == 400 || status == 0, "{status}");
+    }
+    snagd.stop();
+}

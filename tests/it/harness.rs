@@ -1,0 +1,411 @@
+//! A daemon of its own for each test, and ways to talk to it.
+//!
+//! The harness binds a `NOTIFY_SOCKET` and waits for `READY=1`, as systemd would: no fixed ports,
+//! no sleeps. When a test fails, the daemon's directory is kept and its log is printed.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Longer than anything takes on a busy machine; a test that waits so long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A directory that survives a failing test.
+pub struct Dir(Option<tempfile::TempDir>);
+
+impl Dir {
+    pub fn new() -> Self {
+        Self(Some(tempfile::Builder::new().prefix("snag-").tempdir().unwrap()))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.as_ref().unwrap().path()
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let kept = self.0.take().unwrap().keep();
+            eprintln!("the test's directory is kept: {}", kept.display());
+        }
+    }
+}
+
+/// A running `snagd`.
+pub struct Snagd {
+    pub child: Child,
+    pub dir: Dir,
+    listen: String,
+}
+
+impl Snagd {
+    /// Starts one on a directory of its own, with a TCP port that the kernel chooses.
+    pub fn start() -> Self {
+        Self::start_with(Dir::new(), &[])
+    }
+
+    pub fn start_with(dir: Dir, args: &[&str]) -> Self {
+        let listen = if args.contains(&"--listen") { "" } else { "127.0.0.1:0" };
+        let mut snagd = Self { child: idle(), dir, listen: listen.to_owned() };
+        snagd.spawn(args);
+        snagd
+    }
+
+    /// Starts it again on the same directory.
+    pub fn restart(&mut self) {
+        self.spawn(&[]);
+    }
+
+    fn spawn(&mut self, args: &[&str]) {
+        let notify = self.path("notify");
+        let _ = fs::remove_file(&notify);
+        let ready = UnixDatagram::bind(&notify).unwrap();
+        let mut command = self.command();
+        command.args(args).env("NOTIFY_SOCKET", &notify);
+        self.child = command.spawn().unwrap();
+        ready.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let mut buffer = [0; 4096];
+        loop {
+            if let Ok(length) = ready.recv(&mut buffer) {
+                let said = String::from_utf8_lossy(&buffer[..length]);
+                if said.lines().any(|line| line == "READY=1") {
+                    return;
+                }
+            }
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("snagd ended at its start ({status}):\n{}", self.log());
+            }
+            assert!(Instant::now() < deadline, "snagd does not become ready:\n{}", self.log());
+        }
+    }
+
+    /// The daemon's command line, its log going to a file.
+    pub fn command(&self) -> Command {
+        let mut command = snagd(self.dir.path());
+        command.arg("--state-dir").arg(self.path("state")).arg("--socket").arg(self.socket());
+        if !self.listen.is_empty() {
+            command.args(["--listen", &self.listen]);
+        }
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
+        command.stderr(log);
+        command
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.path("state")
+    }
+
+    pub fn drop_dir(&self) -> PathBuf {
+        self.state().join("drop")
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.path("snag.sock")
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    pub fn token(&self) -> String {
+        fs::read_to_string(self.state().join("token")).unwrap().trim().to_owned()
+    }
+
+    /// The TCP address it listens on.
+    pub fn address(&self) -> String {
+        let status = self.get("/v1/status").json();
+        let listening = status["listening"].as_array().unwrap();
+        let http = listening.iter().filter_map(|url| url.as_str()?.strip_prefix("http://"));
+        http.last().expect("it listens on TCP").to_owned()
+    }
+
+    /// Runs `snag` against it.
+    pub fn snag(&self, args: &[&str]) -> Said {
+        self.snag_with(args, |_| {})
+    }
+
+    pub fn snag_with(&self, args: &[&str], adapt: impl FnOnce(&mut Command)) -> Said {
+        let mut command = snag(self.dir.path());
+        command.args(args).env("SNAG_URL", format!("unix:{}", self.socket().display()));
+        command.env("SNAG_DROP", self.drop_dir());
+        adapt(&mut command);
+        Said::new(&mut command, args)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        self.ask(&format!("DELETE {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+    }
+
+    pub fn post(&self, body: &str) -> Answer {
+        self.post_as("application/json", body.as_bytes())
+    }
+
+    pub fn post_as(&self, content_type: &str, body: &[u8]) -> Answer {
+        self.post_with(&format!("Content-Type: {content_type}\r\n"), body)
+    }
+
+    pub fn post_with(&self, headers: &str, body: &[u8]) -> Answer {
+        let mut request = format!(
+            "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        request.extend(body);
+        self.ask_bytes(&request)
+    }
+
+    /// Sends bytes over the unix socket and reads the answer.
+    pub fn ask(&self, request: &str) -> Answer {
+        self.ask_bytes(request.as_bytes())
+    }
+
+    pub fn ask_bytes(&self, request: &[u8]) -> Answer {
+        Answer::of(UnixStream::connect(self.socket()).unwrap(), request)
+    }
+
+    /// Sends bytes over TCP, as they are: nothing rewrites a header.
+    pub fn ask_tcp(&self, request: &str) -> Answer {
+        Answer::of(TcpStream::connect(self.address()).unwrap(), request.as_bytes())
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for it to end.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child).unwrap_or_else(|| panic!("snagd does not end:\n{}", self.log()))
+    }
+
+    /// Stops it as systemd would.
+    pub fn stop(&mut self) {
+        self.signal("TERM");
+        let status = self.wait();
+        assert!(status.success(), "{status}\n{}", self.log());
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Every event it holds, by paging through the API.
+    pub fn events(&self) -> Vec<Value> {
+        let mut events = Vec::new();
+        let mut path = "/v1/events?limit=1000".to_owned();
+        loop {
+            let page = self.get(&path).json();
+            events.extend(page["events"].as_array().unwrap().iter().cloned());
+            match page["next"].as_str() {
+                None => return events,
+                Some(next) => path = format!("/v1/events?limit=1000&cursor={next}"),
+            }
+        }
+    }
+}
+
+impl Drop for Snagd {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("snagd's log:\n{}", self.log());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A child that has ended.
+fn idle() -> Child {
+    Command::new("true").spawn().unwrap()
+}
+
+/// Waits for a child with patience.
+pub fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+/// Waits until something is true.
+pub fn until(what: &str, mut is_true: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_true() {
+        assert!(Instant::now() < deadline, "still not: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The daemon's program in an environment of nobody.
+pub fn snagd(home: &Path) -> Command {
+    bare(env!("CARGO_BIN_EXE_snagd"), home)
+}
+
+/// The companion's program in an environment of nobody.
+pub fn snag(home: &Path) -> Command {
+    let mut command = bare(env!("CARGO_BIN_EXE_snag"), home);
+    command.env("COLUMNS", "100");
+    command
+}
+
+fn bare(program: &str, home: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("HOME", home.join("home")).env("LANG", "C.UTF-8");
+    command.env("PATH", std::env::var("PATH").unwrap_or_default());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// What a command said and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub command: String,
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Said {
+    pub fn new(command: &mut Command, args: &[&str]) -> Self {
+        let output = command.output().unwrap();
+        Self::of(format!("snag {}", args.join(" ")), &output)
+    }
+
+    pub fn of(command: String, output: &Output) -> Self {
+        Self {
+            command,
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Ended with 0.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        self.ended(0)
+    }
+
+    #[track_caller]
+    pub fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    fn of<S: Read + Write + Timeout>(mut stream: S, request: &[u8]) -> Self {
+        stream.patience();
+        // The daemon may answer, and hang up, before it has read everything.
+        let _ = stream.write_all(request);
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        Self::parse(&bytes)
+    }
+
+    /// Reads an answer; status 0 where there is none.
+    pub fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+        let Some(end) = end else { return Self { status: 0, head: String::new(), body: Vec::new() } };
+        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        Self { status, head, body: bytes[end + 4..].to_vec() }
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        format!("{}\n\n{}", self.head, String::from_utf8_lossy(&self.body))
+    }
+
+    #[track_caller]
+    pub fn is(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+
+    /// A problem of this status whose detail says this.
+    #[track_caller]
+    pub fn is_problem(self, status: u16, detail: &str) -> Self {
+        let answer = self.is(status);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{}", answer.text());
+        let told = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(told.contains(detail), "`{told}` does not say `{detail}`");
+        answer
+    }
+}
+
+/// Streams that can be told how long to wait.
+pub trait Timeout {
+    fn patience(&self);
+    fn hang_up(&self);
+}
+
+impl Timeout for UnixStream {
+    fn patience(&self) {
+        self.set_read_timeout(Some(PATIENCE)).unwrap();
+    }
+
+    fn hang_up(&self) {
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
+
+impl Timeout for TcpStream {
+    fn patience(&self) {
+        self.set_read_timeout(Some(PATIENCE)).unwrap();
+    }
+
+    fn hang_up(&self) {
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}

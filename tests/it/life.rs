@@ -1,0 +1,171 @@
+//! A daemon's life: ready, alone on its directory, told to stop, badly configured.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+
+use crate::harness::{Answer, Dir, Said, Snagd, snagd, until};
+
+/// Runs `snagd` with arguments until it ends by itself.
+fn ends(dir: &Dir, args: &[&str]) -> Said {
+    let output = snagd(dir.path()).args(args).output().unwrap();
+    Said::of(format!("snagd {}", args.join(" ")), &output)
+}
+
+#[test]
+fn alone_it_says_in_one_line_where_it_listens_and_stores() {
+    let dir = Dir::new();
+    let mut child = snagd(dir.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = Vec::new();
+    let mut stderr = child.stderr.take().unwrap();
+    let state = dir.path().join("home/.local/state/snag");
+    let mut byte = [0];
+    while !String::from_utf8_lossy(&log).contains(" stores in ") || byte[0] != b'\n' {
+        assert_eq!(stderr.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&log));
+        log.push(byte[0]);
+    }
+    let log = String::from_utf8(log).unwrap();
+    // The default port may be taken on the machine the test runs on: then it says so and goes on.
+    let lines = if log.contains("the port is taken") { 2 } else { 1 };
+    assert_eq!(log.lines().count(), lines, "{log}");
+    assert!(log.contains(&format!("listens on unix:{}/snag.sock", state.display())), "{log}");
+    assert!(log.trim_end().ends_with(&format!("stores in {}", state.display())), "{log}");
+    for (path, mode) in [("", 0o700), ("token", 0o600), ("drop", 0o700)] {
+        let found = fs::metadata(state.join(path)).unwrap().permissions().mode();
+        assert_eq!(found & 0o777, mode, "{path}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn one_daemon_for_one_directory() {
+    let mut snagd = Snagd::start();
+    let state = snagd.state().display().to_string();
+    let other = snagd.path("other.sock").display().to_string();
+    let second = ends(&snagd.dir, &["--state-dir", &state, "--socket", &other, "--listen", "none"]);
+    assert!(second.stderr.contains("another snagd already runs"), "{second:#?}");
+    second.ended(73);
+    snagd.post(r#"{"place":"a","note":"the first is unharmed"}"#).is(201);
+    snagd.stop();
+}
+
+#[test]
+fn a_socket_left_behind_is_no_obstacle_but_a_file_is() {
+    let mut snagd = Snagd::start();
+    snagd.kill();
+    assert!(snagd.socket().exists());
+    snagd.restart();
+    snagd.stop();
+    assert!(!snagd.socket().exists(), "a clean stop tidies up");
+    fs::write(snagd.socket(), "a file").unwrap();
+    let output = snagd.command().stderr(Stdio::piped()).output().unwrap();
+    let said = Said::of("snagd".to_owned(), &output).ended(73);
+    assert!(said.stderr.contains("--socket"), "{said:#?}");
+    assert_eq!(fs::read_to_string(snagd.socket()).unwrap(), "a file");
+}
+
+#[test]
+fn a_bad_configuration_names_file_line_and_key() {
+    let dir = Dir::new();
+    let config = dir.path().join("snagd.toml");
+    let path = config.display().to_string();
+    let bad = [
+        ("lisen = \"none\"\n", ":1: there is no key `lisen`: did you mean `listen`?"),
+        ("\nnames = \"nobody\"\n", ":2: "),
+        ("listen = 7624\n", ":1: "),
+        ("listen = \"localhost\"\n", "127.0.0.1:7624"),
+        ("state_dir = \"relative\"\n", "absolute"),
+        ("listen = \"0.0.0.0:0\"\n", "allowed_hosts"),
+    ];
+    for (text, reason) in bad {
+        fs::write(&config, text).unwrap();
+        let said = ends(&dir, &["--config", &path]).ended(78);
+        assert!(said.stderr.contains(reason), "{text}: {said:#?}");
+    }
+    let said = ends(&dir, &["--config", "/nonexistent/snagd.toml"]).ended(78);
+    assert!(said.stderr.contains("cannot be read"), "{said:#?}");
+    let said = ends(&dir, &["--listen", "nowhere"]).ended(2);
+    assert!(said.stderr.contains("write it like 127.0.0.1:7624"), "{said:#?}");
+}
+
+#[test]
+fn an_explicit_address_that_is_taken_is_fatal() {
+    let snagd = Snagd::start();
+    let taken = snagd.address();
+    let other = Dir::new();
+    let state = other.path().join("state").display().to_string();
+    let said = ends(&other, &["--state-dir", &state, "--listen", &taken]).ended(73);
+    assert!(said.stderr.contains(&taken) && said.stderr.contains("--listen"), "{said:#?}");
+}
+
+#[test]
+fn a_path_too_long_for_a_socket_is_a_clear_error() {
+    let dir = Dir::new();
+    let long = dir.path().join("x".repeat(120)).display().to_string();
+    let said = ends(&dir, &["--state-dir", &long, "--listen", "none"]).ended(73);
+    assert!(said.stderr.contains("--socket"), "{said:#?}");
+}
+
+#[test]
+fn told_to_stop_it_answers_what_it_has_begun() {
+    let mut snagd = Snagd::start();
+    let body = r#"{"place":"a","note":"in flight"}"#;
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = UnixStream::connect(snagd.socket()).unwrap();
+    // An idle connection must not keep it from stopping.
+    let _idle = UnixStream::connect(snagd.socket()).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body.as_bytes()[..10]).unwrap();
+    // The request has arrived once the daemon answers another one on a later connection.
+    snagd.get("/v1/status").is(200);
+    snagd.signal("TERM");
+    until("the daemon says that it stops", || snagd.log().contains("stopping"));
+    stream.write_all(&body.as_bytes()[10..]).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    Answer::parse(&answer).is(201);
+    assert!(snagd.wait().success(), "{}", snagd.log());
+    assert!(snagd.log().trim_end().ends_with("stopped"), "{}", snagd.log());
+    snagd.restart();
+    assert_eq!(snagd.events().len(), 1);
+}
+
+#[test]
+fn told_twice_it_leaves_at_once_and_loses_nothing() {
+    let mut snagd = Snagd::start();
+    snagd.post(r#"{"place":"a","note":"kept"}"#).is(201);
+    let mut slow = UnixStream::connect(snagd.socket()).unwrap();
+    slow.write_all(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{").unwrap();
+    snagd.get("/v1/status").is(200);
+    snagd.signal("INT");
+    until("the daemon says that it stops", || snagd.log().contains("stopping"));
+    snagd.signal("INT");
+    assert!(snagd.wait().success(), "{}", snagd.log());
+    assert!(snagd.log().contains("leaving at once"), "{}", snagd.log());
+    snagd.restart();
+    assert_eq!(snagd.events().len(), 1);
+}
+
+#[test]
+fn a_token_others_can_read_is_refused() {
+    let mut snagd = Snagd::start();
+    snagd.stop();
+    let token = snagd.state().join("token");
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+    let output = snagd.command().stderr(Stdio::piped()).output().unwrap();
+    let said = Said::of("snagd".to_owned(), &output).ended(73);
+    assert!(said.stderr.contains("chmod 600"), "{said:#?}");
+}
+
+#[test]
+fn without_tcp_there_is_still_the_socket() {
+    let snagd = Snagd::start_with(Dir::new(), &["--listen", "none"]);
+    let status = snagd.get("/v1/status").is(200).json();
+    assert_eq!(status["listening"].as_array().unwrap().len(), 1);
+}
