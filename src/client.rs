@@ -85,8 +85,11 @@ impl Target {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens there.
-    #[error("no snagd answers at {target}: start one with `snagd`, or name another with `--url`")]
-    Away {
+    #[error("no snagd answers at {0}: start one with `snagd`, or name another with `--url`")]
+    Away(Target),
+    /// It could not be asked.
+    #[error("{target} cannot be reached: check `--url`, and that you may use it")]
+    Unreachable {
         /// Where.
         target: Target,
         /// Why.
@@ -137,7 +140,12 @@ pub struct Connection {
 impl Connection {
     /// Connects; `token` is sent along with every request.
     pub async fn open(target: &Target, token: Option<String>) -> Result<Self, ClientError> {
-        let away = |source| ClientError::Away { target: target.clone(), source };
+        let away = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                ClientError::Away(target.clone())
+            }
+            _ => ClientError::Unreachable { target: target.clone(), source },
+        };
         let requests = match target {
             Target::Unix(path) => shake_hands(UnixStream::connect(path).await.map_err(away)?).await,
             Target::Tcp { host, port } => {

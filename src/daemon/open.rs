@@ -136,7 +136,7 @@ impl Daemon {
 /// Compiles the patterns now, so that the first event does not wait for them.
 fn warm_up() {
     let _ = scrub("");
-    fingerprint("");
+    let _ = fingerprint("");
 }
 
 /// Makes a directory for its owner alone, unless it is there.

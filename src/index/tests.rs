@@ -1,1 +1,296 @@
-//! t
+//! The index on a directory of its own: what goes in comes out, whatever the order.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use crate::event::{Actor, Arrival, Class, Draft, Kind, Sender, Source};
+use crate::hotspot::{By, Cell, CellKey, Question, Shape, Window, rank};
+
+fn event(fields: &serde_json::Value) -> Event {
+    let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+    let arrival = Arrival {
+        now,
+        fresh_id: Uuid::nil(),
+        sender: Sender::Owner { name: "ana".to_owned() },
+        source: Source::Http,
+        original: None,
+    };
+    Draft::parse(fields.to_string().as_bytes()).unwrap().admit(&arrival).unwrap()
+}
+
+/// Report number `n`, one of a few places, people, kinds, versions and days.
+fn report(n: u32) -> Event {
+    let day = 1 + n * 7 % 20;
+    let kind = ["slow", "error", "delight"][n as usize % 3];
+    let severity = ["cosmetic", "minor", "major", "blocker"][n as usize % 4];
+    event(&json!({
+        "id": format!("00000000-0000-7000-8000-{n:012x}"),
+        "place": format!("web/p{}/q{}", n % 3, n % 2),
+        "person": format!("p{}", n % 5),
+        "note": format!("it broke like {}", ["this", "that", "nothing else"][n as usize % 3]),
+        "kind": kind,
+        "severity": severity,
+        "version": format!("1.{}.0", n % 2),
+        "lost_minutes": n % 4,
+        "at": format!("2026-11-{day:02}T{:02}:00:00Z", n % 24),
+    }))
+}
+
+fn open(dir: &Path) -> Index {
+    Index::open(&dir.join("index")).unwrap()
+}
+
+/// Applies events one batch each, from a position on.
+fn apply(index: &Index, events: &[Event]) {
+    for event in events {
+        let sequence = index.position().sequence + 1;
+        let json = event.to_json();
+        let fresh = Fresh { sequence, event, json: &json };
+        index.apply(&[fresh], Position { sequence, batch: sequence }).unwrap();
+    }
+}
+
+fn retract(index: &Index, id: Uuid) {
+    let sequence = index.position().sequence + 1;
+    index.retract(id, Position { sequence, batch: sequence }).unwrap();
+}
+
+fn window() -> Window {
+    Window::ending(Day::parse("2026-11-20").unwrap(), 28)
+}
+
+/// Every answer about hotspots, as text.
+fn answers(index: &Index) -> Vec<String> {
+    let mut answers = Vec::new();
+    for by in [By::Place, By::Person, By::Version, By::Kind] {
+        for shape in [Shape::Folded, Shape::Flat, Shape::Depth(2)] {
+            let question = Question { by, shape, ..Question::over(window()) };
+            answers.push(format!("{:?}", index.hotspots(&question, 100).unwrap()));
+        }
+    }
+    for place in index.places() {
+        answers.push(format!("{:?}", index.why(&Question::over(window()), &place).unwrap()));
+    }
+    answers
+}
+
+#[test]
+fn what_goes_in_comes_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let events: Vec<Event> = (0..20).map(report).collect();
+    apply(&index, &events);
+    for event in &events {
+        let stored = index.event(event.id).unwrap().unwrap();
+        assert_eq!(stored.event.to_json(), event.to_json());
+        assert!(!stored.is_retracted);
+    }
+    assert_eq!(index.events(), 20);
+    assert!(index.event(Uuid::from_u128(7)).unwrap().is_none());
+    drop(index);
+    let index = open(dir.path());
+    assert_eq!((index.events(), index.position().sequence), (20, 20));
+    assert_eq!(index.places().len(), 6);
+}
+
+#[test]
+fn a_large_event_is_kept_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let large = event(&json!({"place": "web/a", "note": "x", "evidence": {"log": "y".repeat(30_000)},
+        "id": "00000000-0000-7000-8000-000000000fff", "expected": "z".repeat(4_000)}));
+    apply(&index, &[report(1), large.clone(), report(2)]);
+    assert_eq!(index.event(large.id).unwrap().unwrap().event.to_json(), large.to_json());
+    let page = index.list(&Filter::default(), Order::Oldest, None, 10).unwrap();
+    assert_eq!(page.events.len(), 3, "its parts are no events of their own");
+}
+
+#[test]
+fn the_last_digits_find_an_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    apply(&index, &[report(0xabc), report(0x1abc), report(0x2abd)]);
+    let find = |digits: &str| index.ids_ending(digits, 10).unwrap().len();
+    assert_eq!([find("abc"), find("0abc"), find("1abc"), find("1ABC"), find("bd")], [2, 1, 1, 1, 1]);
+    assert_eq!(find("00000000-0000-7000-8000-000000000abc"), 1);
+    assert_eq!([find("ffff"), find("nonsense"), find(&"0".repeat(40))], [0, 0, 0]);
+    assert_eq!(index.ids_ending("abc", 1).unwrap().len(), 1);
+}
+
+#[test]
+fn a_place_is_forgotten_with_its_last_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let at = |id: u32, day: &str| {
+        event(&json!({"id": format!("00000000-0000-7000-8000-{id:012x}"), "place": "web/typo",
+            "note": "x", "at": format!("{day}T10:00:00Z")}))
+    };
+    let (early, late) = (at(1, "2026-11-01"), at(2, "2026-11-10"));
+    apply(&index, &[late.clone(), early.clone()]);
+    assert_eq!(index.first_seen(&early.place), Some(early.day()));
+    retract(&index, early.id);
+    assert_eq!(index.first_seen(&early.place), Some(late.day()));
+    retract(&index, late.id);
+    assert!(index.places().is_empty());
+    drop(index);
+    assert!(open(dir.path()).places().is_empty());
+}
+
+#[test]
+fn quotes_are_of_the_worst_and_not_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let say = |n: u32, place: &str, severity: &str, note: &str, kind: &str| {
+        event(&json!({"id": format!("00000000-0000-7000-8000-{n:012x}"), "place": place, "note": note,
+            "severity": severity, "kind": kind, "at": format!("2026-11-10T10:00:{n:02}Z")}))
+    };
+    apply(
+        &index,
+        &[
+            say(1, "web/a", "major", "it lost order 17", "error"),
+            say(2, "web/a", "minor", "it was slow", "slow"),
+            say(3, "web/a", "blocker", "wonderful", "delight"),
+            say(4, "web/b", "major", "it lost order 42", "error"),
+            say(5, "web/b", "minor", "the button moved", "unexpected"),
+        ],
+    );
+    let flat = Question { shape: Shape::Flat, ..Question::over(window()) };
+    let rows = index.hotspots(&flat, 10).unwrap().rows;
+    let quotes: Vec<_> = rows.iter().map(|row| row.quote.as_ref().unwrap().text.as_str()).collect();
+    assert_eq!(quotes, ["it lost order 17", "the button moved"]);
+    let slow = Question { kinds: vec![Kind::Slow], ..flat };
+    assert_eq!(index.hotspots(&slow, 10).unwrap().rows[0].quote.as_ref().unwrap().text, "it was slow");
+}
+
+#[test]
+fn a_lost_tail_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    apply(&index, &[report(1), report(2)]);
+    index.checkpoint().unwrap();
+    drop(index);
+    std::fs::write(dir.path().join("index.checkpoint"), "3").unwrap();
+    let opened = Index::open(&dir.path().join("index"));
+    assert!(matches!(opened, Err(IndexError::Damaged(_))));
+}
+
+#[test]
+fn sums_tell_which_ids_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let events: Vec<Event> = (0..10).map(report).collect();
+    apply(&index, &events);
+    let sums = index.sums(&[1, 5]).unwrap();
+    let mut expected = BTreeMap::<u64, Sum>::new();
+    for (sequence, event) in (1..).zip(&events) {
+        expected.entry(if sequence < 5 { 1 } else { 5 }).or_default().add(event.id);
+    }
+    assert_eq!(sums, expected);
+}
+
+fn cells(events: &[Event]) -> BTreeMap<CellKey, Cell> {
+    let mut cells = BTreeMap::<CellKey, Cell>::new();
+    for event in events {
+        let (key, cell) = Cell::of(event);
+        cells.entry(key).or_default().add(&cell);
+    }
+    cells
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn order_restarts_and_retractions_change_no_answer(
+        count in 1_u32..60,
+        seed in any::<u64>(),
+        taken_back in proptest::collection::btree_set(0_u32..60, 0..8),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let straight: Vec<Event> = (0..count).map(report).collect();
+        let left: Vec<Event> =
+            (0..count).filter(|n| !taken_back.contains(n)).map(report).collect();
+        let mut mixed = straight.clone();
+        mixed.sort_by_key(|event| blake3::hash(&[&seed.to_le_bytes()[..], event.id.as_bytes()].concat()).to_hex());
+
+        // In another order, with a restart and retractions in between ...
+        let index = open(dir.path());
+        let half = mixed.len() / 2;
+        apply(&index, &mixed[..half]);
+        drop(index);
+        let index = open(dir.path());
+        apply(&index, &mixed[half..]);
+        for n in taken_back.iter().filter(|n| **n < count) {
+            retract(&index, report(*n).id);
+        }
+        // ... as if the others had never been,
+        let other = tempfile::tempdir().unwrap();
+        let rebuilt = open(other.path());
+        apply(&rebuilt, &left);
+        prop_assert_eq!(answers(&index), answers(&rebuilt));
+        // and as the pure floor has it.
+        let question = Question { shape: Shape::Flat, ..Question::over(window()) };
+        let rows = index.hotspots(&question, 100).unwrap().rows;
+        let pure = rank(&question, &cells(&left), |place| index.first_seen(place));
+        let figures = |rows: &[crate::hotspot::Hotspot]| -> Vec<String> {
+            rows.iter().map(|row| format!("{:?}{:?}{:?}", row.key, row.figures, row.trend)).collect()
+        };
+        prop_assert_eq!(figures(&rows), figures(&pure));
+        prop_assert_eq!(index.events(), left.len() as u64);
+    }
+
+    #[test]
+    fn lists_are_the_events_in_order(count in 1_u32..60, limit in 1_usize..7) {
+        let dir = tempfile::tempdir().unwrap();
+        let index = open(dir.path());
+        let mut events: Vec<Event> = (0..count).map(report).collect();
+        apply(&index, &events);
+        events.sort_by_key(|event| (event.at, event.id));
+        let filters = [
+            Filter::default(),
+            Filter { under: Some(Place::parse("web/p1").unwrap()), ..Filter::default() },
+            Filter { kind: Some(Kind::Slow), class: Some(Class::Report), ..Filter::default() },
+            Filter { person: Some("p1".to_owned()), actor: Some(Actor::Human), ..Filter::default() },
+            Filter { since: Some(Day::parse("2026-11-05").unwrap()), until: Some(Day::parse("2026-11-09").unwrap()), ..Filter::default() },
+        ];
+        for filter in filters {
+            let suits = |event: &&Event| {
+                filter.since.is_none_or(|since| since <= event.day())
+                    && filter.until.is_none_or(|until| event.day() <= until)
+                    && filter.under.as_ref().is_none_or(|under| event.place.is_under(under))
+                    && filter.kind.is_none_or(|kind| event.kind == Some(kind))
+                    && filter.person.as_ref().is_none_or(|person| event.person == *person)
+            };
+            let expected: Vec<Uuid> = events.iter().filter(suits).map(|event| event.id).collect();
+            for order in [Order::Oldest, Order::Newest] {
+                let (mut found, mut after) = (Vec::new(), None);
+                loop {
+                    let page = index.list(&filter, order, after, limit).unwrap();
+                    prop_assert!(page.events.len() <= limit);
+                    found.extend(page.events.iter().map(|event| event.id));
+                    let Some(next) = page.next else { break };
+                    after = Some(Cursor::parse(&next.to_string()).unwrap());
+                }
+                if order == Order::Newest {
+                    found.reverse();
+                }
+                prop_assert_eq!(&found, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn cells_read_as_they_were_written(n in 0_u32..1000, times in 1_usize..300) {
+        let (key, one) = Cell::of(&report(n));
+        let mut cell = Cell::default();
+        (0..times).for_each(|_| cell.add(&one));
+        prop_assert_eq!(key::read_cell(&key::cell(&key)).unwrap(), key);
+        prop_assert_eq!(key::read_cell_value(&key::cell_value(&cell)).unwrap(), cell);
+    }
+}

@@ -127,7 +127,7 @@ fn with_history() -> Snagd {
             let severity = ["cosmetic", "minor", "major", "blocker"][n % 4];
             let body = json!({
                 "id": format!("00000000-0000-7000-8000-{n:012x}"),
-                "place": format!("web/p{}/{}", n % 3, n % 5), "person": format!("p{}", n % 6),
+                "place": format!("web/p{}/q{}", n % 3, n % 5), "person": format!("p{}", n % 6),
                 "note": format!("it took {n} seconds"), "version": format!("1.{}.0", n % 3),
                 "severity": severity,
                 "at": format!("2026-11-{day:02}T10:00:00Z"),

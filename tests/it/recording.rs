@@ -56,11 +56,12 @@ fn the_first_at_a_place_is_told_what_is_near() {
     let snagd = Snagd::start();
     let new = |place: &str| {
         let answer = snagd.post(&json!({"place": place, "note": "x"}).to_string()).is(201);
-        answer.header("snag-new-place").map(str::to_owned)
+        let header = |name: &str| answer.header(name).map(str::to_owned);
+        (header("snag-new-place").is_some(), header("snag-near-places"))
     };
-    assert_eq!(new("web/checkout/pay").as_deref(), Some(""));
-    assert_eq!(new("web/checkout/pay"), None);
-    assert_eq!(new("web/chekout/pay").as_deref(), Some("web/checkout/pay"));
+    assert_eq!(new("web/checkout/pay"), (true, None));
+    assert_eq!(new("web/checkout/pay"), (false, None));
+    assert_eq!(new("web/chekout/pay"), (true, Some("web/checkout/pay".to_owned())));
 }
 
 #[test]

@@ -106,10 +106,10 @@ pub(crate) struct Log {
     #[arg(long)]
     pub(crate) severity: Option<String>,
     /// What you felt: delighted, calm, surprised, confused, anxious, frustrated, resigned
-    #[arg(long, value_name = "FEELING")]
+    #[arg(long, alias = "feeling", value_name = "FEELING")]
     pub(crate) felt: Option<String>,
     /// What you did: continued, retried, worked-around, asked-for-help, abandoned, switched
-    #[arg(long, value_name = "OUTCOME")]
+    #[arg(long, alias = "outcome", value_name = "OUTCOME")]
     pub(crate) did: Option<String>,
     /// What you expected
     #[arg(long, value_name = "TEXT")]

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use snag::client::{Answer, ClientError, Target};
-use snag::doors::http::NEW_PLACE;
+use snag::doors::http::{NEAR_PLACES, NEW_PLACE};
 use snag::doors::{now, person};
 use snag::event::{Arrival, Draft, Event, Sender, Source, scrub_event};
 use uuid::Uuid;
@@ -120,7 +120,12 @@ fn check(draft: Draft) -> anyhow::Result<Event> {
     let sender = Sender::Owner { name: own_name() };
     let arrival =
         Arrival { now: now(), fresh_id: Uuid::now_v7(), sender, source: Source::Cli, original: None };
-    draft.check(&arrival).map_err(|rejection| stop(Code::Usage, rejection.to_string()))
+    draft.check(&arrival).map_err(|rejection| {
+        // The same words as the API's, with the flags people typed.
+        let text = rejection.to_string();
+        let text = text.replace("`feeling`", "`feeling` (--felt)").replace("`outcome`", "`outcome` (--did)");
+        stop(Code::Usage, text)
+    })
 }
 
 /// What this process's user is called.
@@ -204,8 +209,9 @@ fn spool(dir: &Path, id: Uuid, body: &[u8]) -> io::Result<PathBuf> {
 }
 
 fn note_new_place(answer: &Answer, event: &Event, output: &Output) {
-    if let Some(near) = answer.headers.get(NEW_PLACE).and_then(|near| near.to_str().ok()) {
-        let near = if near.is_empty() { String::new() } else { format!("; near: {near}") };
+    if answer.headers.contains_key(NEW_PLACE) {
+        let near = answer.headers.get(NEAR_PLACES).and_then(|near| near.to_str().ok());
+        let near = near.map(|near| format!("; near: {near}")).unwrap_or_default();
         output.note(&format!("new place {}{near}", event.place));
     }
 }

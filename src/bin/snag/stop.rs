@@ -45,7 +45,10 @@ fn code_of_client(error: &ClientError) -> Code {
             408 | 429 | 500.. => Code::Unavailable,
             _ => Code::Usage,
         },
-        ClientError::Away { .. } | ClientError::Broken(_) | ClientError::Strange(_) => Code::Unavailable,
+        ClientError::Away(_)
+        | ClientError::Unreachable { .. }
+        | ClientError::Broken(_)
+        | ClientError::Strange(_) => Code::Unavailable,
     }
 }
 

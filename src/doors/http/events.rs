@@ -26,8 +26,10 @@ const MOST_EVENTS: usize = 1000;
 /// How long an event can be taken back after it was received.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// Says that nothing was ever recorded at the place before; the value lists known places near it.
+/// Says that nothing was ever recorded at the place before.
 pub const NEW_PLACE: HeaderName = HeaderName::from_static("snag-new-place");
+/// Lists known places that a new one may be a misspelling of; absent where there are none.
+pub const NEAR_PLACES: HeaderName = HeaderName::from_static("snag-near-places");
 /// Says that the event was taken back.
 pub const RETRACTED: HeaderName = HeaderName::from_static("snag-retracted");
 
@@ -61,7 +63,10 @@ async fn record_one(desk: &Desk, sender: Sender, body: &[u8]) -> Result<Response
             let mut response = json_response(StatusCode::CREATED, json);
             response.headers_mut().insert(header::LOCATION, location(id));
             if is_new_place {
-                response.headers_mut().insert(NEW_PLACE, near(desk, &place));
+                response.headers_mut().insert(NEW_PLACE, HeaderValue::from_static("yes"));
+                if let Some(near) = near(desk, &place) {
+                    response.headers_mut().insert(NEAR_PLACES, near);
+                }
             }
             Ok(response)
         }
@@ -274,11 +279,11 @@ pub(super) async fn read<T: Send + 'static>(
     Ok(answer.map_err(broken)??)
 }
 
-fn near(desk: &Desk, place: &Place) -> HeaderValue {
+fn near(desk: &Desk, place: &Place) -> Option<HeaderValue> {
     let places = desk.index.places();
     let others = places.iter().filter(|other| *other != place).map(Place::as_str);
     let near = nearest_few(place.as_str(), others, 3).join(", ");
-    HeaderValue::from_str(&near).unwrap_or(HeaderValue::from_static(""))
+    HeaderValue::from_str(&near).ok().filter(|near| !near.is_empty())
 }
 
 fn location(id: Uuid) -> HeaderValue {

@@ -25,7 +25,7 @@ use super::Desk;
 use problem::Problem;
 
 pub use ask::{DropStatus, IndexStatus, JournalStatus, Status, You};
-pub use events::{NEW_PLACE, RETRACTED};
+pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 pub use gate::Rules;
 pub use serve::{Door, Listener, serve};
 
