@@ -103,7 +103,9 @@ pub enum ClientError {
     #[error("{}", .0.detail)]
     Told(Told),
     /// What came back is not what snagd answers.
-    #[error("what answers at {0} is not the snagd this snag knows: check `--url`, and that both have the same version")]
+    #[error(
+        "what answers at {0} is not the snagd this snag knows: check `--url`, and that both have the same version"
+    )]
     Strange(Target),
 }
 
@@ -230,7 +232,15 @@ mod tests {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
         assert_eq!("http://h:1/".parse::<Target>().unwrap().to_string(), "http://h:1");
-        for text in ["", "unix:", "localhost:7624", "https://h:1", "http://h", "http://u@h:1", "http://h:99999"] {
+        for text in [
+            "",
+            "unix:",
+            "localhost:7624",
+            "https://h:1",
+            "http://h",
+            "http://u@h:1",
+            "http://h:99999",
+        ] {
             let error = text.parse::<Target>().unwrap_err().to_string();
             assert!(error.contains("http://127.0.0.1:7624"), "{error}");
         }
@@ -239,7 +249,9 @@ mod tests {
     #[test]
     fn only_this_machine_is_local() {
         let is_local = |text: &str| text.parse::<Target>().unwrap().is_local();
-        assert!(is_local("unix:/x") && is_local("http://localhost:1") && is_local("http://[::1]:1"));
+        assert!(
+            is_local("unix:/x") && is_local("http://localhost:1") && is_local("http://[::1]:1")
+        );
         assert!(!is_local("http://snag.acme.example:80") && !is_local("http://10.0.0.1:80"));
     }
 }

@@ -20,21 +20,21 @@ const EXIT_CONFIG: u8 = 78;
 
 /// Takes friction events, keeps them, and ranks what hurts most.
 ///
-/// Needs no configuration: alone, it listens on $XDG_RUNTIME_DIR/snag.sock and 127.0.0.1:7624 and
-/// stores in $XDG_STATE_HOME/snag.
+/// Needs no configuration: alone, it listens on `$XDG_RUNTIME_DIR/snag.sock` and 127.0.0.1:7624 and
+/// stores in `$XDG_STATE_HOME/snag`.
 #[derive(Parser)]
 #[command(name = "snagd", version)]
 struct Args {
-    /// Where journal, index and token lie [default: $XDG_STATE_HOME/snag]
+    /// Where journal, index and token lie [default: `$XDG_STATE_HOME/snag`]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// The unix socket [default: $XDG_RUNTIME_DIR/snag.sock, or snag.sock in the state directory]
+    /// The unix socket [default: `$XDG_RUNTIME_DIR/snag.sock`, or snag.sock in the state directory]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// The TCP address, or `none` [default: 127.0.0.1:7624]
     #[arg(long, value_name = "ADDR")]
     listen: Option<Listen>,
-    /// The configuration file [default: $XDG_CONFIG_HOME/snag/snagd.toml, if there is one]
+    /// The configuration file [default: `$XDG_CONFIG_HOME/snag/snagd.toml`, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// What to log: error, warn, info, debug

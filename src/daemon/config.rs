@@ -13,7 +13,14 @@ use crate::event::nearest;
 
 /// Every key, as it is suggested to somebody who mistyped one.
 pub const KEYS: [&str; 8] = [
-    "state_dir", "socket", "listen", "drop_dir", "person", "names", "allowed_hosts", "behind_proxy",
+    "state_dir",
+    "socket",
+    "listen",
+    "drop_dir",
+    "person",
+    "names",
+    "allowed_hosts",
+    "behind_proxy",
 ];
 
 /// What the file says; what it leaves out has a default.
@@ -85,7 +92,9 @@ pub enum ConfigError {
     #[error("there is no home directory: say where to store with `--state-dir`")]
     Homeless,
     /// The address reaches beyond this machine without what that needs.
-    #[error("{0} can be reached from other machines: set `allowed_hosts` to the name snagd has there, and `behind_proxy = true` once a proxy with TLS stands in front; or listen on 127.0.0.1")]
+    #[error(
+        "{0} can be reached from other machines: set `allowed_hosts` to the name snagd has there, and `behind_proxy = true` once a proxy with TLS stands in front; or listen on 127.0.0.1"
+    )]
     Exposed(std::net::SocketAddr),
 }
 
@@ -190,10 +199,10 @@ mod tests {
             .collect();
         assert_eq!(shown, KEYS);
         // And each line is one that could be taken as it stands.
-        let all: String = shipped.lines().filter(|line| line.contains(" = ")).fold(
-            String::new(),
-            |all, line| all + line.trim_start_matches("# ") + "\n",
-        );
+        let all: String = shipped
+            .lines()
+            .filter(|line| line.contains(" = "))
+            .fold(String::new(), |all, line| all + line.trim_start_matches("# ") + "\n");
         let config = parse(&all).unwrap();
         assert_eq!(config.names, Names::default());
         assert_eq!(config.listen, Some(Listen::default_address()));
@@ -219,7 +228,8 @@ mod tests {
         assert!(config("listen = \"0.0.0.0:7624\"\nbehind_proxy = true").is_err());
         assert!(config("listen = \"[::]:7624\"\nallowed_hosts = [\"snag.acme.example\"]").is_err());
         assert!(config("listen = \"127.0.0.1:0\"").is_ok());
-        let safe = "listen = \"0.0.0.0:80\"\nbehind_proxy = true\nallowed_hosts = [\"snag.acme.example\"]";
+        let safe =
+            "listen = \"0.0.0.0:80\"\nbehind_proxy = true\nallowed_hosts = [\"snag.acme.example\"]";
         assert!(config(safe).is_ok());
     }
 }

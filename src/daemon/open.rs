@@ -38,7 +38,9 @@ pub enum OpenError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// Another daemon has the state directory.
-    #[error("another snagd already runs on {0}: use that one, or give this one a directory of its own with `--state-dir`")]
+    #[error(
+        "another snagd already runs on {0}: use that one, or give this one a directory of its own with `--state-dir`"
+    )]
     Taken(PathBuf),
     /// A directory or file cannot be made or used.
     #[error("{path} cannot be used: snagd's user needs to own it, with mode 0700")]
@@ -157,14 +159,18 @@ fn lock(state_dir: &Path) -> Result<File, OpenError> {
     }
 }
 
-async fn bind(paths: &Paths, tcp: Option<Listen>) -> Result<(Vec<Listener>, Vec<String>), OpenError> {
+async fn bind(
+    paths: &Paths,
+    tcp: Option<Listen>,
+) -> Result<(Vec<Listener>, Vec<String>), OpenError> {
     let socket = paths.socket.display().to_string();
     if let Some(parent) = paths.socket.parent() {
         fs::create_dir_all(parent)
             .map_err(|source| OpenError::Unusable { path: parent.to_owned(), source })?;
     }
-    let unix: UnixListener = listen::bind_unix(&paths.socket)
-        .map_err(|source| OpenError::Listen { address: socket.clone(), flag: "--socket", source })?;
+    let unix: UnixListener = listen::bind_unix(&paths.socket).map_err(|source| {
+        OpenError::Listen { address: socket.clone(), flag: "--socket", source }
+    })?;
     let mut listening = vec![format!("unix:{socket}")];
     let mut listeners = vec![Listener::Unix(unix)];
     let refused = |source| OpenError::Listen {

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// The default port.
-pub const PORT: u16 = 7624;
+pub(super) const PORT: u16 = 7624;
 /// The system daemon's socket.
 pub const SYSTEM_SOCKET: &str = "/run/snag/snag.sock";
 /// The system daemon's drop directory.

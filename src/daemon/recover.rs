@@ -45,14 +45,21 @@ pub(super) fn recover(state_dir: &Path) -> Result<Recovered, OpenError> {
     let caught_up = catch_up_loudly(&index, &journal.reader)?;
     for damage in &caught_up.damage {
         tracing::error!(%damage, "the journal is damaged: what can be read was recovered, the damaged bytes stay where they are and are copied to journal/aside");
-        journal.reader.set_aside(damage).map_err(|source| OpenError::Journal { dir: dir.clone(), source })?;
+        journal
+            .reader
+            .set_aside(damage)
+            .map_err(|source| OpenError::Journal { dir: dir.clone(), source })?;
     }
     if 0 < caught_up.unknown {
-        tracing::error!(records = caught_up.unknown, "the journal holds records this snagd does not know: install the version that wrote them");
+        tracing::error!(
+            records = caught_up.unknown,
+            "the journal holds records this snagd does not know: install the version that wrote them"
+        );
     }
     mark_running(state_dir)?;
     let stretches = findings.damage.iter().chain(&caught_up.damage);
-    let damaged: HashSet<(u64, u64)> = stretches.map(|found| (found.segment, found.offset)).collect();
+    let damaged: HashSet<(u64, u64)> =
+        stretches.map(|found| (found.segment, found.offset)).collect();
     let damaged = damaged.len() as u64;
     Ok(Recovered { journal, index: Arc::new(index), damaged })
 }
@@ -73,11 +80,15 @@ fn open_index(
     };
     let unreadable = |source| OpenError::Journal { dir: dir.to_owned(), source };
     if !holds(journal, index.position()).map_err(unreadable)? {
-        tracing::error!("the index knows of events that the journal does not hold: it is set aside and rebuilt");
+        tracing::error!(
+            "the index knows of events that the journal does not hold: it is set aside and rebuilt"
+        );
         return Ok(None);
     }
     if is_suspect {
-        tracing::info!("the last stop was not a clean one and the machine was restarted since: comparing index and journal");
+        tracing::info!(
+            "the last stop was not a clean one and the machine was restarted since: comparing index and journal"
+        );
         if !agrees(&index, journal)? {
             tracing::error!("index and journal do not agree: the index is set aside and rebuilt");
             return Ok(None);
@@ -101,7 +112,11 @@ fn catch_up_loudly(index: &Index, journal: &journal::Reader) -> Result<CaughtUp,
     })?;
     index.checkpoint()?;
     if 0 < caught_up.applied {
-        tracing::info!(records = caught_up.applied, events = index.events(), "the index caught up with the journal");
+        tracing::info!(
+            records = caught_up.applied,
+            events = index.events(),
+            "the index caught up with the journal"
+        );
     }
     Ok(caught_up)
 }
@@ -112,7 +127,8 @@ fn set_aside(dir: &Path) -> Result<(), OpenError> {
     if !dir.try_exists().map_err(unusable)? {
         return Ok(());
     }
-    let mut names = (1..).map(|number: u32| dir.with_file_name(format!("index.set-aside-{number}")));
+    let mut names =
+        (1..).map(|number: u32| dir.with_file_name(format!("index.set-aside-{number}")));
     let free = names.find(|name| !name.exists()).unwrap_or_else(|| dir.with_extension("set-aside"));
     fs::rename(dir, &free).map_err(unusable)?;
     tracing::warn!(to = %free.display(), "set the index aside: delete it once you are sure nobody wants to look at it");
@@ -149,4 +165,3 @@ fn mark_running(state_dir: &Path) -> Result<(), OpenError> {
 pub(super) fn mark_stopped(state_dir: &Path) -> io::Result<()> {
     fs::remove_file(running(state_dir))
 }
-

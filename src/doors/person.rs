@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn names_come_from_passwd() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\n\nana:x:1000:1000::/home/ana:/bin/sh\n";
+        let passwd = "root:x:0:0:root:/:/bin/sh\n\nana:x:1000:1000::/srv/ana:/bin/sh\n";
         assert_eq!(login_in(passwd, 1000).as_deref(), Some("ana"));
         assert_eq!(login_in(passwd, 0).as_deref(), Some("root"));
         assert_eq!(login_in(passwd, 100), None);

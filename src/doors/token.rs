@@ -26,7 +26,9 @@ pub enum TokenError {
         source: io::Error,
     },
     /// Others may read it.
-    #[error("the token file {0} can be read by other users: run `chmod 600` on it, or delete it and a new token is made")]
+    #[error(
+        "the token file {0} can be read by other users: run `chmod 600` on it, or delete it and a new token is made"
+    )]
     Open(PathBuf),
     /// It holds something else.
     #[error("the token file {0} holds no token: delete it and a new one is made")]
@@ -100,7 +102,9 @@ mod tests {
 
     #[test]
     fn base64url_of_rfc_4648() {
-        for (bytes, text) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg")] {
+        for (bytes, text) in
+            [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg")]
+        {
             assert_eq!(base64url(bytes.as_bytes()), text);
         }
         assert_eq!(base64url(&[0xfb, 0xff]), "-_8");

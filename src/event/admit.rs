@@ -12,10 +12,34 @@ use super::{Arrival, Draft, Fault, MAX_EVENT, MAX_LINE, MAX_TEXT, Place, Rejecti
 
 /// Every field a draft may say, as it is suggested to somebody who mistyped one.
 const FIELDS: [&str; 28] = [
-    "id", "class", "at", "received_at", "at_clamped", "place", "person", "person_verified",
-    "claimed_person", "actor", "note", "expected", "got", "workaround", "feeling", "outcome",
-    "lost_minutes", "kind", "severity", "version", "task", "source", "signal", "count", "same_as",
-    "tags", "evidence", "scrubbed",
+    "id",
+    "class",
+    "at",
+    "received_at",
+    "at_clamped",
+    "place",
+    "person",
+    "person_verified",
+    "claimed_person",
+    "actor",
+    "note",
+    "expected",
+    "got",
+    "workaround",
+    "feeling",
+    "outcome",
+    "lost_minutes",
+    "kind",
+    "severity",
+    "version",
+    "task",
+    "source",
+    "signal",
+    "count",
+    "same_as",
+    "tags",
+    "evidence",
+    "scrubbed",
 ];
 
 /// How far ahead of our clock a sender's may be.
@@ -129,7 +153,9 @@ fn read_at(claim: &mut Claim, now: Timestamp) -> (Timestamp, bool) {
 fn read_place(claim: &mut Claim, original: Option<&Place>) -> Place {
     let fault = match (claim.take("place"), original) {
         (None, Some(place)) => return place.clone(),
-        (None, None) => "`place` is missing: name where it happened, like `web/checkout/pay`".into(),
+        (None, None) => {
+            "`place` is missing: name where it happened, like `web/checkout/pay`".into()
+        }
         (Some(Value::String(text)), _) => match Place::parse(&text) {
             Ok(place) => return place,
             Err(error) => format!("`place` {error}"),
@@ -225,7 +251,11 @@ fn read_source(claim: &mut Claim, door: Source) -> Source {
 
 fn read_signal(claim: &mut Claim, class: Class) -> Option<Signal> {
     if class != Class::Signal {
-        refuse(claim, "signal", "`signal` goes with class signal: leave it out, or say class signal");
+        refuse(
+            claim,
+            "signal",
+            "`signal` goes with class signal: leave it out, or say class signal",
+        );
         return None;
     }
     let example = "like {\"name\":\"crash\"}";
@@ -277,7 +307,10 @@ fn check_words(claim: &mut Claim, event: &Event) {
     let is_silent = event.words().is_none() && event.same_as.is_none();
     let is_faulty = ["/note", "/expected", "/got", "/same_as"].iter().any(|p| claim.is_faulty(p));
     if event.class == Class::Report && is_silent && !is_faulty {
-        claim.fault("/note", "`note` is missing: say what happened, or what you `expected` and `got`");
+        claim.fault(
+            "/note",
+            "`note` is missing: say what happened, or what you `expected` and `got`",
+        );
     }
     for field in ["received_at", "at_clamped"] {
         // Ours to say; taken so that an export can be sent back.

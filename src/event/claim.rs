@@ -45,7 +45,12 @@ impl Claim {
         self.text_of(&pointer, &value, longest)
     }
 
-    pub(super) fn text_of(&mut self, pointer: &str, value: &Value, longest: usize) -> Option<String> {
+    pub(super) fn text_of(
+        &mut self,
+        pointer: &str,
+        value: &Value,
+        longest: usize,
+    ) -> Option<String> {
         let name = &pointer[1..];
         let Value::String(text) = value else {
             let found = kind_of(value);
@@ -140,13 +145,17 @@ impl Claim {
         };
         if MAX_TAGS < tags.len() {
             let found = tags.len();
-            self.fault("/tags", format!("{found} tags are too many: keep the {MAX_TAGS} that matter"));
+            self.fault(
+                "/tags",
+                format!("{found} tags are too many: keep the {MAX_TAGS} that matter"),
+            );
         }
         let mut kept = BTreeMap::new();
         for (key, value) in tags {
             let pointer = format!("/tags/{}", escape(&key));
             if key.is_empty() || MAX_NAME < key.len() || key.chars().any(is_unprintable) {
-                let hint = format!("a tag's name has 1 to {MAX_NAME} bytes and no control characters");
+                let hint =
+                    format!("a tag's name has 1 to {MAX_NAME} bytes and no control characters");
                 self.fault(&pointer, hint);
             } else if let Some(text) = self.text_of(&pointer, &value, MAX_LINE) {
                 kept.insert(key, text);
@@ -165,7 +174,9 @@ impl Claim {
         if MAX_EVIDENCE < size {
             self.fault(
                 "/evidence",
-                format!("`evidence` has {size} bytes, at most {MAX_EVIDENCE} are kept: cut the log tail"),
+                format!(
+                    "`evidence` has {size} bytes, at most {MAX_EVIDENCE} are kept: cut the log tail"
+                ),
             );
             return None;
         }

@@ -16,7 +16,9 @@ pub struct Draft {
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
     /// Not JSON, or JSON that says a field twice.
-    #[error("this is no JSON a friction event could be read from, at line {line}, column {column} ({reason}): send one object like {{\"place\":\"web/checkout/pay\",\"note\":\"what happened\"}}")]
+    #[error(
+        "this is no JSON a friction event could be read from, at line {line}, column {column} ({reason}): send one object like {{\"place\":\"web/checkout/pay\",\"note\":\"what happened\"}}"
+    )]
     Json {
         /// The line, from 1.
         line: usize,

@@ -25,7 +25,9 @@ pub enum PlaceError {
     #[error("is empty: name where it happened, like `web/checkout/pay`")]
     Empty,
     /// Too deep.
-    #[error("has {0} segments, at most {MAX_SEGMENTS} are kept: name the screen or command, not the whole path")]
+    #[error(
+        "has {0} segments, at most {MAX_SEGMENTS} are kept: name the screen or command, not the whole path"
+    )]
     TooDeep(usize),
     /// One segment is too long.
     #[error("has a segment of {0} characters, at most {MAX_SEGMENT} are kept: shorten it")]
@@ -34,7 +36,9 @@ pub enum PlaceError {
     #[error("contains `{0}`: write the place from its first segment, like `web/checkout/pay`")]
     Relative(String),
     /// A character outside `a-z0-9._-`.
-    #[error("contains {0:?}: only letters a-z, digits, `.`, `_` and `-` are kept, with `/` between segments, like `web/checkout/pay`")]
+    #[error(
+        "contains {0:?}: only letters a-z, digits, `.`, `_` and `-` are kept, with `/` between segments, like `web/checkout/pay`"
+    )]
     Character(char),
 }
 

@@ -39,7 +39,9 @@ pub struct Retraction {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A newer snag wrote it, or it is no record at all.
-    #[error("record format {0:?} is unknown here: it was written by a newer snag, or it is damaged")]
+    #[error(
+        "record format {0:?} is unknown here: it was written by a newer snag, or it is damaged"
+    )]
     Format(Option<u8>),
     /// The JSON behind the format byte does not fit.
     #[error("the record's JSON cannot be read")]

@@ -151,7 +151,7 @@ mod tests {
             ("session k7z9q2m4x8w1p5r3t6", "session <id>"),
             ("a facade, defaced, internationalisation", "a facade, defaced, internationalisation"),
             ("in 1.4.3 and v2 but not 2.0.0-rc.1", "in <version> and <version> but not <version>"),
-            ("/home/ada/x.log and src/main.rs and ~/a", "<path> and <path> and <path>"),
+            ("/disk/ada/x.log and src/main.rs and ~/a", "<path> and <path> and <path>"),
             ("in web/checkout/pay. C:\\Temp\\x", "in <path>. <path>"),
             ("yes and/or no, w/o any", "yes and/or no, w/o any"),
             ("", ""),

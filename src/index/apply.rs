@@ -47,7 +47,8 @@ impl Index {
         {
             // Only a place's new or earlier first day is news.
             let known = self.places.read().unwrap_or_else(PoisonError::into_inner);
-            sums.places.retain(|place, day| known.get(place).is_none_or(|known| *day < Some(*known)));
+            sums.places
+                .retain(|place, day| known.get(place).is_none_or(|known| *day < Some(*known)));
         }
         self.write(sums, position)
     }
@@ -105,7 +106,8 @@ impl Index {
         for band in 0..key::BANDS {
             let mut list =
                 self.positions_in_band(&event.place, band, Order::Oldest, Millis::MIN, Millis::MAX);
-            let earliest = list.find(|position| !matches!(position, Ok((_, id)) if *id == event.id));
+            let earliest =
+                list.find(|position| !matches!(position, Ok((_, id)) if *id == event.id));
             if let Some((at, _)) = earliest.transpose()? {
                 first = Some(first.map_or(at, |first| first.min(at)));
             }

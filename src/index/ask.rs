@@ -180,8 +180,8 @@ fn pairs(span: &[DayCells]) -> impl Iterator<Item = (&CellKey, &Cell)> {
 /// Whether a note may be quoted, as far as a glance tells: nobody is quoted for being delighted.
 fn suits(question: &Question, glance: Glance) -> bool {
     let is_pain = glance.kind != Some(Kind::Delight);
-    let is_wanted = question.kinds.is_empty()
-        || glance.kind.is_some_and(|kind| question.kinds.contains(&kind));
+    let is_wanted =
+        question.kinds.is_empty() || glance.kind.is_some_and(|kind| question.kinds.contains(&kind));
     glance.has_words && is_pain && is_wanted && glance.actor == question.actor
 }
 

@@ -33,7 +33,8 @@ fn unsortable(bytes: [u8; 8]) -> Millis {
 }
 
 fn array<const N: usize>(bytes: &[u8], from: usize) -> Result<[u8; N], IndexError> {
-    let slice = bytes.get(from..from + N).ok_or(IndexError::Damaged("a key or value is too short"))?;
+    let slice =
+        bytes.get(from..from + N).ok_or(IndexError::Damaged("a key or value is too short"))?;
     slice.try_into().map_err(|_| IndexError::Damaged("a key or value is too short"))
 }
 
@@ -214,7 +215,9 @@ pub(super) fn day_value(day: Day) -> Vec<u8> {
     value
 }
 
-pub(super) fn read_place((key, value): &(sled::IVec, sled::IVec)) -> Result<(Place, Day), IndexError> {
+pub(super) fn read_place(
+    (key, value): &(sled::IVec, sled::IVec),
+) -> Result<(Place, Day), IndexError> {
     let place = text(&key[1..])?;
     let place = Place::parse(place).map_err(|_| IndexError::Damaged("a place is no place"))?;
     Ok((place, Day(i32::from_be_bytes(array(value, 1)?))))
@@ -302,7 +305,8 @@ pub(super) fn read_cell_value(value: &[u8]) -> Result<Cell, IndexError> {
     let mut rest = value.get(1..).unwrap_or_default();
     let mut next = || read_varint(&mut rest);
     let mut cell = Cell { uses: next()?, lost_minutes: next()?, ..Cell::default() };
-    let narrow = |count: u64| u32::try_from(count).map_err(|_| IndexError::Damaged("a count is too large"));
+    let narrow =
+        |count: u64| u32::try_from(count).map_err(|_| IndexError::Damaged("a count is too large"));
     cell.thoughts = narrow(next()?)?;
     let lists = [
         cell.reports.as_mut_slice(),
@@ -319,7 +323,8 @@ pub(super) fn read_cell_value(value: &[u8]) -> Result<Cell, IndexError> {
 
 fn counts(cell: &Cell) -> impl Iterator<Item = u64> + '_ {
     let wide = [cell.uses, cell.lost_minutes, cell.thoughts.into()];
-    let narrow = [cell.reports.as_slice(), &cell.signals, &cell.feelings, &cell.outcomes, &cell.hours];
+    let narrow =
+        [cell.reports.as_slice(), &cell.signals, &cell.feelings, &cell.outcomes, &cell.hours];
     wide.into_iter().chain(narrow.into_iter().flatten().map(|count| u64::from(*count)))
 }
 

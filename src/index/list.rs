@@ -128,7 +128,8 @@ impl Index {
         if last < first {
             return Ok(Box::new(std::iter::empty()));
         }
-        let is_behind = move |position: &Result<(Millis, Uuid), IndexError>| match (position, after) {
+        let is_behind = move |position: &Result<(Millis, Uuid), IndexError>| match (position, after)
+        {
             (Ok(position), Some(cursor)) => order.is_before((cursor.at, cursor.id), *position),
             _ => true,
         };
@@ -146,7 +147,9 @@ impl Index {
         let read = |entry: sled::Result<sled::IVec>| key::read_event(&entry?);
         match order {
             Order::Oldest => Box::new(entries.filter_map(move |entry| read(entry).transpose())),
-            Order::Newest => Box::new(entries.rev().filter_map(move |entry| read(entry).transpose())),
+            Order::Newest => {
+                Box::new(entries.rev().filter_map(move |entry| read(entry).transpose()))
+            }
         }
     }
 

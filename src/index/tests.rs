@@ -103,7 +103,8 @@ fn what_goes_in_comes_out() {
 fn a_large_event_is_kept_in_parts() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(dir.path());
-    let large = event(&json!({"place": "web/a", "note": "x", "evidence": {"log": "y".repeat(30_000)},
+    let large =
+        event(&json!({"place": "web/a", "note": "x", "evidence": {"log": "y".repeat(30_000)},
         "id": "00000000-0000-7000-8000-000000000fff", "expected": "z".repeat(4_000)}));
     apply(&index, &[report(1), large.clone(), report(2)]);
     assert_eq!(index.event(large.id).unwrap().unwrap().event.to_json(), large.to_json());
@@ -117,7 +118,10 @@ fn the_last_digits_find_an_id() {
     let index = open(dir.path());
     apply(&index, &[report(0xabc), report(0x1abc), report(0x2abd)]);
     let find = |digits: &str| index.ids_ending(digits, 10).unwrap().len();
-    assert_eq!([find("abc"), find("0abc"), find("1abc"), find("1ABC"), find("bd")], [2, 1, 1, 1, 1]);
+    assert_eq!(
+        [find("abc"), find("0abc"), find("1abc"), find("1ABC"), find("bd")],
+        [2, 1, 1, 1, 1]
+    );
     assert_eq!(find("00000000-0000-7000-8000-000000000abc"), 1);
     assert_eq!([find("ffff"), find("nonsense"), find(&"0".repeat(40))], [0, 0, 0]);
     assert_eq!(index.ids_ending("abc", 1).unwrap().len(), 1);
@@ -147,8 +151,10 @@ fn quotes_are_of_the_worst_and_not_repeated() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(dir.path());
     let say = |n: u32, place: &str, severity: &str, note: &str, kind: &str| {
-        event(&json!({"id": format!("00000000-0000-7000-8000-{n:012x}"), "place": place, "note": note,
-            "severity": severity, "kind": kind, "at": format!("2026-11-10T10:00:{n:02}Z")}))
+        event(
+            &json!({"id": format!("00000000-0000-7000-8000-{n:012x}"), "place": place, "note": note,
+            "severity": severity, "kind": kind, "at": format!("2026-11-10T10:00:{n:02}Z")}),
+        )
     };
     apply(
         &index,
@@ -165,7 +171,10 @@ fn quotes_are_of_the_worst_and_not_repeated() {
     let quotes: Vec<_> = rows.iter().map(|row| row.quote.as_ref().unwrap().text.as_str()).collect();
     assert_eq!(quotes, ["it lost order 17", "the button moved"]);
     let slow = Question { kinds: vec![Kind::Slow], ..flat };
-    assert_eq!(index.hotspots(&slow, 10).unwrap().rows[0].quote.as_ref().unwrap().text, "it was slow");
+    assert_eq!(
+        index.hotspots(&slow, 10).unwrap().rows[0].quote.as_ref().unwrap().text,
+        "it was slow"
+    );
 }
 
 #[test]

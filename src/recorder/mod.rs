@@ -50,13 +50,19 @@ pub enum Recorded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The queue is full; nothing was recorded.
-    #[error("snagd has more waiting than it can write at the moment, and nothing was recorded: send it again in a second, with the same id")]
+    #[error(
+        "snagd has more waiting than it can write at the moment, and nothing was recorded: send it again in a second, with the same id"
+    )]
     Full,
     /// The disk is full; nothing was recorded.
-    #[error("the disk is full, and nothing was recorded: make room where snagd stores and send it again, with the same id")]
+    #[error(
+        "the disk is full, and nothing was recorded: make room where snagd stores and send it again, with the same id"
+    )]
     NoRoom,
     /// The disk failed, and snagd stops.
-    #[error("snagd could not write to its disk and stops: whether this was recorded shows when it is back; send it again then, with the same id, which is harmless")]
+    #[error(
+        "snagd could not write to its disk and stops: whether this was recorded shows when it is back; send it again then, with the same id, which is harmless"
+    )]
     Failed,
 }
 

@@ -210,7 +210,10 @@ impl From<IndexError> for Failure {
 }
 
 /// Answers every job of a group; the writing ends where the disk failed.
-fn answer(replies: Vec<Reply>, done: Result<Vec<Vec<Recorded>>, Failure>) -> Result<(), WritingError> {
+fn answer(
+    replies: Vec<Reply>,
+    done: Result<Vec<Vec<Recorded>>, Failure>,
+) -> Result<(), WritingError> {
     match done {
         Ok(recorded) => {
             for (reply, recorded) in replies.into_iter().zip(recorded) {

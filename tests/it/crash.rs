@@ -60,7 +60,11 @@ fn killed_at_random_moments_under_load_it_keeps_what_it_acknowledged() {
 /// Posts one event; its id if it was acknowledged.
 fn post(socket: &Path, sender: u64, serial: u64) -> Option<String> {
     let id = format!("00000000-0000-7000-8000-{serial:012x}");
-    let class = if serial % 5 == 0 { r#""class":"use","count":2"# } else { r#""note":"it broke","outcome":"retried""# };
+    let class = if serial % 5 == 0 {
+        r#""class":"use","count":2"#
+    } else {
+        r#""note":"it broke","outcome":"retried""#
+    };
     let body = format!(
         r#"{{"id":"{id}","place":"web/p{}","person":"s{sender}","at":"2026-11-{:02}T10:00:00Z",{class}}}"#,
         serial % 7,
@@ -201,7 +205,9 @@ fn after_a_power_cut_index_and_journal_are_compared() {
 fn a_damaged_journal_costs_the_damaged_record_and_says_so() {
     let mut snagd = Snagd::start();
     for n in 0..10 {
-        snagd.post(&json!({"place": "web/a", "note": format!("number {n} of ten")}).to_string()).is(201);
+        snagd
+            .post(&json!({"place": "web/a", "note": format!("number {n} of ten")}).to_string())
+            .is(201);
     }
     snagd.stop();
     let segment = snagd.state().join("journal/00000000000000000001.seg");

@@ -1,1 +1,86 @@
-//! stub
+//! The drop directory from outside: what is left there while no daemon runs, and while one does.
+//! What a file may be and how bad ones are treated is tested beside the door itself.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use serde_json::json;
+
+use crate::harness::{Snagd, until};
+
+fn names(dir: &std::path::Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_is_logged_without_a_daemon_is_recorded_when_it_is_back() {
+    let mut snagd = Snagd::start();
+    snagd.stop();
+    let said = snagd.snag(&["log", "web/a", "without one", "--did", "abandoned"]).ok();
+    assert!(said.stderr.contains("no snagd answers"), "{said:#?}");
+    assert!(said.stderr.contains(&snagd.drop_dir().display().to_string()), "{said:#?}");
+    let waiting = names(&snagd.drop_dir());
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    snagd.restart();
+    until("the file is gone", || names(&snagd.drop_dir()).iter().all(|name| name == "rejected"));
+    let events = snagd.events();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["note"], "without one");
+    assert_eq!(events[0]["source"], "cli");
+    assert!(waiting[0].starts_with(events[0]["id"].as_str().unwrap()), "the id the CLI made");
+}
+
+#[test]
+fn a_stopped_daemon_costs_no_patience() {
+    let snagd = Snagd::start();
+    // It accepts, by the kernel's backlog, but never answers.
+    snagd.signal("STOP");
+    let said = snagd.snag(&["log", "web/a", "it hangs"]).ok();
+    assert!(said.stderr.contains("kept in"), "{said:#?}");
+    snagd.signal("CONT");
+    until("the event is recorded once", || snagd.events().len() == 1);
+    until("the file is gone", || names(&snagd.drop_dir()).iter().all(|name| name == "rejected"));
+    assert_eq!(snagd.events().len(), 1, "it went both ways and is one event");
+}
+
+#[test]
+fn a_secret_is_taken_out_before_the_file_is_written() {
+    let mut snagd = Snagd::start();
+    snagd.stop();
+    let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    snagd.snag(&["log", "web/a", &format!("it printed {token}")]).ok();
+    let file = snagd.drop_dir().join(&names(&snagd.drop_dir())[0]);
+    let text = fs::read_to_string(file).unwrap();
+    assert!(!text.contains(&token) && text.contains("[scrubbed:github-token]"), "{text}");
+    snagd.restart();
+    until("the event is recorded", || snagd.events().len() == 1);
+    assert_eq!(snagd.events()[0]["scrubbed"][0]["rule"], "github-token");
+}
+
+#[test]
+fn files_of_every_shape_are_taken_as_they_come() {
+    let snagd = Snagd::start();
+    let drop = |name: &str, text: &str| {
+        let temporary = snagd.drop_dir().join(format!(".{name}"));
+        fs::write(&temporary, text).unwrap();
+        fs::rename(temporary, snagd.drop_dir().join(name)).unwrap();
+    };
+    let one = |note: &str| json!({"place": "web/a", "note": note}).to_string();
+    drop("object.json", &one("1"));
+    drop("list.json", &format!("[{},{}]", one("2"), one("3")));
+    drop("lines.ndjson", &format!("{}\nnonsense\n{}\n", one("4"), one("5")));
+    fs::write(snagd.drop_dir().join("unfinished.tmp"), "{").unwrap();
+    let token = snagd.state().join("token");
+    symlink(&token, snagd.drop_dir().join("link.json")).unwrap();
+    until("five events are there", || snagd.events().len() == 5);
+    until("only what is unfinished waits", || {
+        names(&snagd.drop_dir()) == ["rejected", "unfinished.tmp"]
+    });
+    let status = snagd.get("/v1/status").json();
+    assert_eq!((&status["drop"]["rejected"], &status["drop"]["waiting"]), (&json!(2), &json!(0)));
+    assert_eq!(fs::read_to_string(token).unwrap().trim(), snagd.token(), "untouched");
+}

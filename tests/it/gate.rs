@@ -16,7 +16,13 @@ fn a_foreign_host_gets_nowhere() {
     let snagd = Snagd::start();
     for path in PATHS {
         for method in ["GET", "POST", "DELETE", "OPTIONS"] {
-            for host in ["evil.example", "evil.example:7624", "localhost.evil.example", "10.0.0.1", "localhost:1"] {
+            for host in [
+                "evil.example",
+                "evil.example:7624",
+                "localhost.evil.example",
+                "10.0.0.1",
+                "localhost:1",
+            ] {
                 let answer = ask(&snagd, &format!("{method} {path}"), &[&format!("Host: {host}")]);
                 answer.is_problem(421, "allowed_hosts");
             }
@@ -41,7 +47,8 @@ fn a_broken_host_is_a_bad_request_and_no_panic() {
         let status = ask(&snagd, "GET /v1/status", headers).status;
         assert!(status == 400 || status == 421, "{status} for {headers:.40?}");
     }
-    ask(&snagd, "GET http://localhost/v1/status", &["Host: 127.0.0.1"]).is_problem(400, "another host");
+    ask(&snagd, "GET http://localhost/v1/status", &["Host: 127.0.0.1"])
+        .is_problem(400, "another host");
     snagd.stop();
 }
 
@@ -70,7 +77,14 @@ fn allowed_hosts_come_from_the_configuration() {
 fn pages_of_other_sites_are_turned_away() {
     let snagd = Snagd::start();
     let address = snagd.address();
-    let origins = ["null", "http://evil.example", "http://localhost.evil", "http://localhost:1", "https://", ""];
+    let origins = [
+        "null",
+        "http://evil.example",
+        "http://localhost.evil",
+        "http://localhost:1",
+        "https://",
+        "",
+    ];
     for origin in origins {
         let origin = format!("Origin: {origin}");
         let answer = ask(&snagd, "GET /v1/status", &[&format!("Host: {address}"), &origin]);
@@ -109,12 +123,20 @@ fn reading_over_tcp_needs_the_token() {
     let snagd = Snagd::start();
     let token = snagd.token();
     let get = |path: &str, token: &str| {
-        ask(&snagd, &format!("GET {path}"), &["Host: localhost", &format!("Authorization: {token}")])
+        ask(
+            &snagd,
+            &format!("GET {path}"),
+            &["Host: localhost", &format!("Authorization: {token}")],
+        )
     };
-    for path in ["/v1/events", "/v1/events/00000000", "/v1/hotspots", "/v1/why?place=a", "/v1/status"] {
+    for path in
+        ["/v1/events", "/v1/events/00000000", "/v1/hotspots", "/v1/why?place=a", "/v1/status"]
+    {
         ask(&snagd, &format!("GET {path}"), &["Host: localhost"]).is_problem(401, "Bearer");
         let long = format!("Bearer {}", "x".repeat(8_000));
-        for wrong in ["Bearer", "Bearer x", "Basic eDp5", &format!("Bearer {}", &token[..20]), &long] {
+        for wrong in
+            ["Bearer", "Bearer x", "Basic eDp5", &format!("Bearer {}", &token[..20]), &long]
+        {
             let answer = get(path, wrong).is_problem(401, "token");
             assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"snag\""));
         }

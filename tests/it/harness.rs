@@ -272,6 +272,15 @@ pub fn snag(home: &Path) -> Command {
     command
 }
 
+/// A shell that finds both programs on its path, in an environment of nobody.
+pub fn bare_shell(home: &Path) -> Command {
+    let mut command = bare("bash", home);
+    let programs = Path::new(env!("CARGO_BIN_EXE_snag")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{path}", programs.display())).arg("-c");
+    command
+}
+
 fn bare(program: &str, home: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("HOME", home.join("home")).env("LANG", "C.UTF-8");
@@ -344,7 +353,9 @@ impl Answer {
     /// Reads an answer; status 0 where there is none.
     pub fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
-        let Some(end) = end else { return Self { status: 0, head: String::new(), body: Vec::new() } };
+        let Some(end) = end else {
+            return Self { status: 0, head: String::new(), body: Vec::new() };
+        };
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         Self { status, head, body: bytes[end + 4..].to_vec() }
@@ -360,7 +371,8 @@ impl Answer {
 
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     pub fn text(&self) -> String {
@@ -377,7 +389,12 @@ impl Answer {
     #[track_caller]
     pub fn is_problem(self, status: u16, detail: &str) -> Self {
         let answer = self.is(status);
-        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{}", answer.text());
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json"),
+            "{}",
+            answer.text()
+        );
         let told = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
         assert!(told.contains(detail), "`{told}` does not say `{detail}`");
         answer

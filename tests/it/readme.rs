@@ -1,1 +1,158 @@
-//! stub
+//! Every command and every shown output of the README is run, in order, against one daemon.
+//!
+//! A block marked `console` is a transcript: lines that start with `$ ` are run by a shell, what
+//! follows is compared. Ids, ports and times differ from run to run and are compared as such.
+//! `UPDATE_README=1 cargo test readme` writes what the commands say now into the README.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use regex::Regex;
+
+use crate::harness::{Dir, Said, Snagd, bare_shell, until, wait};
+
+fn readme() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")
+}
+
+/// What differs from run to run, made equal.
+fn redact(text: &str) -> String {
+    let rules = [
+        (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
+        (r"…[0-9a-f]{8}", "…<id>"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
+        (r"127\.0\.0\.1:\d+", "<address>"),
+    ];
+    let mut text = text.to_owned();
+    for (pattern, name) in rules {
+        text = Regex::new(pattern).unwrap().replace_all(&text, name).into_owned();
+    }
+    let lines = text.lines().map(str::trim_end);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A command of a transcript and what it is shown to say.
+struct Step {
+    command: String,
+    shown: String,
+    /// The lines of the README that show it.
+    lines: std::ops::Range<usize>,
+}
+
+fn steps(readme: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut inside = false;
+    for (number, line) in readme.lines().enumerate() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if let (true, Some(command)) = (inside, line.strip_prefix("$ ")) {
+            let lines = number + 1..number + 1;
+            steps.push(Step { command: command.to_owned(), shown: String::new(), lines });
+        } else if inside {
+            let step = steps.last_mut().expect("a transcript starts with a command");
+            step.shown.push_str(line);
+            step.shown.push('\n');
+            step.lines.end = number + 1;
+        }
+    }
+    steps
+}
+
+#[test]
+fn every_command_says_what_the_readme_shows() {
+    let text = fs::read_to_string(readme()).unwrap();
+    let steps = steps(&text);
+    assert!(10 < steps.len(), "the README shows {} commands only", steps.len());
+    let snagd = Snagd::start();
+    snagd.snag(&["import", &crate::dogfood::file().display().to_string()]).ok();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut wrong = Vec::new();
+    for step in steps.iter().rev() {
+        assert!(!step.command.contains("cargo "), "{}: too long for a transcript", step.command);
+    }
+    let said: Vec<String> = steps.iter().map(|step| run(&snagd, &step.command)).collect();
+    for (step, said) in steps.iter().zip(&said).rev() {
+        if redact(said) != redact(&step.shown) {
+            wrong.push(format!("$ {}\n--- shown\n{}\n--- said\n{said}", step.command, step.shown));
+            lines.splice(step.lines.clone(), said.lines().map(|line| line.trim_end().to_owned()));
+        }
+    }
+    if std::env::var_os("UPDATE_README").is_some() {
+        fs::write(readme(), lines.join("\n") + "\n").unwrap();
+        return;
+    }
+    wrong.reverse();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// What a shell command says on both streams, as a terminal would show it.
+fn run(snagd: &Snagd, command: &str) -> String {
+    let mut shell = bare_shell(snagd.dir.path());
+    shell.arg(format!("{{ {command}\n}} 2>&1"));
+    shell.env("SNAG_URL", format!("unix:{}", snagd.socket().display()));
+    shell.env("SNAG_DROP", snagd.drop_dir()).env("SNAG_PERSON", "ana").env("COLUMNS", "100");
+    shell.env("SOCKET", snagd.socket()).env("ADDRESS", snagd.address());
+    let output = shell.output().unwrap();
+    let said = Said::of(command.to_owned(), &output);
+    said.stdout.replace(&snagd.dir.path().display().to_string(), "/run/user/1000")
+}
+
+#[test]
+fn the_two_commands_of_the_set_up_are_there() {
+    let text = fs::read_to_string(readme()).unwrap();
+    assert!(text.contains("\ncargo install --path . --locked && snag demo\n"), "installs and runs");
+    assert!(text.contains("\n.ci/run\n"), "passes every test");
+    let run = fs::read_to_string(readme().with_file_name(".ci/run")).unwrap();
+    assert!(run.contains("cargo test"), "and that command runs the tests");
+}
+
+#[test]
+fn every_configuration_key_and_exit_code_is_documented() {
+    let text = fs::read_to_string(readme()).unwrap();
+    for key in snag::daemon::KEYS {
+        assert!(text.contains(&format!("| `{key}` |")), "the key {key}");
+    }
+    for code in [0, 1, 2, 69, 73, 74, 77, 78] {
+        assert!(text.contains(&format!("| {code} |")), "the exit code {code}");
+    }
+}
+
+#[test]
+fn the_demo_shows_a_month_and_stays_until_ctrl_c() {
+    let dir = Dir::new();
+    let log = fs::File::create(dir.path().join("said")).unwrap();
+    let mut demo = crate::harness::snag(dir.path())
+        .args(["demo", "--dir"])
+        .arg(dir.path().join("demo"))
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let said = || fs::read_to_string(dir.path().join("said")).unwrap();
+    until("the demo is ready", || {
+        assert!(demo.try_wait().unwrap().is_none(), "{}", said());
+        said().contains("Ctrl-C ends the demo")
+    });
+    let text = said();
+    assert!(text.contains("web/checkout/pay") && text.contains("spread over 3 of 3"), "{text}");
+    // What it says to try works.
+    let url = text.lines().find_map(|line| line.trim().strip_prefix("export SNAG_URL=")).unwrap();
+    let tried: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("  snag ")).collect();
+    assert!(3 <= tried.len(), "{text}");
+    for command in tried {
+        let mut shell = bare_shell(dir.path());
+        shell.arg(format!("snag {command}")).env("SNAG_URL", url);
+        let said = Said::of(command.to_owned(), &shell.output().unwrap()).ok();
+        assert!(!said.stdout.is_empty(), "{said:#?}");
+    }
+    assert!(demo.try_wait().unwrap().is_none(), "it stays");
+    let pid = demo.id().to_string();
+    assert!(
+        Command::new("kill").args(["-INT", &pid]).stdin(Stdio::null()).status().unwrap().success()
+    );
+    assert!(wait(&mut demo).expect("it ends").success(), "{}", said());
+    assert!(dir.path().join("demo/journal").exists(), "a directory of one's own is kept");
+    let socket = dir.path().join("demo/snag.sock");
+    until("its daemon is gone", || !socket.exists());
+}

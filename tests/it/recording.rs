@@ -15,7 +15,8 @@ fn event(extra: &str) -> String {
 #[test]
 fn a_recorded_event_is_answered_whole_and_visible_at_once() {
     let snagd = Snagd::start();
-    let answer = snagd.post(&event(r#","outcome":"abandoned","tags":{"browser":"firefox"}"#)).is(201);
+    let answer =
+        snagd.post(&event(r#","outcome":"abandoned","tags":{"browser":"firefox"}"#)).is(201);
     let stored = answer.json();
     assert_eq!(stored["severity"], "blocker", "by outcome");
     assert_eq!(stored["kind"], "unexpected");
@@ -41,7 +42,8 @@ fn an_id_is_recorded_once() {
     assert_eq!(snagd.post(&event(&id)).is(200).json(), first, "the first record");
     // What we filled in is no contradiction; an export can be sent back.
     assert_eq!(snagd.post(&first.to_string()).is(200).json(), first);
-    let messy = format!(r#"{{"id":"{ID}","place":"/Web//checkout/pay/","note":" it cleared itself "}}"#);
+    let messy =
+        format!(r#"{{"id":"{ID}","place":"/Web//checkout/pay/","note":" it cleared itself "}}"#);
     assert_eq!(snagd.post(&messy).is(200).json(), first, "compared as normalised");
     for other in [r#","kind":"slow""#, r#","feeling":"calm""#, r#","at":"2026-01-01T00:00:00Z""#] {
         snagd.post(&event(&format!("{id}{other}"))).is_problem(409, "an id of its own");
@@ -110,10 +112,18 @@ fn faults_name_the_field_and_what_to_write() {
         (r#"{"note":"x"}"#, "/place", "like `web/checkout/pay`"),
         (r#"{"place":"web/../x","note":"x"}"#, "/place", "`..`"),
         (r#"{"place":"a"}"#, "/note", "say what happened"),
-        (r#"{"place":"a","note":"x","outcome":"abandond"}"#, "/outcome", "did you mean `abandoned`?"),
+        (
+            r#"{"place":"a","note":"x","outcome":"abandond"}"#,
+            "/outcome",
+            "did you mean `abandoned`?",
+        ),
         (r#"{"place":"a","note":"x","severety":"minor"}"#, "/severety", "did you mean `severity`?"),
         (r#"{"place":"a","note":"x","browser":"firefox"}"#, "/browser", "goes into `tags`"),
-        (r#"{"place":"a","note":"x","severity":"P1"}"#, "/severity", "cosmetic, minor, major, blocker"),
+        (
+            r#"{"place":"a","note":"x","severity":"P1"}"#,
+            "/severity",
+            "cosmetic, minor, major, blocker",
+        ),
         (r#"{"place":"a","note":7}"#, "/note", "in quotes"),
         (r#"{"place":"a","note":"x","at":"2026-11-20T10:00:00"}"#, "/at", "2026-11-20T14:30:00Z"),
         (r#"{"place":"a","note":"x","id":"7"}"#, "/id", "UUID"),
@@ -142,7 +152,9 @@ fn faults_name_the_field_and_what_to_write() {
 fn what_is_no_json_is_a_bad_request_with_its_position() {
     let snagd = Snagd::start();
     let deep = format!("{{\"place\":\"a\",\"evidence\":{}", "[".repeat(100_000));
-    for body in ["", "nope", "{\"place\":NaN}", "{\"note\":\"\\ud800\"}", "{\"a\":1,\"a\":2}", &deep] {
+    for body in
+        ["", "nope", "{\"place\":NaN}", "{\"note\":\"\\ud800\"}", "{\"a\":1,\"a\":2}", &deep]
+    {
         let body = if body.len() < 60_000 { body } else { &body[..60_000] };
         snagd.post(body).is_problem(400, "line 1");
     }
@@ -153,7 +165,8 @@ fn what_is_no_json_is_a_bad_request_with_its_position() {
 #[test]
 fn sizes_are_bounded() {
     let snagd = Snagd::start();
-    let tags = format!(r#"{{"place":"a","note":"x","evidence":{{"log":"{}"}}}}"#, "y".repeat(66_000));
+    let tags =
+        format!(r#"{{"place":"a","note":"x","evidence":{{"log":"{}"}}}}"#, "y".repeat(66_000));
     snagd.post(&tags).is_problem(413, "65536");
     let many = vec![event(""); 1001].join("\n");
     snagd.post_as("application/x-ndjson", many.as_bytes()).is_problem(413, "1000");
@@ -177,10 +190,14 @@ fn bodies_may_be_packed_but_bombs_go_off_harmlessly() {
     snagd.post_with(&packed("zstd"), &zstd).is(201);
     let bomb = vec![b' '; 64 * 1024 * 1024];
     snagd.post_with(&packed("gzip"), &gzip(&bomb)).is_problem(413, "4 MiB");
-    snagd.post_with(&packed("zstd"), &zstd::encode_all(&bomb[..], 3).unwrap()).is_problem(413, "4 MiB");
+    snagd
+        .post_with(&packed("zstd"), &zstd::encode_all(&bomb[..], 3).unwrap())
+        .is_problem(413, "4 MiB");
     let whole = gzip(body.as_bytes());
     snagd.post_with(&packed("gzip"), &whole[..whole.len() - 6]).is_problem(400, "Content-Encoding");
-    snagd.post_with(&packed("gzip"), &[&whole[..], b"more"].concat()).is_problem(400, "Content-Encoding");
+    snagd
+        .post_with(&packed("gzip"), &[&whole[..], b"more"].concat())
+        .is_problem(400, "Content-Encoding");
     snagd.post_with(&packed("gzip"), &gzip(&whole)).is_problem(400, "line 1");
     snagd.post_with(&packed("br"), &whole).is_problem(415, "gzip");
     snagd.post_with(&packed("gzip, gzip"), &whole).is_problem(415, "gzip");

@@ -78,7 +78,8 @@ pub(crate) async fn import(file: &Path, global: &Global, output: &Output) -> any
         sum.duplicate += tally.duplicate;
         for Rejected { line, problem } in tally.rejected {
             sum.rejected += 1;
-            let number = line.checked_sub(1).and_then(|at| batch.numbers.get(at)).copied().unwrap_or(0);
+            let number =
+                line.checked_sub(1).and_then(|at| batch.numbers.get(at)).copied().unwrap_or(0);
             progress.suspend(|| output.note(&format!("line {number}: {}", problem.detail)));
         }
     }
@@ -92,10 +93,15 @@ impl Sum {
         if output.json {
             output.json(format!("{{\"v\":1,\"accepted\":{accepted},\"duplicate\":{duplicate},\"rejected\":{rejected}}}").as_bytes())?;
         } else {
-            output.line(&format!("imported {accepted}, known before {duplicate}, rejected {rejected}"))?;
+            output.line(&format!(
+                "imported {accepted}, known before {duplicate}, rejected {rejected}"
+            ))?;
         }
         if 0 < *rejected {
-            return Err(stop(Code::Usage, "some lines were rejected, the others are recorded: mend these and import the file again"));
+            return Err(stop(
+                Code::Usage,
+                "some lines were rejected, the others are recorded: mend these and import the file again",
+            ));
         }
         Ok(())
     }
@@ -128,7 +134,8 @@ impl Lines {
         let mut batch = Batch::default();
         while batch.numbers.len() < BATCH_LINES && batch.body.len() < BATCH_BYTES {
             let mut line = Vec::new();
-            let read = self.input.read_until(b'\n', &mut line).context("the input cannot be read")?;
+            let read =
+                self.input.read_until(b'\n', &mut line).context("the input cannot be read")?;
             if read == 0 {
                 break;
             }
@@ -145,7 +152,8 @@ impl Lines {
                 }
                 Err(reason) => {
                     sum.rejected += 1;
-                    self.progress.suspend(|| output.note(&format!("line {}: {reason}", self.number)));
+                    self.progress
+                        .suspend(|| output.note(&format!("line {}: {reason}", self.number)));
                 }
             }
         }
@@ -173,7 +181,10 @@ fn prepare(line: &[u8], number: usize) -> Result<Vec<u8>, String> {
 async fn send(connection: &mut Connection, body: Bytes) -> anyhow::Result<Tally> {
     for _ in 0..TRIES {
         match connection.post("/v1/events", "application/x-ndjson", body.clone()).await {
-            Ok(answer) => return serde_json::from_slice(&answer.body).context("snagd's answer cannot be read"),
+            Ok(answer) => {
+                return serde_json::from_slice(&answer.body)
+                    .context("snagd's answer cannot be read");
+            }
             Err(ClientError::Told(told)) if told.status == 503 => tokio::time::sleep(PAUSE).await,
             Err(ClientError::Told(told)) if told.status == 422 => {
                 let more = serde_json::Value::Object(told.more);

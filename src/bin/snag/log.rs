@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
+use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use snag::client::{Answer, ClientError, Target};
@@ -35,7 +36,10 @@ const MOST_STDIN: u64 = 1024 * 1024;
 pub(crate) async fn log(mut log: Log, global: &Global, output: &Output) -> anyhow::Result<()> {
     if log.note.as_deref() == Some("-") {
         let mut note = String::new();
-        io::stdin().take(MOST_STDIN).read_to_string(&mut note).context("stdin cannot be read as text")?;
+        io::stdin()
+            .take(MOST_STDIN)
+            .read_to_string(&mut note)
+            .context("stdin cannot be read as text")?;
         log.note = Some(note);
     }
     let says_nothing = log.note.is_none() && log.expected.is_none() && log.got.is_none();
@@ -98,7 +102,9 @@ fn read_at(text: &str) -> anyhow::Result<String> {
         _ if text.parse::<Timestamp>().is_ok() => Ok(text.to_owned()),
         _ => Err(stop(
             Code::Usage,
-            format!("`--at {text}` is no time: write an instant with its zone, like 2026-11-20T14:30:00Z, or how long ago it was, like 2h"),
+            format!(
+                "`--at {text}` is no time: write an instant with its zone, like 2026-11-20T14:30:00Z, or how long ago it was, like 2h"
+            ),
         )),
     }
 }
@@ -118,12 +124,19 @@ fn read_tags(tags: &[String]) -> anyhow::Result<Map<String, Value>> {
 /// before the event leaves this machine or touches its disk.
 fn check(draft: Draft) -> anyhow::Result<Event> {
     let sender = Sender::Owner { name: own_name() };
-    let arrival =
-        Arrival { now: now(), fresh_id: Uuid::now_v7(), sender, source: Source::Cli, original: None };
+    let arrival = Arrival {
+        now: now(),
+        fresh_id: Uuid::now_v7(),
+        sender,
+        source: Source::Cli,
+        original: None,
+    };
     draft.check(&arrival).map_err(|rejection| {
         // The same words as the API's, with the flags people typed.
         let text = rejection.to_string();
-        let text = text.replace("`feeling`", "`feeling` (--felt)").replace("`outcome`", "`outcome` (--did)");
+        let text = text
+            .replace("`feeling`", "`feeling` (--felt)")
+            .replace("`outcome`", "`outcome` (--did)");
         stop(Code::Usage, text)
     })
 }
@@ -143,10 +156,12 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
     let body = body(&event, names_person);
     match tokio::time::timeout(PATIENCE, post(&body, global.url.as_ref())).await {
         Ok(Ok(answer)) => {
-            let stored: Event = serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
+            let stored: Event =
+                serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
             remember(global.url.as_ref(), stored.id, None);
             note_new_place(&answer, &stored, output);
-            return output.event_or(&stored, |look| render::recorded(&stored, look));
+            let is_known = answer.status == StatusCode::OK;
+            return output.event_or(&stored, |look| render::recorded(&stored, is_known, look));
         }
         Ok(Err(error @ ClientError::Told(_))) if !is_temporary(&error) => return Err(error.into()),
         // Away, busy, or too slow: the file is as good.
@@ -158,8 +173,11 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
         format!("no snagd answers, and the event cannot be kept in {}: it is NOT recorded; start snagd and say it again", dir.display())
     })?;
     remember(global.url.as_ref(), event.id, Some(&path));
-    output.note(&format!("no snagd answers in time: kept in {}, and recorded when it is back", dir.display()));
-    output.event_or(&event, |look| render::recorded(&event, look))
+    output.note(&format!(
+        "no snagd answers in time: kept in {}, and recorded when it is back",
+        dir.display()
+    ));
+    output.event_or(&event, |look| render::recorded(&event, false, look))
 }
 
 fn is_temporary(error: &ClientError) -> bool {
@@ -230,7 +248,11 @@ fn remember(url: Option<&Target>, id: Uuid, spooled: Option<&Path>) {
 }
 
 /// `snag undo`.
-pub(crate) async fn undo(id: Option<String>, global: &Global, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn undo(
+    id: Option<String>,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<()> {
     let url = global.url.as_ref();
     let id = match id {
         Some(id) => id,
@@ -288,22 +310,35 @@ pub(crate) async fn me_too(me_too: MeToo, global: &Global, output: &Output) -> a
 }
 
 /// The event of an id, or the latest report at a place.
-async fn find_original(connection: &mut snag::client::Connection, of: &str) -> anyhow::Result<Event> {
+async fn find_original(
+    connection: &mut snag::client::Connection,
+    of: &str,
+) -> anyhow::Result<Event> {
     let digits = of.trim_start_matches('…');
     let may_be_id = 4 <= digits.len() && digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     if may_be_id {
         match connection.get(&format!("/v1/events/{}", path_segment(digits))).await {
-            Ok(answer) => return serde_json::from_slice(&answer.body).context("snagd's answer cannot be read"),
+            Ok(answer) => {
+                return serde_json::from_slice(&answer.body)
+                    .context("snagd's answer cannot be read");
+            }
             Err(ClientError::Told(told)) if told.status == 404 => {}
             Err(error) => return Err(error.into()),
         }
     }
     let mut query = form_urlencoded::Serializer::new(String::new());
-    let query = query.append_pair("under", of).append_pair("class", "report").append_pair("limit", "1");
+    let query =
+        query.append_pair("under", of).append_pair("class", "report").append_pair("limit", "1");
     let answer = connection.get(&format!("/v1/events?{}", query.finish())).await?;
-    let page: crate::read::Page = serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
+    let page: crate::read::Page =
+        serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
     page.events.into_iter().next().ok_or_else(|| {
-        stop(Code::Usage, format!("nobody reported anything at {of}: log it with `snag log {of} \"what happened\"`"))
+        stop(
+            Code::Usage,
+            format!(
+                "nobody reported anything at {of}: log it with `snag log {of} \"what happened\"`"
+            ),
+        )
     })
 }
 

@@ -11,7 +11,6 @@ mod read;
 mod render;
 mod stop;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,22 +22,20 @@ use output::Output;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli).await {
+    let output = Output::new(&cli.global);
+    match run(cli, &output).await {
         Ok(code) => code,
         Err(error) if stop::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let text = format!("{error:#}");
-            // stderr being closed is no reason to fail differently.
-            let _ = writeln!(std::io::stderr(), "snag: {}", render::safe_text(&text));
+            output.note(&format!("{error:#}"));
             stop::code_of(&error)
         }
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     let Cli { command, global } = cli;
-    let output = Output::new(&global);
-    let (global, output) = (&global, &output);
+    let global = &global;
     match command.unwrap_or_else(|| Command::Hotspots(Hotspots::default())) {
         Command::Hotspots(said) => return read::hotspots(said, global, output).await,
         Command::Log(said) => log::log(*said, global, output).await,

@@ -62,7 +62,11 @@ impl Output {
     /// Prints JSON from a daemon, harmless on a terminal.
     pub(crate) fn json(&self, json: &[u8]) -> anyhow::Result<()> {
         let text = String::from_utf8_lossy(json);
-        if self.to_terminal { self.line(&render::safe_json(&text)) } else { self.line(&text) }
+        if self.to_terminal {
+            self.line(&render::json_for_terminal(&text))
+        } else {
+            self.line(&text)
+        }
     }
 
     /// Prints an event as JSON if that was asked for, else as text.
@@ -71,13 +75,17 @@ impl Output {
         event: &impl Serialize,
         text: impl FnOnce(&Look) -> String,
     ) -> anyhow::Result<()> {
-        if self.json { self.json(&serde_json::to_vec(event)?) } else { self.line(&text(&self.look)) }
+        if self.json {
+            self.json(&serde_json::to_vec(event)?)
+        } else {
+            self.line(&text(&self.look))
+        }
     }
 
     /// Says something beside the data.
     pub(crate) fn note(&self, text: &str) {
         // stderr being closed is no reason to fail.
-        let _ = writeln!(io::stderr(), "snag: {}", render::safe_text(text));
+        let _ = writeln!(io::stderr(), "snag: {}", render::text_for_terminal(text, &self.look));
     }
 }
 

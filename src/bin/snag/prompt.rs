@@ -41,7 +41,9 @@ pub(crate) fn ask(log: &mut Log) -> anyhow::Result<()> {
 
 fn answer(question: &str) -> anyhow::Result<String> {
     let mut stderr = io::stderr().lock();
-    write!(stderr, "{question}").and_then(|()| stderr.flush()).context("the question cannot be asked")?;
+    write!(stderr, "{question}")
+        .and_then(|()| stderr.flush())
+        .context("the question cannot be asked")?;
     let mut line = String::new();
     let read = io::stdin().read_line(&mut line).context("the answer cannot be read")?;
     if read == 0 {

@@ -86,7 +86,8 @@ pub(crate) fn drop_dir(url: Option<&Target>) -> anyhow::Result<PathBuf> {
 
 /// The file that remembers what was logged last to a daemon, so that it can be undone.
 pub(crate) fn last_file(url: Option<&Target>) -> anyhow::Result<PathBuf> {
-    let paths = Paths::of_user().context("there is no home directory to remember the last event in")?;
+    let paths =
+        Paths::of_user().context("there is no home directory to remember the last event in")?;
     let target = url.map_or_else(|| "default".to_owned(), Target::to_string);
     let letters = target.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
     let name: String = letters.collect();

@@ -9,11 +9,13 @@ use serde::de::DeserializeOwned;
 use snag::client::{Answer, Connection};
 use snag::doors::http::{RETRACTED, Status};
 use snag::event::Event;
+use snag::hotspot::Window;
 use snag::index::{HotspotsAnswer, WhyAnswer};
 
 use crate::args::{Asked, Events, Filter, Global, Hotspots, Why};
 use crate::log::path_segment;
 use crate::output::Output;
+use crate::render::Look;
 use crate::{reach, render};
 
 /// A page of `/v1/events`.
@@ -51,7 +53,8 @@ impl Query {
 }
 
 fn read<T: DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
-    serde_json::from_slice(&answer.body).context("snagd's answer cannot be read: are snag and snagd of the same version?")
+    serde_json::from_slice(&answer.body)
+        .context("snagd's answer cannot be read: are snag and snagd of the same version?")
 }
 
 /// `snag hotspots`; fails with 1 where `--fail-over` says so.
@@ -75,8 +78,9 @@ pub(crate) async fn hotspots(
     if output.json {
         output.json(&answer.body)?;
     } else {
-        let is_empty = hotspots.rows.is_empty() && events(&mut connection).await? == 0;
-        output.line(&render::hotspots(&hotspots, is_empty, output.look()))?;
+        // Only an empty answer depends on whether there is anything at all.
+        let events = if hotspots.rows.is_empty() { events(&mut connection).await? } else { 0 };
+        output.line(&render::hotspots(&hotspots, events, &as_of(hotspots.window, output)))?;
     }
     // Rows descend in pain.
     let worst = hotspots.rows.first().map_or(0, |row| row.figures.pain);
@@ -87,6 +91,11 @@ pub(crate) async fn hotspots(
         }
         _ => ExitCode::SUCCESS,
     })
+}
+
+/// Ages in a ranking are counted from the end of its window, as its trend is.
+fn as_of(window: Window, output: &Output) -> Look {
+    Look { today: window.until, ..*output.look() }
 }
 
 async fn events(connection: &mut Connection) -> anyhow::Result<u64> {
@@ -104,11 +113,16 @@ pub(crate) async fn why(said: Why, global: &Global, output: &Output) -> anyhow::
         return output.json(&answer.body);
     }
     let why: WhyAnswer = read(&answer)?;
-    output.line(&render::why(&why, output.look()))
+    output.line(&render::why(&why, &as_of(why.why.window, output)))
 }
 
 /// `snag show`.
-pub(crate) async fn show(id: &str, raw: bool, global: &Global, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn show(
+    id: &str,
+    raw: bool,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let answer = connection.get(&format!("/v1/events/{}", path_segment(id))).await?;
     if raw || output.json {
@@ -122,14 +136,18 @@ pub(crate) async fn show(id: &str, raw: bool, global: &Global, output: &Output) 
 pub(crate) async fn list(said: Events, global: &Global, output: &Output) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let mut query = Query::new(&said.filter.asked);
-    query.say("class", &said.filter.class).say("limit", &Some(said.limit)).say("cursor", &said.cursor);
+    query
+        .say("class", &said.filter.class)
+        .say("limit", &Some(said.limit))
+        .say("cursor", &said.cursor);
     let page: Page = read(&connection.get(&query.on("/v1/events")).await?)?;
     if output.json {
         for event in &page.events {
             output.json(&serde_json::to_vec(event)?)?;
         }
     } else if page.events.is_empty() {
-        output.note("no events fit: `snag events` without filters lists all, `snag log` records one");
+        output
+            .note("no events fit: `snag events` without filters lists all, `snag log` records one");
     } else {
         output.line(&render::events(&page.events, output.look()))?;
     }
@@ -140,7 +158,11 @@ pub(crate) async fn list(said: Events, global: &Global, output: &Output) -> anyh
 }
 
 /// `snag export`.
-pub(crate) async fn export(filter: &Filter, global: &Global, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn export(
+    filter: &Filter,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let mut cursor = None;
     loop {

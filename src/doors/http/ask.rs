@@ -185,7 +185,10 @@ fn gather(desk: &Desk, sender: &Sender) -> Status {
             bytes: desk.journal.size_bytes(),
             damaged: facts.damaged,
         },
-        index: IndexStatus { position: desk.index.position().sequence, bytes: desk.index.size_bytes() },
+        index: IndexStatus {
+            position: desk.index.position().sequence,
+            bytes: desk.index.size_bytes(),
+        },
         drop: DropStatus {
             dir: facts.drop_dir.display().to_string(),
             waiting,

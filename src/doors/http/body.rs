@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::header::{self, HeaderMap};
 use hyper::StatusCode;
+use hyper::header::{self, HeaderMap};
 
 use super::problem::Problem;
 
@@ -55,7 +55,9 @@ impl Encoding {
             (None | Some(b"" | b"identity"), None) => Ok(Self::Identity),
             (Some(b"gzip" | b"x-gzip"), None) => Ok(Self::Gzip),
             (Some(b"zstd"), None) => Ok(Self::Zstd),
-            _ => Err(Problem::unsupported("send the body as it is, or with `Content-Encoding: gzip` or `zstd`")),
+            _ => Err(Problem::unsupported(
+                "send the body as it is, or with `Content-Encoding: gzip` or `zstd`",
+            )),
         }
     }
 

@@ -179,10 +179,9 @@ pub(super) async fn list(
     require_reader(&sender)?;
     let query = query::Events::read(uri.query().unwrap_or_default())?;
     let limit = query.limit;
-    let page = read(&desk, move |desk| {
-        desk.index.list(&query.filter, query.order, query.after, limit)
-    })
-    .await?;
+    let page =
+        read(&desk, move |desk| desk.index.list(&query.filter, query.order, query.after, limit))
+            .await?;
     let next = page.next.map(|cursor| cursor.to_string());
     let mut json = Vec::from(*b"{\"v\":1,\"events\":[");
     for (position, event) in page.events.iter().enumerate() {
@@ -231,16 +230,23 @@ pub(super) async fn retract(
             require_reader(&sender)?;
             return Err(Problem::unauthorized("taking back needs the token"));
         }
-        Sender::Owner { name } | Sender::Token { name } | Sender::Peer { login: name } => name.clone(),
+        Sender::Owner { name } | Sender::Token { name } | Sender::Peer { login: name } => {
+            name.clone()
+        }
     };
     let Stored { event, is_retracted } = read(&desk, move |desk| Ok(find(desk, &id))).await??;
-    let is_own = matches!(sender, Sender::Owner { .. }) || (event.person_verified && event.person == by);
+    let is_own =
+        matches!(sender, Sender::Owner { .. }) || (event.person_verified && event.person == by);
     if !is_own {
-        return Err(Problem::forbidden("the event is somebody else's: only the person it happened to can take it back"));
+        return Err(Problem::forbidden(
+            "the event is somebody else's: only the person it happened to can take it back",
+        ));
     }
     let at = now();
     if event.received_at + HOUR < at {
-        return Err(Problem::forbidden("the event was recorded more than an hour ago and stays: post another that says what changed"));
+        return Err(Problem::forbidden(
+            "the event was recorded more than an hour ago and stays: post another that says what changed",
+        ));
     }
     if !is_retracted {
         desk.recorder.retract(Retraction { id: event.id, at, by }).await?;
@@ -253,16 +259,28 @@ fn find(desk: &Desk, id: &str) -> Result<Stored, Problem> {
     const MOST_SHOWN: usize = 10;
     let digits = id.trim_start_matches('…');
     if digits.len() < 4 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
-        return Err(Problem::not_found("an id is written in hexadecimal digits, and its last 4 to 32 are enough: `snag events` lists them"));
+        return Err(Problem::not_found(
+            "an id is written in hexadecimal digits, and its last 4 to 32 are enough: `snag events` lists them",
+        ));
     }
     let ids = desk.index.ids_ending(digits, MOST_SHOWN)?;
     match ids[..] {
-        [] => Err(Problem::not_found(format!("no event's id ends with {digits}: `snag events` lists them"))),
+        [] => Err(Problem::not_found(format!(
+            "no event's id ends with {digits}: `snag events` lists them"
+        ))),
         [id] => desk.index.event(id)?.ok_or_else(|| Problem::not_found("the event is gone")),
         _ => {
             let matches: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-            let detail = format!("{digits} ends more than one id; write more digits of one of {}", matches.join(", "));
-            let problem = Problem::new(StatusCode::CONFLICT, "ambiguous-id", "More than one event fits", detail);
+            let detail = format!(
+                "{digits} ends more than one id; write more digits of one of {}",
+                matches.join(", ")
+            );
+            let problem = Problem::new(
+                StatusCode::CONFLICT,
+                "ambiguous-id",
+                "More than one event fits",
+                detail,
+            );
             Err(problem.with("matches", matches))
         }
     }

@@ -17,7 +17,7 @@ use crate::event::Sender;
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
-pub enum Peer {
+pub(super) enum Peer {
     /// A process of this user, over the unix socket.
     Unix {
         /// As the kernel says (`SO_PEERCRED`).
@@ -56,7 +56,11 @@ pub(super) fn check<B>(
     identify(request.headers(), peer, rules, desk)
 }
 
-fn check_host<B>(request: &Request<B>, local: SocketAddr, rules: &Rules) -> Result<String, Problem> {
+fn check_host<B>(
+    request: &Request<B>,
+    local: SocketAddr,
+    rules: &Rules,
+) -> Result<String, Problem> {
     let bad = || Problem::malformed("send exactly one `Host` header, like `Host: localhost:7624`");
     let host = only(request.headers(), &header::HOST).map_err(|()| bad())?.ok_or_else(bad)?;
     let authority: Authority = host.parse().map_err(|_| bad())?;
@@ -64,7 +68,9 @@ fn check_host<B>(request: &Request<B>, local: SocketAddr, rules: &Rules) -> Resu
         return Err(bad());
     }
     if request.uri().authority().is_some_and(|target| *target != authority) {
-        return Err(Problem::malformed("the request line names another host than the `Host` header"));
+        return Err(Problem::malformed(
+            "the request line names another host than the `Host` header",
+        ));
     }
     let name = authority.host().trim_end_matches('.').to_ascii_lowercase();
     let is_ours = name == "localhost" || is_address(&name, local.ip());
@@ -90,11 +96,19 @@ fn is_address(name: &str, local: IpAddr) -> bool {
 /// Requests of web pages other than our own are refused. `host` has passed its check, so an
 /// origin of that host is this daemon itself.
 fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Problem> {
-    let refuse = || Problem::forbidden("this API is not for web pages of other sites: post from a program, or with `snag log`");
+    let refuse = || {
+        Problem::forbidden(
+            "this API is not for web pages of other sites: post from a program, or with `snag log`",
+        )
+    };
     let origin = only(headers, &header::ORIGIN).map_err(|()| refuse())?;
     if let Some(origin) = origin {
         let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        return if own.is_some_and(|own| own.eq_ignore_ascii_case(host)) { Ok(()) } else { Err(refuse()) };
+        return if own.is_some_and(|own| own.eq_ignore_ascii_case(host)) {
+            Ok(())
+        } else {
+            Err(refuse())
+        };
     }
     let site = headers.get_all("sec-fetch-site").iter();
     let is_foreign = site.into_iter().any(|site| site != "same-origin" && site != "none");
@@ -133,12 +147,21 @@ impl ContentType {
     }
 }
 
-fn identify(headers: &HeaderMap, peer: Peer, rules: &Rules, desk: &Desk) -> Result<Sender, Problem> {
+fn identify(
+    headers: &HeaderMap,
+    peer: Peer,
+    rules: &Rules,
+    desk: &Desk,
+) -> Result<Sender, Problem> {
     let remote = match peer {
         Peer::Unix { uid } => return Ok(desk.owner.sender(uid)),
         Peer::Tcp { remote, .. } => remote,
     };
-    let wrong = || Problem::unauthorized("the token is not the one of this snagd: send `Authorization: Bearer` and the content of the file `token` in its state directory");
+    let wrong = || {
+        Problem::unauthorized(
+            "the token is not the one of this snagd: send `Authorization: Bearer` and the content of the file `token` in its state directory",
+        )
+    };
     match only(headers, &header::AUTHORIZATION).map_err(|()| wrong())? {
         Some(authorization) => {
             let (scheme, token) = authorization.split_once(' ').ok_or_else(wrong)?;
@@ -148,7 +171,9 @@ fn identify(headers: &HeaderMap, peer: Peer, rules: &Rules, desk: &Desk) -> Resu
             Err(wrong())
         }
         None if remote.ip().is_loopback() && !rules.behind_proxy => Ok(Sender::Anonymous),
-        None => Err(Problem::unauthorized("from another machine, everything needs a token: send `Authorization: Bearer` and the token")),
+        None => Err(Problem::unauthorized(
+            "from another machine, everything needs a token: send `Authorization: Bearer` and the token",
+        )),
     }
 }
 

@@ -46,7 +46,10 @@ impl Hotspots {
         question.shape = parameters.shape()?;
         parameters.finish()?;
         if question.by != By::Place && question.shape != Shape::Folded {
-            return Err(Problem::query("by", "`flat` and `depth` are about places: leave them out, or leave `by` out".to_owned()));
+            return Err(Problem::query(
+                "by",
+                "`flat` and `depth` are about places: leave them out, or leave `by` out".to_owned(),
+            ));
         }
         Ok(Self { question, top })
     }
@@ -84,11 +87,17 @@ impl Events {
         let order = match parameters.take("order")?.as_deref() {
             None | Some("newest") => Order::Newest,
             Some("oldest") => Order::Oldest,
-            Some(_) => return Err(Problem::query("order", "`order` is one of newest, oldest".to_owned())),
+            Some(_) => {
+                return Err(Problem::query("order", "`order` is one of newest, oldest".to_owned()));
+            }
         };
         let after = parameters.take("cursor")?.map(|text| {
             Cursor::parse(&text).ok_or_else(|| {
-                Problem::query("cursor", "`cursor` is not one of ours: take `next` of the page before as it is".to_owned())
+                Problem::query(
+                    "cursor",
+                    "`cursor` is not one of ours: take `next` of the page before as it is"
+                        .to_owned(),
+                )
             })
         });
         let after = after.transpose()?;
@@ -115,7 +124,10 @@ impl<'a> Parameters<'a> {
         while let Some(position) = self.left.iter().position(|(left, _)| left == name) {
             let (_, value) = self.left.remove(position);
             if found.replace(value).is_some() {
-                return Err(Problem::query(name, format!("`{name}` stands there twice: say it once")));
+                return Err(Problem::query(
+                    name,
+                    format!("`{name}` stands there twice: say it once"),
+                ));
             }
         }
         Ok(found)
@@ -170,10 +182,15 @@ impl<'a> Parameters<'a> {
         };
         let depth = self.take("depth")?.map(|text| {
             let depth = text.parse().ok().filter(|depth| (1..=8).contains(depth));
-            depth.ok_or_else(|| Problem::query("depth", "`depth` is a whole number from 1 to 8".to_owned()))
+            depth.ok_or_else(|| {
+                Problem::query("depth", "`depth` is a whole number from 1 to 8".to_owned())
+            })
         });
         match (flat, depth.transpose()?) {
-            (true, Some(_)) => Err(Problem::query("depth", "`flat` and `depth` exclude each other: say one".to_owned())),
+            (true, Some(_)) => Err(Problem::query(
+                "depth",
+                "`flat` and `depth` exclude each other: say one".to_owned(),
+            )),
             (true, None) => Ok(Shape::Flat),
             (false, Some(depth)) => Ok(Shape::Depth(depth)),
             (false, None) => Ok(Shape::Folded),

@@ -129,7 +129,10 @@ impl Daemon {
     async fn knock(&mut self, target: &Target) -> anyhow::Result<Connection> {
         for _ in 0..KNOCKS {
             if let Some(status) = self.0.try_wait().context("snagd cannot be watched")? {
-                return Err(stop(Code::Unavailable, format!("snagd ended at its start ({status}): its message is above")));
+                return Err(stop(
+                    Code::Unavailable,
+                    format!("snagd ended at its start ({status}): its message is above"),
+                ));
             }
             if let Ok(connection) = Connection::open(target, None).await {
                 return Ok(connection);
@@ -141,7 +144,8 @@ impl Daemon {
 
     /// Waits for Ctrl-C, or for the daemon to end by itself.
     async fn wait_for_the_end(&mut self) -> anyhow::Result<()> {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         tokio::select! {
             interrupted = tokio::signal::ctrl_c() => interrupted.context("Ctrl-C cannot be listened for")?,
             _ = terminate.recv() => {}

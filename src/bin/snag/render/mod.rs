@@ -1,11 +1,51 @@
-//! stub
-use snag::event::*; use snag::index::*; use snag::doors::http::Status;
-pub(crate) struct Look { pub(crate) width: usize, pub(crate) colour: bool, pub(crate) today: Day, pub(crate) now: jiff::Timestamp, pub(crate) ascii: bool }
-pub(crate) fn safe_text(t: &str) -> String { t.to_owned() }
-pub(crate) fn safe_json(t: &str) -> String { t.to_owned() }
-pub(crate) fn recorded(e: &Event, _: &Look) -> String { format!("recorded {} {}", e.place, e.id) }
-pub(crate) fn event(e: &Event, _: bool, _: &Look) -> String { format!("{e:?}") }
-pub(crate) fn events(e: &[Event], _: &Look) -> String { format!("{e:?}") }
-pub(crate) fn hotspots(e: &HotspotsAnswer, _: bool, _: &Look) -> String { format!("{e:?}") }
-pub(crate) fn why(e: &WhyAnswer, _: &Look) -> String { format!("{e:?}") }
-pub(crate) fn status(e: &Status, _: &Look) -> String { format!("{e:?}") }
+//! What the reader sees: from answers to text for a terminal.
+//!
+//! # Promises
+//!
+//! - Pure: no clock, no input or output, no environment. What varies is in a [`Look`].
+//! - Event text never reaches a terminal raw: a [`line::Page`] is made of [`safe::Safe`] text, and
+//!   there is one way to make that.
+//! - No line is wider than [`Look::width`], and without [`Look::colour`] there is no escape
+//!   sequence at all.
+//! - Every view ends in something to do.
+
+mod event;
+mod hotspots;
+mod line;
+mod safe;
+mod spark;
+mod status;
+mod table;
+mod text;
+mod why;
+mod words;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use snag::event::Day;
+
+pub(crate) use event::{event, events, recorded};
+pub(crate) use hotspots::hotspots;
+pub(crate) use safe::{json_for_terminal, text_for_terminal};
+pub(crate) use status::status;
+pub(crate) use why::why;
+
+/// How to write: for which terminal, and what "now" means.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// Columns of the terminal; 40 or more look well.
+    pub(crate) width: usize,
+    /// Whether to write bold, dim and colours.
+    pub(crate) colour: bool,
+    /// The day from which days are counted back.
+    pub(crate) today: Day,
+    /// The instant from which ages are counted.
+    pub(crate) now: Timestamp,
+    /// Whether to write nothing but ASCII. Where a terminal does not read UTF-8, the bytes of an
+    /// innocent letter may be a control sequence.
+    pub(crate) ascii: bool,
+}

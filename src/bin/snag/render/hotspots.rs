@@ -1,0 +1,330 @@
+//! The ranked table: what hurts, whom, whether it gets worse, and what people said of it.
+//!
+//! Two lines a row: figures on the first, what people did and said on the second. A terminal of
+//! 100 columns has room for what people did beside the figures; one of less than 56 has no room
+//! for columns and gets the same in sentences.
+
+use snag::event::Outcome;
+use snag::hotspot::{Child, Hotspot, Key, TrendWord};
+use snag::index::HotspotsAnswer;
+
+use super::Look;
+use super::line::{Line, Page, Tone};
+use super::safe::Safe;
+use super::spark::{spark, steps};
+use super::table::{Cell, Column, GAP, Give, Table};
+use super::text::width;
+use super::words::{human, number, plural, shell, window};
+
+/// From here on what people did has a column of its own.
+const WIDE: usize = 100;
+/// Below this there are no columns.
+const NARROW: usize = 56;
+/// A place keeps so much of its end.
+const PLACE: usize = 16;
+/// The fewest days or steps worth drawing, and the most.
+const STEPS: std::ops::RangeInclusive<usize> = 7..=56;
+/// Places shown under a row.
+const MOST_CHILDREN: usize = 5;
+/// Lengths offered when nothing was met within a shorter one.
+const WIDER: [usize; 4] = [28, 90, 365, 3650];
+
+/// The ranking of a store that holds `events`.
+pub(crate) fn hotspots(answer: &HotspotsAnswer, events: u64, look: &Look) -> String {
+    let mut page = look.page();
+    if answer.rows.is_empty() {
+        nothing(answer, events, &mut page, look);
+        return page.finish();
+    }
+    page.push(look.line().bold("Hotspots").dim(format!("  {}", window(answer.window))));
+    page.blank();
+    if look.width < NARROW {
+        stacked(answer, &mut page, look);
+    } else {
+        table(answer, &mut page, look);
+    }
+    page.blank();
+    next(answer, &mut page);
+    page.finish()
+}
+
+fn nothing(answer: &HotspotsAnswer, events: u64, page: &mut Page, look: &Look) {
+    if events == 0 {
+        page.push(look.line().bold("Nothing is recorded yet."));
+        page.blank();
+        page.prose(
+            0,
+            Tone::Plain,
+            "The next time the product gets in your way, say so, in one line:",
+        );
+        page.blank();
+        let example = "snag log web/checkout/pay \"card form cleared itself\"";
+        page.extend(
+            look.wrap(&look.safe(example), look.width.saturating_sub(2))
+                .into_iter()
+                .map(|line| look.line().space(2).bold(line)),
+        );
+        page.blank();
+        page.next("or watch a team's month go by:", "snag demo");
+        return;
+    }
+    let days = answer.window.days();
+    let when = match days {
+        1 => format!("on {}", answer.window.until),
+        _ => format!("in the {}", window(answer.window)),
+    };
+    page.prose(0, Tone::Bold, &format!("Nothing hurt {when}."));
+    let recorded = plural(events, "event is", "events are");
+    let looked = "none that this question looks at has points in these days";
+    page.prose(0, Tone::Plain, &format!("{recorded} recorded in all; {looked}."));
+    page.blank();
+    if let Some(wider) = WIDER.into_iter().find(|&wider| days < wider) {
+        page.next("look further back:", &format!("snag hotspots --since {wider}d"));
+    }
+    page.next("see what is recorded:", "snag events");
+}
+
+fn table(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
+    let rows = &answer.rows;
+    let shown =
+        Shown { signals: rows.iter().any(|row| row.signals != 0), outcomes: WIDE <= look.width };
+    let mut columns = columns(rows, shown, look);
+    let ranked = rows.iter().enumerate();
+    let mut lines: Vec<_> = ranked.map(|(at, row)| cells(at + 1, row, shown, look)).collect();
+    draw_days(answer, &mut columns, &mut lines, look);
+    let indent = width(&look.safe(rows.len().to_string())) + GAP;
+    let mut table = Table::new(look, 0, columns);
+    for (row, cells) in rows.iter().zip(lines) {
+        let count = cells.len();
+        table.row(cells);
+        if let Some(line) = second_line(row, indent, shown, look) {
+            table.under(line);
+        }
+        for cells in children(row, count, look) {
+            table.row(cells);
+        }
+    }
+    page.extend(table.lines());
+}
+
+/// Columns that not every table has.
+#[derive(Clone, Copy)]
+struct Shown {
+    signals: bool,
+    outcomes: bool,
+}
+
+fn columns(rows: &[Hotspot], shown: Shown, look: &Look) -> Vec<Column> {
+    let mut columns = vec![
+        Column::figures(look, "#"),
+        Column::words(look, title(rows), Give::Start(PLACE.min(widest_name(rows, look)))),
+        Column::figures(look, "pain"),
+        Column::figures(look, "people"),
+    ];
+    if shown.signals {
+        columns.push(Column::figures(look, "signals"));
+    }
+    columns.push(Column::words(look, "trend", Give::Never));
+    if shown.outcomes {
+        columns.push(Column::words(look, "worst outcome", Give::Never));
+    }
+    columns
+}
+
+fn cells(rank: usize, row: &Hotspot, shown: Shown, look: &Look) -> Vec<Cell> {
+    let mut cells = vec![
+        (Tone::Dim, look.safe(rank.to_string())),
+        (Tone::Bold, name(row, look)),
+        (Tone::Bold, look.safe(number(row.figures.pain))),
+        (Tone::Plain, look.safe(number(row.figures.people.into()))),
+    ];
+    if shown.signals {
+        let signals = if row.signals == 0 { String::new() } else { number(row.signals) };
+        cells.push((Tone::Dim, look.safe(signals)));
+    }
+    cells.push(trend(row, look));
+    if shown.outcomes {
+        cells.push((Tone::Plain, look.safe(worst_outcome(row).unwrap_or_default())));
+    }
+    cells
+}
+
+/// Adds the days as a last column, in as many steps as there is room for.
+fn draw_days(
+    answer: &HotspotsAnswer,
+    columns: &mut Vec<Column>,
+    lines: &mut [Vec<Cell>],
+    look: &Look,
+) {
+    let room = look.width.saturating_sub(taken(columns, lines) + GAP).min(*STEPS.end());
+    if room < *STEPS.start() {
+        return;
+    }
+    let days: Vec<_> = answer.rows.iter().map(|row| steps(&row.spark, room)).collect();
+    // One scale for all rows, or a single bad day would look like a bad month.
+    let highest = days.iter().flatten().copied().max().unwrap_or(0);
+    for (cells, days) in lines.iter_mut().zip(&days) {
+        cells.push((Tone::Plain, spark(look, days, highest)));
+    }
+    let drawn = days.first().map_or(0, Vec::len);
+    let since = look.day(answer.window.since);
+    let until = look.day(answer.window.until);
+    let titles = [format!("{since} – {until}"), format!("since {since}"), "by day".to_owned()];
+    let title = titles.iter().find(|title| width(&look.safe(title)) <= drawn);
+    columns.push(Column::words(look, title.map_or("", String::as_str), Give::Never));
+}
+
+/// Columns taken before the days are drawn, a long name shortened.
+fn taken(columns: &[Column], lines: &[Vec<Cell>]) -> usize {
+    let longest = |at: usize| lines.iter().map(|cells| width(&cells[at].1)).max().unwrap_or(0);
+    let widths = columns.iter().enumerate().map(|(at, column)| {
+        let widest = longest(at).max(column.least());
+        if at == 1 { widest.min(PLACE + 8) } else { widest }
+    });
+    widths.sum::<usize>() + GAP * columns.len().saturating_sub(1)
+}
+
+/// What people did and said: `2 abandoned  “card form cleared itself”`.
+fn second_line(row: &Hotspot, indent: usize, shown: Shown, look: &Look) -> Option<Line> {
+    let mut line = look.line().space(indent);
+    let mut facts: Vec<String> = row.folded.clone().into_iter().collect();
+    facts.extend(worst_outcome(row).filter(|_| !shown.outcomes));
+    if !facts.is_empty() {
+        line = line.plain(facts.join(" · "));
+    }
+    if let Some(quote) = quote(row, look.width.saturating_sub(line.width() + GAP), look) {
+        let gap = if facts.is_empty() { 0 } else { GAP };
+        line = line.space(gap).dim(quote);
+    } else if facts.is_empty() {
+        return None;
+    }
+    Some(line)
+}
+
+/// Rows without a rank: the places counted in this one.
+fn children(row: &Hotspot, count: usize, look: &Look) -> Vec<Vec<Cell>> {
+    let cells = |child: &Child| {
+        let mut cells = vec![Cell::default(); count];
+        cells[1] = (Tone::Dim, look.safe(format!("  {}", child.place)));
+        cells[2] = (Tone::Dim, look.safe(number(child.pain)));
+        cells
+    };
+    let mut lines: Vec<_> = row.children.iter().take(MOST_CHILDREN).map(cells).collect();
+    let more = row.children.len().saturating_sub(MOST_CHILDREN);
+    if more != 0 {
+        let mut cells = vec![Cell::default(); count];
+        cells[1] = (Tone::Dim, look.safe(format!("  and {}", number(more as u64))));
+        lines.push(cells);
+    }
+    lines
+}
+
+/// The same without columns.
+fn stacked(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
+    let digits = answer.rows.len().to_string().len();
+    let indent = digits + GAP;
+    for (at, row) in answer.rows.iter().enumerate() {
+        let pain = format!("pain {}", number(row.figures.pain));
+        let room = look.width.saturating_sub(indent + GAP + pain.len());
+        let line = look.line().dim(format!("{:>digits$}", at + 1)).pad_to(indent);
+        let line = line.bold(look.cut_start(&name(row, look), room));
+        page.push(line.pad_to(look.width.saturating_sub(pain.len())).bold(pain));
+        let (tone, trend) = trend(row, look);
+        let people = plural(row.figures.people.into(), "person", "people");
+        page.push(look.line().space(indent).plain(people).dim(" · ").tone(tone, trend));
+        let facts: Vec<String> = row.folded.clone().into_iter().chain(worst_outcome(row)).collect();
+        if !facts.is_empty() {
+            page.push(look.line().space(indent).plain(facts.join(" · ")));
+        }
+        if let Some(quote) = quote(row, look.width.saturating_sub(indent), look) {
+            page.push(look.line().space(indent).dim(quote));
+        }
+        for child in row.children.iter().take(MOST_CHILDREN) {
+            let pain = number(child.pain);
+            let room = look.width.saturating_sub(indent + GAP + GAP + pain.len());
+            let place = look.cut_start(&look.safe(child.place.as_str()), room);
+            let line = look.line().space(indent + GAP).dim(place);
+            page.push(line.pad_to(look.width.saturating_sub(pain.len())).dim(pain));
+        }
+    }
+}
+
+/// What to do with the list.
+fn next(answer: &HotspotsAnswer, page: &mut Page) {
+    let mut named = answer.rows.iter().filter_map(|row| explained(&row.key));
+    let (what, command) =
+        named.next().unwrap_or_else(|| ("by place:".to_owned(), "snag hotspots".to_owned()));
+    page.next(&what, &command);
+    if answer.more != 0 {
+        let all = answer.rows.len() + answer.more;
+        let more = plural(answer.more as u64, "more row:", "more rows:");
+        page.next(&more, &format!("snag hotspots --top {all}"));
+    }
+}
+
+/// What a row is about, and the command that shows it; none for a row without a name.
+fn explained(key: &Key) -> Option<(String, String)> {
+    let name = key.name()?;
+    let word = shell(name);
+    Some(match key {
+        Key::Place(_) => ("every figure behind the first:".to_owned(), format!("snag why {word}")),
+        Key::Person(_) => {
+            (format!("where {name} was hurt:"), format!("snag hotspots --person {word}"))
+        }
+        Key::Version(_) => {
+            (format!("where {name} hurts:"), format!("snag hotspots --version {word}"))
+        }
+        Key::Kind(_) => (format!("where it is {name}:"), format!("snag hotspots --kind {word}")),
+    })
+}
+
+fn title(rows: &[Hotspot]) -> &'static str {
+    match rows.first().map(|row| &row.key) {
+        None | Some(Key::Place(_)) => "place",
+        Some(Key::Person(_)) => "person",
+        Some(Key::Version(_)) => "version",
+        Some(Key::Kind(_)) => "kind",
+    }
+}
+
+fn name(row: &Hotspot, look: &Look) -> Safe {
+    match &row.key {
+        Key::Kind(Some(kind)) => look.safe(human(*kind)),
+        Key::Version(None) => look.safe("(no version)"),
+        Key::Kind(None) => look.safe("(no kind)"),
+        key => look.safe(key.name().unwrap_or_default()),
+    }
+}
+
+fn widest_name(rows: &[Hotspot], look: &Look) -> usize {
+    rows.iter().map(|row| width(&name(row, look))).max().unwrap_or(0)
+}
+
+fn trend(row: &Hotspot, look: &Look) -> Cell {
+    let (tone, text) = match row.trend.word {
+        TrendWord::Worse => (Tone::Bad, "▲ worse".to_owned()),
+        TrendWord::New => (Tone::Fresh, "✚ new".to_owned()),
+        TrendWord::Better => (Tone::Good, "▼ better".to_owned()),
+        TrendWord::Unclear => (
+            Tone::Dim,
+            match row.figures.last_day {
+                Some(day) => format!("last met {}", look.ago_day(day)),
+                None => "unclear".to_owned(),
+            },
+        ),
+        TrendWord::Unknown => (Tone::Dim, "unknown".to_owned()),
+    };
+    (tone, look.safe(text))
+}
+
+fn worst_outcome(row: &Hotspot) -> Option<String> {
+    let outcome: Outcome = row.worst_outcome?;
+    let count = row.outcomes.get(&outcome).copied().unwrap_or(1);
+    Some(format!("{} {}", number(count.into()), human(outcome)))
+}
+
+fn quote(row: &Hotspot, room: usize, look: &Look) -> Option<Safe> {
+    let text = look.safe(row.quote.as_ref()?.text.trim());
+    let room = room.saturating_sub(2);
+    (8 <= room).then(|| look.safe("“").join(&look.cut(&text, room)).join(&look.safe("”")))
+}

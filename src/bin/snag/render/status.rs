@@ -1,0 +1,101 @@
+//! How snagd is: where it listens and stores, what it holds, and what to look after.
+
+use snag::doors::http::Status;
+
+use super::Look;
+use super::line::{Page, Tone};
+use super::safe::Safe;
+use super::table::GAP;
+use super::words::{bytes, number, plural, span};
+
+/// Where values begin.
+const LABEL: usize = 12;
+
+/// The state of a daemon, for a reader.
+pub(crate) fn status(status: &Status, look: &Look) -> String {
+    let mut page = look.page();
+    let up = span(look.now.as_second() - status.started_at.as_second());
+    let title = look.line().bold(format!("snagd {}", status.version));
+    page.push(title.dim(format!("  up for {up}")));
+    page.blank();
+    if status.listening.is_empty() {
+        field(&mut page, "listens", "nowhere: only the drop directory takes events", look);
+    }
+    for (at, url) in status.listening.iter().enumerate() {
+        field(&mut page, if at == 0 { "listens" } else { "" }, url, look);
+    }
+    field(&mut page, "stores", &status.state_dir, look);
+    field(&mut page, "holds", &holds(status), look);
+    field(&mut page, "journal", &journal(status), look);
+    field(&mut page, "index", &index(status), look);
+    field(&mut page, "drop dir", &status.drop.dir, look);
+    field(&mut page, "", &drops(status), look);
+    let rights = if status.you.may_name_others { ", and you may name others" } else { "" };
+    field(&mut page, "you", &format!("{}{rights}", status.you.person), look);
+    warnings(status, &mut page);
+    page.blank();
+    if status.events == 0 {
+        page.next("record the first:", "snag log web/checkout/pay \"what happened\"");
+    } else {
+        page.next("what hurts most:", "snag hotspots");
+    }
+    page.finish()
+}
+
+fn holds(status: &Status) -> String {
+    let places = plural(status.places as u64, "place", "places");
+    format!("{} at {places}", plural(status.events, "event", "events"))
+}
+
+fn journal(status: &Status) -> String {
+    let journal = &status.journal;
+    let segments = plural(journal.segments as u64, "segment", "segments");
+    format!("{} in {segments}, {}", bytes(journal.bytes), plural(journal.last, "record", "records"))
+}
+
+fn index(status: &Status) -> String {
+    let size = bytes(status.index.bytes);
+    match status.journal.last.saturating_sub(status.index.position) {
+        0 => format!("{size}, up to date"),
+        behind => format!("{size}, {} behind the journal", plural(behind, "record", "records")),
+    }
+}
+
+fn drops(status: &Status) -> String {
+    let drop = &status.drop;
+    let waiting = plural(drop.waiting as u64, "file waits", "files wait");
+    let taken = plural(drop.events, "event", "events");
+    format!("{waiting}, {} rejected, {taken} taken since the start", number(drop.rejected as u64))
+}
+
+fn warnings(status: &Status, page: &mut Page) {
+    let damaged = status.journal.damaged;
+    if damaged != 0 {
+        page.blank();
+        let found = plural(damaged, "damaged stretch was", "damaged stretches were");
+        page.prose(0, Tone::Bad, &format!(
+            "{found} found in the journal. All that could be read is here; what could not is kept \
+             aside. Copy {} to another disk before anything else, then look at what snagd logged \
+             when it started.",
+            status.state_dir,
+        ));
+    }
+    let rejected = status.drop.rejected;
+    if rejected != 0 {
+        page.blank();
+        let files = plural(rejected as u64, "file holds", "files hold");
+        page.prose(0, Tone::Fresh, &format!(
+            "{files} lines that were no events. They and the reasons are in {}/rejected: put them \
+             right, move them back to {}, and delete what nobody needs.",
+            status.drop.dir, status.drop.dir,
+        ));
+    }
+}
+
+fn field(page: &mut Page, label: &str, text: &str, look: &Look) {
+    let most = look.measure(LABEL);
+    for (at, line) in look.wrap(&look.safe(text), most).into_iter().enumerate() {
+        let label = if at == 0 { look.safe(label) } else { Safe::default() };
+        page.push(look.line().space(GAP).dim(label).pad_to(LABEL).plain(line));
+    }
+}

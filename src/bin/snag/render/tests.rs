@@ -1,0 +1,301 @@
+//! What every view looks like, and what none of them may do.
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use serde_json::json;
+use snag::event::Event;
+use snag::hotspot::{By, Shape};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::safe::is_obeyed;
+use super::sample::{
+    by, crash, full, hotspots, look, month, report, status, used, why_of, why_shaped,
+};
+use super::{Look, event, events, recorded};
+
+/// Every view of some events.
+fn views(told: &[Event], look: &Look) -> Vec<String> {
+    let mut views = vec![events(told, look)];
+    for by in [By::Place, By::Person, By::Version, By::Kind].map(|key| by(told, key)) {
+        views.push(super::hotspots(&by, 1, look));
+    }
+    for one in told {
+        views.push(event(one, true, look));
+        views.push(recorded(one, false, look));
+        views.push(super::why(&why_of(told, one.place.as_str()), look));
+        views.push(super::why(&why_of(told, "web"), look));
+    }
+    let mut status = status();
+    if let Some(one) = told.first() {
+        status.state_dir = one.person.clone();
+        status.listening = one.note.clone().into_iter().collect();
+        status.you.person = one.person.clone();
+        status.drop.rejected = 2;
+    }
+    views.push(super::status(&status, look));
+    views
+}
+
+#[track_caller]
+fn check(view: &str, look: &Look) {
+    let mut plain = view.to_owned();
+    if look.colour {
+        for code in ["0", "1", "2", "31", "32", "33"] {
+            plain = plain.replace(&format!("\x1b[{code}m"), "");
+        }
+    }
+    assert!(!plain.chars().any(|letter| is_obeyed(letter) && letter != '\n'), "{plain:?}");
+    assert!(!look.ascii || plain.is_ascii(), "{plain}");
+    assert!(plain.ends_with('\n') && !plain.ends_with("\n\n"), "{plain}");
+    for line in plain.lines() {
+        assert!(line.width() <= look.width, "{} columns:\n{plain}", line.width());
+        assert!(look.colour || !line.ends_with(' '), "{line:?}");
+    }
+}
+
+#[test]
+fn hotspots_at_80() {
+    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &look(80)));
+}
+
+#[test]
+fn hotspots_at_60() {
+    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &look(60)));
+}
+
+#[test]
+fn hotspots_at_40() {
+    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &look(40)));
+}
+
+#[test]
+fn hotspots_at_120() {
+    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &look(120)));
+}
+
+#[test]
+fn hotspots_in_colour() {
+    let coloured = super::hotspots(&hotspots(&month()), 45, &Look { colour: true, ..look(80) });
+    assert_snapshot!(coloured.replace('\x1b', "␛"));
+}
+
+#[test]
+fn hotspots_in_ascii() {
+    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &Look { ascii: true, ..look(80) }));
+}
+
+#[test]
+fn hotspots_with_signals_and_more() {
+    let mut told = month();
+    told.push(crash("11-19", "cli/deploy", "bob"));
+    let mut answer = hotspots(&told);
+    answer.rows.truncate(2);
+    answer.more = 2;
+    assert_snapshot!(super::hotspots(&answer, 46, &look(80)));
+}
+
+#[test]
+fn hotspots_by_others() {
+    let [people, versions, kinds] = [By::Person, By::Version, By::Kind].map(|key| {
+        let mut answer = by(&month(), key);
+        answer.rows.truncate(3);
+        super::hotspots(&answer, 45, &look(80))
+    });
+    assert_snapshot!(format!("{people}----\n{versions}----\n{kinds}"));
+}
+
+#[test]
+fn nothing_to_rank() {
+    let empty = super::hotspots(&hotspots(&[]), 0, &look(80));
+    let quiet = super::hotspots(&hotspots(&[]), 1204, &look(80));
+    assert_snapshot!(format!("{empty}----\n{quiet}"));
+}
+
+#[test]
+fn why_at_80() {
+    assert_snapshot!(super::why(&why_of(&month(), "web/checkout/pay"), &look(80)));
+}
+
+#[test]
+fn why_at_60() {
+    assert_snapshot!(super::why(&why_of(&month(), "web/checkout/pay"), &look(60)));
+}
+
+#[test]
+fn why_at_120_in_colour() {
+    let look = Look { colour: true, ..look(120) };
+    assert_snapshot!(super::why(&why_of(&month(), "web/checkout/pay"), &look).replace('\x1b', "␛"));
+}
+
+#[test]
+fn why_of_a_spread_pain() {
+    assert_snapshot!(super::why(&why_of(&month(), "web/search"), &look(80)));
+}
+
+#[test]
+fn why_of_places_without_a_row() {
+    let told = month();
+    let inside = super::why(&why_of(&told, "web/search/suggest"), &look(80));
+    let above = super::why(&why_of(&told, "web"), &look(80));
+    let quiet = super::why(&why_of(&told, "web/home"), &look(80));
+    assert_snapshot!(format!("{inside}----\n{above}----\n{quiet}"));
+}
+
+#[test]
+fn why_of_what_used_to_hurt() {
+    let mut told = vec![crash("11-10", "cli/deploy", "bob"), crash("11-11", "cli/deploy", "ada")];
+    for day in 10..30 {
+        for person in ["ada", "bob"] {
+            let more = json!({"severity": "cosmetic"});
+            told.push(report(&format!("10-{day}"), "cli/deploy", person, more));
+        }
+    }
+    for day in 14..21 {
+        told.extend(["ada", "bob"].map(|person| used(&format!("11-{day}"), "web/home", person, 1)));
+    }
+    assert_snapshot!(super::why(&why_shaped(&told, "cli/deploy", Shape::Flat), &look(80)));
+}
+
+#[test]
+fn why_of_what_is_new_or_one_persons() {
+    let mut told = month();
+    told.extend(
+        ["11-14", "11-15", "11-16", "11-18", "11-19"]
+            .map(|day| report(day, "web/login", "ada", json!({"severity": "cosmetic"}))),
+    );
+    told.push(report("10-02", "web/login", "ada", json!({"severity": "cosmetic"})));
+    let new = super::why(&why_of(&told, "cli/deploy"), &look(80));
+    let lone = super::why(&why_of(&told, "web/login"), &look(80));
+    assert_snapshot!(format!("{new}----\n{lone}"));
+}
+
+#[test]
+fn what_was_recorded() {
+    let first = month().remove(0);
+    let lines = [
+        recorded(&first, false, &look(100)),
+        recorded(&month()[1], false, &look(90)),
+        recorded(&first, true, &look(80)),
+        recorded(&first, false, &look(60)),
+        recorded(&crash("11-20", "cli/deploy", "bob"), false, &look(80)),
+        recorded(&used("11-20", "cli/deploy", "bob", 1), false, &look(80)),
+    ];
+    assert_snapshot!(lines.concat());
+}
+
+#[test]
+fn one_event() {
+    let signal = event(&crash("11-20", "cli/deploy", "bob"), true, &look(60));
+    assert_snapshot!(format!("{}----\n{signal}", event(&full(), false, &look(80))));
+}
+
+#[test]
+fn a_list_of_events() {
+    let mut told = month();
+    told.truncate(8);
+    told.push(crash("11-20", "cli/deploy", "bob"));
+    told.push(used("11-20", "cli/deploy", "bob", 3));
+    let lists = [120, 80, 60, 40].map(|width| events(&told, &look(width)));
+    assert_snapshot!(format!("{}----\n{}", lists.join("----\n"), events(&[], &look(80))));
+}
+
+#[test]
+fn the_state_of_things() {
+    let mut bad = status();
+    bad.journal.damaged = 1;
+    bad.drop.rejected = 2;
+    bad.drop.waiting = 1;
+    bad.index.position = 1200;
+    bad.listening.clear();
+    let [well, bad] = [status(), bad].map(|status| super::status(&status, &look(80)));
+    assert_snapshot!(format!("{well}----\n{bad}"));
+}
+
+#[test]
+fn hostile_text() {
+    let note = "\x1b]0;gotcha\x07\u{9b}2J\x7f \u{202e}desrever\u{2066} \u{feff}👩‍👩‍👧 中文字 ";
+    let more = json!({"note": note.repeat(3), "version": note, "tags": {"a\u{85}b": note}, "evidence": {"url": note}});
+    let told = [report("11-19", "web/a", "eve\u{9b}31m; \x1b[2J", more)];
+    let long =
+        json!({"note": "ä".repeat(10_000), "got": "word ".repeat(2_000), "severity": "major"});
+    let told = [&told[..], &[report("11-18", "web/a", "ada", long)]].concat();
+    let look = look(80);
+    for view in views(&told, &look) {
+        check(&view, &look);
+    }
+    let why = super::why(&why_of(&told, "web/a"), &look);
+    let table = super::hotspots(&by(&told, By::Person), 2, &look);
+    assert_snapshot!(format!("{table}----\n{why}----\n{}", event(&told[0], false, &look)));
+}
+
+#[test]
+fn every_width_fits() {
+    let told = month();
+    let (ranked, explained) = (hotspots(&told), why_of(&told, "web/checkout/pay"));
+    for width in (40..=200).step_by(5) {
+        let look = look(width);
+        check(&super::hotspots(&ranked, 45, &look), &look);
+        check(&super::why(&explained, &look), &look);
+        check(&event(&full(), false, &look), &look);
+        check(&events(&told, &look), &look);
+        check(&super::status(&status(), &look), &look);
+        check(&recorded(&told[0], false, &look), &look);
+    }
+}
+
+/// Text as an attacker or a cat on the keyboard writes it.
+fn text() -> impl Strategy<Value = String> {
+    let nasty = prop::sample::select(vec![
+        "\x1b[31m",
+        "\u{9b}2J",
+        "\x07",
+        "\u{202e}",
+        "\u{2066}",
+        "\u{feff}",
+        "\n",
+        "\r\n",
+        "\t",
+        "👩‍👩‍👧",
+        "中文",
+        "e\u{301}",
+        "\u{301}",
+        "word ",
+        "لا",
+        "🇩🇪",
+        "\u{fe0f}",
+        "❤",
+        "\u{200d}",
+        "-",
+        "'",
+    ]);
+    let piece = prop_oneof![nasty.prop_map(str::to_owned), any::<String>(), "[a-z ]{0,40}"];
+    prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn no_view_obeys_what_somebody_wrote(
+        texts in prop::collection::vec(text(), 6..7),
+        places in prop::collection::vec("web/[a-c]{1,30}(/[a-c]{1,64}){0,3}", 3..4),
+        width in 20..200_usize,
+        colour in any::<bool>(),
+        ascii in any::<bool>(),
+    ) {
+        let look = Look { colour, ascii, ..look(width) };
+        let told: Vec<_> = places.iter().enumerate().map(|(at, place)| {
+            let more = json!({
+                "note": texts[at], "expected": texts[at + 1], "version": texts[at + 2],
+                "tags": {(texts[at].clone()): texts[at + 3]}, "task": texts[at + 1],
+                "evidence": {(texts[at + 1].clone()): texts[at], "deep": {"x": texts[at + 2]}},
+                "claimed_person": texts[5], "severity": "blocker", "outcome": "asked-for-help",
+                "scrubbed": [{"rule": texts[4], "field": texts[5]}],
+            });
+            report(&format!("11-1{at}"), place, &texts[at + 2], more)
+        }).collect();
+        for view in views(&told, &look) {
+            check(&view, &look);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Every figure behind one place's rank, term by term, in words.
+//!
+//! It reads like a bill: what each person met and what it comes to, then whether it is getting
+//! worse, and last what people said.
+
+mod bill;
+mod counts;
+mod notes;
+mod trend;
+
+use snag::hotspot::Why;
+use snag::index::WhyAnswer;
+
+use super::Look;
+use super::line::{Line, Page, Tone};
+use super::spark::{spark, steps};
+use super::table::{Column, GAP, Give, Table};
+use super::text::width;
+use super::words::{number, plural, shell, window};
+
+/// Where what belongs to a heading begins.
+const INDENT: usize = 2;
+/// Days or steps of the line under the headline.
+const STEPS: usize = 56;
+/// Places listed by name in one sentence.
+const MOST_PLACES: usize = 12;
+
+/// Explains a place.
+pub(crate) fn why(answer: &WhyAnswer, look: &Look) -> String {
+    let why = &answer.why;
+    let mut page = look.page();
+    headline(why, &mut page, look);
+    standing(why, &mut page);
+    below(why, &mut page, look);
+    if why.figures.pain != 0 {
+        bill::bill(why, &mut page, look);
+    }
+    trend::trend(why, &mut page, look);
+    bill::versions(why, &mut page, look);
+    counts::counts(why, &mut page, look);
+    notes::notes(&answer.notes, &mut page, look);
+    page.blank();
+    next(answer, &mut page);
+    page.finish()
+}
+
+fn headline(why: &Why, page: &mut Page, look: &Look) {
+    let mut facts = Vec::new();
+    if why.figures.pain != 0 || why.below.is_empty() {
+        facts.push(format!("pain {}", number(why.figures.pain)));
+    }
+    facts.extend(why.rank.map(|rank| format!("rank {rank} of {}", why.of)));
+    facts.push(window(why.window));
+    let facts = facts.join(" · ");
+    let line = look.line().bold(why.place.as_str()).space(GAP).plain(&facts);
+    if line.width() <= look.width {
+        page.push(line);
+    } else {
+        page.push(look.line().bold(look.cut_start(&look.safe(why.place.as_str()), look.width)));
+        page.push(look.line().plain(&facts));
+    }
+    if let Some(row) = why.hotspot.as_ref().filter(|row| 1 < row.spark.len()) {
+        let since = look.day(why.window.since);
+        let until = look.day(why.window.until);
+        let ends = width(&look.safe(&since)) + width(&look.safe(&until)) + 2;
+        let days = steps(&row.spark, look.width.saturating_sub(ends).clamp(7, STEPS));
+        let highest = days.iter().copied().max().unwrap_or(0);
+        let line = look.line().dim(since).space(1).plain(spark(look, &days, highest));
+        page.push(line.space(1).dim(until));
+    }
+}
+
+/// Why there is a row, or none.
+fn standing(why: &Why, page: &mut Page) {
+    let place = &why.place;
+    let mut say = |text: &str| {
+        page.blank();
+        page.prose(0, Tone::Plain, text);
+    };
+    if let Some(row) = &why.hotspot {
+        let others: Vec<_> = why.places.iter().filter(|other| *other != place).collect();
+        if !others.is_empty() {
+            let named: Vec<_> = others.iter().take(MOST_PLACES).map(|at| at.as_str()).collect();
+            let more = match others.len() - named.len() {
+                0 => String::new(),
+                more => format!(" and {}", plural(more as u64, "other", "others")),
+            };
+            let folded = row.folded.as_ref().map_or_else(
+                || "This row also counts what happened at".to_owned(),
+                |folded| format!("The pain is {folded}, so this row counts what happened at"),
+            );
+            say(&format!("{folded} {}{more}.", named.join(", ")));
+        }
+    } else if let Some(above) = &why.counted_in {
+        say(&format!(
+            "{place} has no row of its own: what was filed here is counted in {above}. What \
+             follows is about {place} alone."
+        ));
+    } else if !why.below.is_empty() {
+        say(&format!("Nothing was filed at {place} itself in these days, but below it."));
+    } else if why.figures.pain == 0 {
+        say(&format!("Nothing hurt at {place} in these days."));
+    }
+}
+
+/// The rows below a place that has none.
+fn below(why: &Why, page: &mut Page, look: &Look) {
+    if why.below.is_empty() {
+        return;
+    }
+    page.blank();
+    let columns =
+        vec![Column::words(look, "place", Give::Start(16)), Column::figures(look, "pain")];
+    let mut table = Table::new(look, INDENT, columns);
+    for child in &why.below {
+        let place = (Tone::Bold, look.safe(child.place.as_str()));
+        table.row(vec![place, (Tone::Plain, look.safe(number(child.pain)))]);
+    }
+    page.extend(table.lines());
+}
+
+/// A heading, and beside it what it comes to.
+fn heading(title: &str, beside: &str, look: &Look) -> Line {
+    let line = look.line().bold(title);
+    if beside.is_empty() { line } else { line.space(GAP).dim(beside) }
+}
+
+/// Something to do.
+fn next(answer: &WhyAnswer, page: &mut Page) {
+    let why = &answer.why;
+    let place = shell(why.place.as_str());
+    if let Some(above) = &why.counted_in {
+        page.next("where it is counted:", &format!("snag why {}", shell(above.as_str())));
+    } else if let Some(first) = why.below.first() {
+        page.next("the worst of these:", &format!("snag why {}", shell(first.place.as_str())));
+    } else if why.figures.pain == 0 {
+        page.next("look further back:", &format!("snag why {place} --since 365d"));
+    }
+    if why.figures.pain != 0 {
+        page.next("each event in full:", &format!("snag events --under {place}"));
+    }
+    page.next("met it too?", &format!("snag me-too {place}"));
+}

@@ -1,0 +1,76 @@
+//! What people said, notes that say the same shown once.
+
+use snag::hotspot::NoteGroup;
+
+use super::{INDENT, heading};
+use crate::render::Look;
+use crate::render::line::{Page, Tone};
+use crate::render::words::{number, plural};
+
+/// Groups shown.
+const MOST_GROUPS: usize = 10;
+/// Lines shown of one note.
+const MOST_LINES: usize = 3;
+
+/// The groups that most people wrote in, first.
+pub(super) fn notes(groups: &[NoteGroup], page: &mut Page, look: &Look) {
+    if groups.is_empty() {
+        return;
+    }
+    let count: usize = groups.iter().map(|group| group.count).sum();
+    let mut beside = plural(count as u64, "note", "notes");
+    if groups.len() < count {
+        beside.push_str(", similar ones together");
+    }
+    page.blank();
+    page.push(heading("What people said", &beside, look));
+    for group in groups.iter().take(MOST_GROUPS) {
+        quote(&group.text, page, look);
+        page.push(look.line().space(INDENT + 1).dim(sum_up(group, look)));
+    }
+    let more = groups.len().saturating_sub(MOST_GROUPS);
+    if more != 0 {
+        let more = plural(more as u64, "more", "more");
+        page.push(look.line().space(INDENT).dim(format!("and {more}")));
+    }
+}
+
+/// `4 notes by 3 people · worst major · last 2 days ago`.
+fn sum_up(group: &NoteGroup, look: &Look) -> String {
+    let mut facts = Vec::new();
+    if 1 < group.count {
+        let notes = number(group.count as u64);
+        facts.push(format!("{notes} notes by {}", plural(group.people as u64, "person", "people")));
+    }
+    facts.extend(
+        group.worst.map(
+            |worst| {
+                if 1 < group.count { format!("worst {worst}") } else { worst.to_string() }
+            },
+        ),
+    );
+    let last = look.ago_day(group.last_day);
+    facts.push(if 1 < group.count { format!("last {last}") } else { last });
+    facts.join(" · ")
+}
+
+/// The words, in quotes, wrapped; no more than a few lines.
+fn quote(text: &str, page: &mut Page, look: &Look) {
+    let text = look.safe(format!("“{}”", text.trim()));
+    let mut lines = look.wrap(&text, look.measure(INDENT + 1));
+    if MOST_LINES < lines.len() {
+        // The last line shown and the first hidden do not fit into one: cutting marks the loss.
+        let hidden = lines.swap_remove(MOST_LINES);
+        lines.truncate(MOST_LINES);
+        if let Some(last) = lines.pop() {
+            let most = look.measure(INDENT + 1).saturating_sub(1);
+            let last = look.cut(&last.join(&look.safe(" ")).join(&hidden), most);
+            lines.push(last.join(&look.safe("”")));
+        }
+    }
+    for (at, line) in lines.into_iter().enumerate() {
+        // The opening quote hangs, so that the words stand below each other.
+        let indent = if at == 0 { INDENT } else { INDENT + 1 };
+        page.push(look.line().space(indent).tone(Tone::Plain, line));
+    }
+}
