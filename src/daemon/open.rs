@@ -95,7 +95,9 @@ impl Daemon {
         let lock = lock(&paths.state_dir)?;
         let token = token::read_or_make(&paths.token())?;
         let recovered = recover::recover(&paths.state_dir)?;
-        let journal::Opened { writer, reader, .. } = recovered.journal;
+        let journal::Opened { mut writer, reader, .. } = recovered.journal;
+        let dir = paths.state_dir.join("journal");
+        writer.prepare().map_err(|source| OpenError::Journal { dir, source })?;
         make_dir(&paths.drop_dir)?;
         let (listeners, listening) = bind(&paths, config.listen).await?;
         let (recorder, writing) = Recorder::new(writer, recovered.index.clone());

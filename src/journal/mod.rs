@@ -17,6 +17,7 @@
 //! - Bytes are copied to `aside/` before they are overwritten. Bytes of a damaged place are
 //!   not overwritten at all.
 //! - No clock, no chance, no lock (the daemon holds one), no thread; everything here blocks.
+//!   (A process with a limit on file sizes must ignore `SIGXFSZ` to be told `NoRoom`.)
 //!
 //! # Disk format, version 1
 //!

@@ -124,6 +124,7 @@ impl Reader {
             next,
             seen: 0,
             batch: 0,
+            stalled: false,
             place: None,
             window: Window::default(),
         }
@@ -170,8 +171,8 @@ impl Reader {
 /// A cursor over the records, in order.
 ///
 /// `None` means: no more yet. Ask again when more has become durable. After
-/// [`JournalError::Damaged`] it goes on behind the damage; after any other error it stands where
-/// it was, and asking again tries again.
+/// [`JournalError::Damaged`] it goes on behind the damage. After any other error it stands where
+/// it was: the next answer is `None`, so that loops end, and asking later tries again.
 #[derive(Debug)]
 pub struct Records {
     shared: Arc<Shared>,
@@ -183,6 +184,8 @@ pub struct Records {
     seen: u64,
     /// The batch read last.
     batch: u64,
+    /// Whether the last answer was an error that may repeat itself.
+    stalled: bool,
     place: Option<Place>,
     window: Window,
 }
@@ -210,7 +213,7 @@ impl Iterator for Records {
                 self.seen = self.shared.last.load(Ordering::Acquire);
                 self.window = Window::default();
             }
-            if self.seen < self.next {
+            if self.seen < self.next || std::mem::take(&mut self.stalled) {
                 return None;
             }
             match self.step() {
@@ -220,7 +223,10 @@ impl Iterator for Records {
                     return Some(Err(JournalError::Damaged(damage)));
                 }
                 Ok(_) => {}
-                Err(error) => return Some(Err(error)),
+                Err(error) => {
+                    self.stalled = true;
+                    return Some(Err(error));
+                }
             }
         }
     }
@@ -294,6 +300,9 @@ impl Records {
             None => (frame::used(&bytes).min(bytes.len()), end),
         };
         let segment = place.segment;
+        // What was found is read from these very bytes: a disk that fails now and then must not
+        // send the cursor back and forth.
+        self.window = Window { start: offset, bytes };
         Ok(self.skip_to(next, segment, offset, bad))
     }
 
@@ -329,7 +338,10 @@ impl Window {
         let skip = if let Some(skip) = held {
             skip
         } else {
-            self.bytes.resize(length.max(WINDOW), 0);
+            let room = length.max(WINDOW);
+            if self.bytes.len() != room {
+                self.bytes = vec![0; room];
+            }
             self.start = offset;
             let read = segment::read_around(file, &mut self.bytes, offset)?;
             self.bytes.truncate(read);

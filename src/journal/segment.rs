@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use super::error::JournalError;
 use super::frame::{u32_at, u64_at};
@@ -135,9 +136,10 @@ fn fill_new(path: &Path, first: u64, batch: u64, size: u64) -> io::Result<File> 
 /// Grows a file from `from` to `size` bytes of zeros, written out: overwriting what is merely
 /// reserved would cost every later sync a change of the file's extents.
 pub(super) fn extend(file: &File, from: u64, size: u64) -> io::Result<()> {
-    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size) {
+    let reserve = || rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size);
+    match rustix::io::retry_on_intr(reserve) {
         // Not every file system can reserve; writing zeros finds out about room as well.
-        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(file, from, size),
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeros(file, from, size),
         Err(errno) => Err(errno.into()),
     }
 }
@@ -218,5 +220,5 @@ pub(super) fn read_pages(
 
 /// Whether the disk, not the caller, is at fault.
 pub(super) fn is_bad_sector(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+    error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }

@@ -44,6 +44,8 @@ fn an_empty_journal_is_empty() {
     assert_eq!((opened.reader.last(), opened.reader.size_bytes()), (0, 0));
     assert!(opened.reader.from(1).next().is_none());
     assert!(opened.reader.segments().is_empty());
+    opened.writer.prepare().unwrap();
+    opened.writer.prepare().unwrap();
     let nothing: [&[u8]; 0] = [];
     assert_eq!(opened.writer.append(&nothing).unwrap(), Appended { first: 1, last: 0, batch: 0 });
 }
@@ -132,9 +134,9 @@ fn what_is_too_large_is_refused_whole() {
     let large = vec![7; MAX_PAYLOAD + 1];
     let refused = writer.append(&[&large[..1], &large]).unwrap_err();
     assert!(matches!(refused, JournalError::TooLarge { bytes, .. } if bytes == large.len()));
-    let refused = writer.append(&vec![&large[1..]; 8]).unwrap_err();
+    let refused = writer.append(&[&large[1..]; 8]).unwrap_err();
     assert!(matches!(refused, JournalError::TooLarge { limit, .. } if limit + HEADER == 8 << 20));
-    writer.append(&vec![&large[1..]; 7]).unwrap();
+    writer.append(&[&large[1..]; 7]).unwrap();
     writer.append(&[&large[1..]]).unwrap();
     assert_eq!((reader.segments().len(), reader.last()), (2, 8));
     assert!(payloads(&reader).iter().all(|payload| payload.len() == MAX_PAYLOAD));
@@ -310,7 +312,7 @@ pub(super) fn write_at(dir: &Path, at: u64, bytes: &[u8]) {
     file.write_all_at(bytes, at).unwrap();
 }
 
-/// Segments and asides written by each released version are read for ever: this test may grow,
+/// Segments written by each released version are read for ever: this test may grow,
 /// and may never be weakened. The zeros behind the last frame are cut off in the checked-in files.
 #[test]
 fn version_1_is_read_for_ever() {

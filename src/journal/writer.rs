@@ -50,7 +50,7 @@ pub struct Appended {
     pub first: u64,
     /// Of its last record; one less than `first` if the batch was empty.
     pub last: u64,
-    /// The batch they are in.
+    /// The batch's number.
     pub batch: u64,
 }
 
@@ -128,6 +128,18 @@ impl Writer {
         Ok(Appended { first, last, batch: self.batch })
     }
 
+    /// Makes the first segment if there is none, so that the first append need not wait for it.
+    /// Without room for one, that append tries again.
+    pub fn prepare(&mut self) -> Result<(), JournalError> {
+        match self.tail {
+            Some(_) => Ok(()),
+            None => match self.begin_segment(self.batch) {
+                Err(JournalError::NoRoom(_)) => Ok(()),
+                done => done,
+            },
+        }
+    }
+
     /// The last sequence that was given, or 0.
     #[must_use]
     pub fn last(&self) -> u64 {
@@ -172,9 +184,13 @@ impl Writer {
         if self.tail.as_ref().is_some_and(|tail| tail.end + bytes <= tail.bytes) {
             return Ok(());
         }
-        let (first, bytes) = (self.next, self.size);
         // The batch in the header must not be that of the frames to come.
-        let made = segment::create(self.shared.dir(), first, self.batch - 1, bytes);
+        self.begin_segment(self.batch - 1)
+    }
+
+    fn begin_segment(&mut self, batch: u64) -> Result<(), JournalError> {
+        let (first, bytes) = (self.next, self.size);
+        let made = segment::create(self.shared.dir(), first, batch, bytes);
         let file = made.map_err(|error| self.fail("making a segment", error))?;
         self.shared.add_segment(first, bytes);
         self.tail = Some(Tail { first, file, end: HEADER as u64, bytes });

@@ -401,6 +401,25 @@ impl Answer {
     }
 }
 
+/// What differs from run to run, made equal: ids, times, ages, ports, and the width they take.
+pub fn redact(text: &str) -> String {
+    let rules = [
+        (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
+        (r"…[0-9a-f]{8}", "…<id>"),
+        (r"snag show [0-9a-f]{8}", "snag show <id>"),
+        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)", "<time>"),
+        (r"\b(\d+ (s|min|h|days?|months?|years?) ago|yesterday|just now)", "<age>"),
+        (r"127\.0\.0\.1:\d+", "<address>"),
+        (r"cursor [0-9.a-f]+", "cursor <cursor>"),
+        (r" +", " "),
+    ];
+    let mut text = text.to_owned();
+    for (pattern, name) in rules {
+        text = regex::Regex::new(pattern).unwrap().replace_all(&text, name).into_owned();
+    }
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
 /// Streams that can be told how long to wait.
 pub trait Timeout {
     fn patience(&self);

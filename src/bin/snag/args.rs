@@ -37,8 +37,14 @@ pub(crate) struct Global {
     /// Print JSON instead of text (events: one a line)
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colour: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     pub(crate) color: Colour,
 }
 
