@@ -139,7 +139,12 @@ fn configure(args: Args) -> Result<Config, snag::daemon::ConfigError> {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Listened for so that a file size limit is an error to answer, not the end of the process.
+    _file_size: Signal,
 }
+
+/// SIGXFSZ on Linux.
+const FILE_SIZE: i32 = 25;
 
 impl Signals {
     fn new() -> anyhow::Result<Self> {
@@ -147,6 +152,7 @@ impl Signals {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            _file_size: listen(SignalKind::from_raw(FILE_SIZE))?,
         })
     }
 

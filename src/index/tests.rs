@@ -42,8 +42,16 @@ fn report(n: u32) -> Event {
     }))
 }
 
+/// Opens the index; where it was open a moment ago, sled's own threads may still hold its lock.
 fn open(dir: &Path) -> Index {
-    Index::open(&dir.join("index")).unwrap()
+    for _ in 0..1000 {
+        match Index::open(&dir.join("index")) {
+            Ok(index) => return index,
+            Err(IndexError::Unopenable { .. }) => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("the index stays locked");
 }
 
 /// Applies events one batch each, from a position on.

@@ -1,5 +1,6 @@
 //! `snag` as people and scripts meet it: transcripts, exit codes, streams.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
@@ -70,12 +71,12 @@ fn transcript(snagd: &Snagd, commands: &[&[&str]]) -> String {
         let said = snagd.snag_with(args, |command| {
             command.env("COLUMNS", if wide { "200" } else { "100" });
         });
-        text.push_str(&format!("$ snag {}\n{}", args.join(" "), said.stdout));
+        write!(text, "$ snag {}\n{}", args.join(" "), said.stdout).unwrap();
         for line in said.stderr.lines() {
-            text.push_str(&format!("2> {line}\n"));
+            writeln!(text, "2> {line}").unwrap();
         }
         if said.code != 0 {
-            text.push_str(&format!("[exit {}]\n", said.code));
+            writeln!(text, "[exit {}]", said.code).unwrap();
         }
         text.push('\n');
     }
@@ -139,7 +140,7 @@ fn help_is_a_page_worth_reading() {
     let mut pages = String::new();
     for args in [vec!["--help"], vec!["log", "--help"], vec!["hotspots", "--help"]] {
         let said = Said::new(snag(dir.path()).args(&args), &args).ok();
-        pages.push_str(&format!("$ snag {}\n{}\n", args.join(" "), said.stdout));
+        writeln!(pages, "$ snag {}\n{}", args.join(" "), said.stdout).unwrap();
     }
     insta::assert_snapshot!(pages);
 }
@@ -200,16 +201,26 @@ fn a_session_of_telling() {
     for (field, value) in expected.as_object().unwrap() {
         assert_eq!(&event[field], value, "{field}");
     }
-    let id = event["id"].as_str().unwrap();
+}
+
+#[test]
+fn me_too_and_undo() {
+    let snagd = with_events();
+    let id = "01938a5e-0000-7000-8000-000000000001";
+    let tell = |args: &[&str]| {
+        let before = snagd.events().len();
+        snagd.snag(args).ok();
+        crate::harness::until("the event is recorded", || snagd.events().len() == before + 1);
+    };
     tell(&["me-too", &id[28..], "same here", "--person", "ben"]);
     let me_too = snagd.events().remove(0);
-    assert_eq!((&me_too["same_as"], &me_too["severity"]), (&event["id"], &json!("major")));
+    assert_eq!((&me_too["same_as"], &me_too["severity"]), (&json!(id), &json!("blocker")));
     tell(&["me-too", "web/checkout", "--person", "chi"]);
     snagd.snag(&["undo"]).ok();
-    assert_eq!(snagd.events().len(), 2);
+    assert_eq!(snagd.events().len(), 8);
     let again = snagd.snag(&["undo"]).ended(2);
     assert!(again.stderr.contains("nothing was logged"), "{again:#?}");
-    let of_another = snagd.snag(&["undo", &id[28..]]).ok();
+    let of_another = snagd.snag(&["undo", me_too["id"].as_str().unwrap()]).ok();
     assert!(of_another.stdout.starts_with("taken back"), "{of_another:#?}");
 }
 

@@ -43,7 +43,9 @@ fn killed_at_random_moments_under_load_it_keeps_what_it_acknowledged() {
         thread::sleep(Duration::from_millis(1 + round * 37 % 120));
         snagd.kill();
         stop.store(true, Ordering::Relaxed);
-        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        for sender in senders {
+            sender.join().unwrap();
+        }
         snagd.restart();
     }
     let events = snagd.events();
@@ -60,7 +62,7 @@ fn killed_at_random_moments_under_load_it_keeps_what_it_acknowledged() {
 /// Posts one event; its id if it was acknowledged.
 fn post(socket: &Path, sender: u64, serial: u64) -> Option<String> {
     let id = format!("00000000-0000-7000-8000-{serial:012x}");
-    let class = if serial % 5 == 0 {
+    let class = if serial.is_multiple_of(5) {
         r#""class":"use","count":2"#
     } else {
         r#""note":"it broke","outcome":"retried""#

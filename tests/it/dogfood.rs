@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::harness::Snagd;
 
-pub fn file() -> PathBuf {
+pub(crate) fn file() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/dogfood.ndjson")
 }
 

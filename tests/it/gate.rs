@@ -4,7 +4,7 @@ use crate::harness::{Answer, Snagd};
 
 /// A request over TCP with these header lines.
 fn ask(snagd: &Snagd, line: &str, headers: &[&str]) -> Answer {
-    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let headers = headers.iter().fold(String::new(), |all, header| all + header + "\r\n");
     snagd.ask_tcp(&format!("{line} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n"))
 }
 
@@ -24,7 +24,7 @@ fn a_foreign_host_gets_nowhere() {
                 "localhost:1",
             ] {
                 let answer = ask(&snagd, &format!("{method} {path}"), &[&format!("Host: {host}")]);
-                answer.is_problem(421, "allowed_hosts");
+                answer.tells(421, "allowed_hosts");
             }
         }
     }
@@ -47,8 +47,7 @@ fn a_broken_host_is_a_bad_request_and_no_panic() {
         let status = ask(&snagd, "GET /v1/status", headers).status;
         assert!(status == 400 || status == 421, "{status} for {headers:.40?}");
     }
-    ask(&snagd, "GET http://localhost/v1/status", &["Host: 127.0.0.1"])
-        .is_problem(400, "another host");
+    ask(&snagd, "GET http://localhost/v1/status", &["Host: 127.0.0.1"]).tells(400, "another host");
     snagd.stop();
 }
 
@@ -58,7 +57,7 @@ fn localhost_and_the_address_connected_to_are_ours() {
     let address = snagd.address();
     let port = address.rsplit(':').next().unwrap();
     for host in [&address, "localhost", "LOCALHOST.", "127.0.0.1", &format!("localhost:{port}")] {
-        ask(&snagd, "GET /v1/status", &[&format!("Host: {host}")]).is_problem(401, "token");
+        ask(&snagd, "GET /v1/status", &[&format!("Host: {host}")]).tells(401, "token");
     }
 }
 
@@ -69,8 +68,8 @@ fn allowed_hosts_come_from_the_configuration() {
     std::fs::write(&config, "allowed_hosts = [\"snag.acme.example\"]\n").unwrap();
     let config = config.display().to_string();
     let snagd = Snagd::start_with(dir, &["--config", &config]);
-    ask(&snagd, "GET /v1/status", &["Host: snag.acme.example"]).is_problem(401, "token");
-    ask(&snagd, "GET /v1/status", &["Host: acme.example"]).is_problem(421, "allowed_hosts");
+    ask(&snagd, "GET /v1/status", &["Host: snag.acme.example"]).tells(401, "token");
+    ask(&snagd, "GET /v1/status", &["Host: acme.example"]).tells(421, "allowed_hosts");
 }
 
 #[test]
@@ -88,19 +87,19 @@ fn pages_of_other_sites_are_turned_away() {
     for origin in origins {
         let origin = format!("Origin: {origin}");
         let answer = ask(&snagd, "GET /v1/status", &[&format!("Host: {address}"), &origin]);
-        let answer = answer.is_problem(403, "web pages");
+        let answer = answer.tells(403, "web pages");
         assert_eq!(answer.header("access-control-allow-origin"), None);
     }
     for site in ["cross-site", "same-site"] {
         let site = format!("Sec-Fetch-Site: {site}");
-        ask(&snagd, "GET /v1/status", &["Host: localhost", &site]).is_problem(403, "web pages");
+        ask(&snagd, "GET /v1/status", &["Host: localhost", &site]).tells(403, "web pages");
     }
     for site in ["none", "same-origin"] {
         let site = format!("Sec-Fetch-Site: {site}");
-        ask(&snagd, "GET /v1/status", &["Host: localhost", &site]).is_problem(401, "token");
+        ask(&snagd, "GET /v1/status", &["Host: localhost", &site]).tells(401, "token");
     }
     let own = format!("Origin: http://{address}");
-    ask(&snagd, "GET /v1/status", &[&format!("Host: {address}"), &own]).is_problem(401, "token");
+    ask(&snagd, "GET /v1/status", &[&format!("Host: {address}"), &own]).tells(401, "token");
 }
 
 #[test]
@@ -113,7 +112,7 @@ fn what_a_form_can_send_is_not_taken() {
             "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
-        snagd.ask_tcp(&request).is_problem(415, "application/json");
+        snagd.ask_tcp(&request).tells(415, "application/json");
     }
     assert!(snagd.events().is_empty());
 }
@@ -132,18 +131,18 @@ fn reading_over_tcp_needs_the_token() {
     for path in
         ["/v1/events", "/v1/events/00000000", "/v1/hotspots", "/v1/why?place=a", "/v1/status"]
     {
-        ask(&snagd, &format!("GET {path}"), &["Host: localhost"]).is_problem(401, "Bearer");
+        ask(&snagd, &format!("GET {path}"), &["Host: localhost"]).tells(401, "Bearer");
         let long = format!("Bearer {}", "x".repeat(8_000));
         for wrong in
             ["Bearer", "Bearer x", "Basic eDp5", &format!("Bearer {}", &token[..20]), &long]
         {
-            let answer = get(path, wrong).is_problem(401, "token");
+            let answer = get(path, wrong).tells(401, "token");
             assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"snag\""));
         }
         let status = get(path, &format!("Bearer {token}")).status;
         assert!(status == 200 || status == 404, "{status} for {path}");
     }
-    ask(&snagd, "DELETE /v1/events/00000000", &["Host: localhost"]).is_problem(401, "token");
+    ask(&snagd, "DELETE /v1/events/00000000", &["Host: localhost"]).tells(401, "token");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -14,17 +14,17 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Longer than anything takes on a busy machine; a test that waits so long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A directory that survives a failing test.
-pub struct Dir(Option<tempfile::TempDir>);
+pub(crate) struct Dir(Option<tempfile::TempDir>);
 
 impl Dir {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Some(tempfile::Builder::new().prefix("snag-").tempdir().unwrap()))
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.as_ref().unwrap().path()
     }
 }
@@ -39,19 +39,19 @@ impl Drop for Dir {
 }
 
 /// A running `snagd`.
-pub struct Snagd {
-    pub child: Child,
-    pub dir: Dir,
+pub(crate) struct Snagd {
+    pub(crate) child: Child,
+    pub(crate) dir: Dir,
     listen: String,
 }
 
 impl Snagd {
     /// Starts one on a directory of its own, with a TCP port that the kernel chooses.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(Dir::new(), &[])
     }
 
-    pub fn start_with(dir: Dir, args: &[&str]) -> Self {
+    pub(crate) fn start_with(dir: Dir, args: &[&str]) -> Self {
         let listen = if args.contains(&"--listen") { "" } else { "127.0.0.1:0" };
         let mut snagd = Self { child: idle(), dir, listen: listen.to_owned() };
         snagd.spawn(args);
@@ -59,7 +59,7 @@ impl Snagd {
     }
 
     /// Starts it again on the same directory.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.spawn(&[]);
     }
 
@@ -88,7 +88,7 @@ impl Snagd {
     }
 
     /// The daemon's command line, its log going to a file.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = snagd(self.dir.path());
         command.arg("--state-dir").arg(self.path("state")).arg("--socket").arg(self.socket());
         if !self.listen.is_empty() {
@@ -99,44 +99,44 @@ impl Snagd {
         command
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.path("state")
     }
 
-    pub fn drop_dir(&self) -> PathBuf {
+    pub(crate) fn drop_dir(&self) -> PathBuf {
         self.state().join("drop")
     }
 
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.path("snag.sock")
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
-    pub fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         fs::read_to_string(self.state().join("token")).unwrap().trim().to_owned()
     }
 
     /// The TCP address it listens on.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         let status = self.get("/v1/status").json();
         let listening = status["listening"].as_array().unwrap();
-        let http = listening.iter().filter_map(|url| url.as_str()?.strip_prefix("http://"));
-        http.last().expect("it listens on TCP").to_owned()
+        let mut http = listening.iter().filter_map(|url| url.as_str()?.strip_prefix("http://"));
+        http.next_back().expect("it listens on TCP").to_owned()
     }
 
     /// Runs `snag` against it.
-    pub fn snag(&self, args: &[&str]) -> Said {
+    pub(crate) fn snag(&self, args: &[&str]) -> Said {
         self.snag_with(args, |_| {})
     }
 
-    pub fn snag_with(&self, args: &[&str], adapt: impl FnOnce(&mut Command)) -> Said {
+    pub(crate) fn snag_with(&self, args: &[&str], adapt: impl FnOnce(&mut Command)) -> Said {
         let mut command = snag(self.dir.path());
         command.args(args).env("SNAG_URL", format!("unix:{}", self.socket().display()));
         command.env("SNAG_DROP", self.drop_dir());
@@ -144,23 +144,23 @@ impl Snagd {
         Said::new(&mut command, args)
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
     }
 
-    pub fn delete(&self, path: &str) -> Answer {
+    pub(crate) fn delete(&self, path: &str) -> Answer {
         self.ask(&format!("DELETE {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
     }
 
-    pub fn post(&self, body: &str) -> Answer {
+    pub(crate) fn post(&self, body: &str) -> Answer {
         self.post_as("application/json", body.as_bytes())
     }
 
-    pub fn post_as(&self, content_type: &str, body: &[u8]) -> Answer {
+    pub(crate) fn post_as(&self, content_type: &str, body: &[u8]) -> Answer {
         self.post_with(&format!("Content-Type: {content_type}\r\n"), body)
     }
 
-    pub fn post_with(&self, headers: &str, body: &[u8]) -> Answer {
+    pub(crate) fn post_with(&self, headers: &str, body: &[u8]) -> Answer {
         let mut request = format!(
             "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
             body.len()
@@ -171,46 +171,46 @@ impl Snagd {
     }
 
     /// Sends bytes over the unix socket and reads the answer.
-    pub fn ask(&self, request: &str) -> Answer {
+    pub(crate) fn ask(&self, request: &str) -> Answer {
         self.ask_bytes(request.as_bytes())
     }
 
-    pub fn ask_bytes(&self, request: &[u8]) -> Answer {
+    pub(crate) fn ask_bytes(&self, request: &[u8]) -> Answer {
         Answer::of(UnixStream::connect(self.socket()).unwrap(), request)
     }
 
     /// Sends bytes over TCP, as they are: nothing rewrites a header.
-    pub fn ask_tcp(&self, request: &str) -> Answer {
+    pub(crate) fn ask_tcp(&self, request: &str) -> Answer {
         Answer::of(TcpStream::connect(self.address()).unwrap(), request.as_bytes())
     }
 
     /// Sends a signal.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
         assert!(status.success());
     }
 
     /// Waits for it to end.
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         wait(&mut self.child).unwrap_or_else(|| panic!("snagd does not end:\n{}", self.log()))
     }
 
     /// Stops it as systemd would.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.signal("TERM");
         let status = self.wait();
         assert!(status.success(), "{status}\n{}", self.log());
     }
 
     /// Kills it.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Every event it holds, by paging through the API.
-    pub fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         let mut events = Vec::new();
         let mut path = "/v1/events?limit=1000".to_owned();
         loop {
@@ -240,7 +240,7 @@ fn idle() -> Child {
 }
 
 /// Waits for a child with patience.
-pub fn wait(child: &mut Child) -> Option<ExitStatus> {
+pub(crate) fn wait(child: &mut Child) -> Option<ExitStatus> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().unwrap() {
@@ -252,7 +252,7 @@ pub fn wait(child: &mut Child) -> Option<ExitStatus> {
 }
 
 /// Waits until something is true.
-pub fn until(what: &str, mut is_true: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_true: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_true() {
         assert!(Instant::now() < deadline, "still not: {what}");
@@ -261,19 +261,19 @@ pub fn until(what: &str, mut is_true: impl FnMut() -> bool) {
 }
 
 /// The daemon's program in an environment of nobody.
-pub fn snagd(home: &Path) -> Command {
+pub(crate) fn snagd(home: &Path) -> Command {
     bare(env!("CARGO_BIN_EXE_snagd"), home)
 }
 
 /// The companion's program in an environment of nobody.
-pub fn snag(home: &Path) -> Command {
+pub(crate) fn snag(home: &Path) -> Command {
     let mut command = bare(env!("CARGO_BIN_EXE_snag"), home);
     command.env("COLUMNS", "100");
     command
 }
 
 /// A shell that finds both programs on its path, in an environment of nobody.
-pub fn bare_shell(home: &Path) -> Command {
+pub(crate) fn bare_shell(home: &Path) -> Command {
     let mut command = bare("bash", home);
     let programs = Path::new(env!("CARGO_BIN_EXE_snag")).parent().unwrap();
     let path = std::env::var("PATH").unwrap_or_default();
@@ -291,20 +291,21 @@ fn bare(program: &str, home: &Path) -> Command {
 
 /// What a command said and how it ended.
 #[derive(Debug)]
-pub struct Said {
-    pub command: String,
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Said {
+    #[expect(dead_code, reason = "shown by a failing test")]
+    pub(crate) command: String,
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Said {
-    pub fn new(command: &mut Command, args: &[&str]) -> Self {
+    pub(crate) fn new(command: &mut Command, args: &[&str]) -> Self {
         let output = command.output().unwrap();
         Self::of(format!("snag {}", args.join(" ")), &output)
     }
 
-    pub fn of(command: String, output: &Output) -> Self {
+    pub(crate) fn of(command: String, output: &Output) -> Self {
         Self {
             command,
             code: output.status.code().unwrap_or(-1),
@@ -315,29 +316,29 @@ impl Said {
 
     /// Ended with 0.
     #[track_caller]
-    pub fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         self.ended(0)
     }
 
     #[track_caller]
-    pub fn ended(self, code: i32) -> Self {
+    pub(crate) fn ended(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:#?}");
         self
     }
 
     /// Standard output as JSON.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 }
 
 /// An HTTP answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
@@ -351,7 +352,7 @@ impl Answer {
     }
 
     /// Reads an answer; status 0 where there is none.
-    pub fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
         let Some(end) = end else {
             return Self { status: 0, head: String::new(), body: Vec::new() };
@@ -362,7 +363,7 @@ impl Answer {
     }
 
     /// The value of a header.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then_some(value.trim())
@@ -370,24 +371,24 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         format!("{}\n\n{}", self.head, String::from_utf8_lossy(&self.body))
     }
 
     #[track_caller]
-    pub fn is(self, status: u16) -> Self {
+    pub(crate) fn is(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());
         self
     }
 
     /// A problem of this status whose detail says this.
     #[track_caller]
-    pub fn is_problem(self, status: u16, detail: &str) -> Self {
+    pub(crate) fn tells(self, status: u16, detail: &str) -> Self {
         let answer = self.is(status);
         assert_eq!(
             answer.header("content-type"),
@@ -402,7 +403,7 @@ impl Answer {
 }
 
 /// What differs from run to run, made equal: ids, times, ages, ports, and the width they take.
-pub fn redact(text: &str) -> String {
+pub(crate) fn redact(text: &str) -> String {
     let rules = [
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
         (r"…[0-9a-f]{8}", "…<id>"),
@@ -421,27 +422,18 @@ pub fn redact(text: &str) -> String {
 }
 
 /// Streams that can be told how long to wait.
-pub trait Timeout {
+pub(crate) trait Timeout {
     fn patience(&self);
-    fn hang_up(&self);
 }
 
 impl Timeout for UnixStream {
     fn patience(&self) {
         self.set_read_timeout(Some(PATIENCE)).unwrap();
     }
-
-    fn hang_up(&self) {
-        let _ = self.shutdown(Shutdown::Write);
-    }
 }
 
 impl Timeout for TcpStream {
     fn patience(&self) {
         self.set_read_timeout(Some(PATIENCE)).unwrap();
-    }
-
-    fn hang_up(&self) {
-        let _ = self.shutdown(Shutdown::Write);
     }
 }

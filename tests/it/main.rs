@@ -13,6 +13,13 @@
 //! | `formats` | files written by each released version are read for ever |
 //! | `dogfood` | the friction met while building snag |
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has failed, and says why"
+)]
+
 mod harness;
 
 mod architecture;

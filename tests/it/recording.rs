@@ -25,7 +25,7 @@ fn a_recorded_event_is_answered_whole_and_visible_at_once() {
     let location = answer.header("location").unwrap();
     assert_eq!(location, format!("/v1/events/{}", stored["id"].as_str().unwrap()));
     assert_eq!(snagd.get(location).is(200).json(), stored);
-    assert_eq!(snagd.events(), [stored.clone()]);
+    assert_eq!(snagd.events(), std::slice::from_ref(&stored));
     let rows = snagd.get("/v1/hotspots").is(200).json()["rows"].clone();
     assert_eq!(rows[0]["place"], "web/checkout/pay");
     assert_eq!(rows[0]["pain"], 20);
@@ -46,10 +46,10 @@ fn an_id_is_recorded_once() {
         format!(r#"{{"id":"{ID}","place":"/Web//checkout/pay/","note":" it cleared itself "}}"#);
     assert_eq!(snagd.post(&messy).is(200).json(), first, "compared as normalised");
     for other in [r#","kind":"slow""#, r#","feeling":"calm""#, r#","at":"2026-01-01T00:00:00Z""#] {
-        snagd.post(&event(&format!("{id}{other}"))).is_problem(409, "an id of its own");
+        snagd.post(&event(&format!("{id}{other}"))).tells(409, "an id of its own");
     }
     let other = format!(r#"{{"id":"{ID}","place":"web/checkout/pay","note":"another story"}}"#);
-    snagd.post(&other).is_problem(409, "that one stays");
+    snagd.post(&other).tells(409, "that one stays");
     assert_eq!(snagd.events(), [first]);
 }
 
@@ -96,7 +96,7 @@ fn a_bad_line_never_sinks_its_batch() {
     let all_bad = snagd.post("[{},{\"place\":1}]").is(422).json();
     assert_eq!(all_bad["rejected"].as_array().unwrap().len(), 2);
     assert_eq!(snagd.post("[]").is(200).json()["accepted"], 0);
-    snagd.post("[{}").is_problem(400, "close what is open");
+    snagd.post("[{}").tells(400, "close what is open");
 }
 
 #[test]
@@ -156,9 +156,9 @@ fn what_is_no_json_is_a_bad_request_with_its_position() {
         ["", "nope", "{\"place\":NaN}", "{\"note\":\"\\ud800\"}", "{\"a\":1,\"a\":2}", &deep]
     {
         let body = if body.len() < 60_000 { body } else { &body[..60_000] };
-        snagd.post(body).is_problem(400, "line 1");
+        snagd.post(body).tells(400, "line 1");
     }
-    snagd.post_as("application/json", b"{\"note\":\"\xff\"}").is_problem(400, "line 1");
+    snagd.post_as("application/json", b"{\"note\":\"\xff\"}").tells(400, "line 1");
     assert!(snagd.events().is_empty());
 }
 
@@ -167,11 +167,11 @@ fn sizes_are_bounded() {
     let snagd = Snagd::start();
     let tags =
         format!(r#"{{"place":"a","note":"x","evidence":{{"log":"{}"}}}}"#, "y".repeat(66_000));
-    snagd.post(&tags).is_problem(413, "65536");
+    snagd.post(&tags).tells(413, "65536");
     let many = vec![event(""); 1001].join("\n");
-    snagd.post_as("application/x-ndjson", many.as_bytes()).is_problem(413, "1000");
+    snagd.post_as("application/x-ndjson", many.as_bytes()).tells(413, "1000");
     let heavy = " ".repeat(4 * 1024 * 1024 + 1);
-    snagd.post(&heavy).is_problem(413, "4 MiB");
+    snagd.post(&heavy).tells(413, "4 MiB");
 }
 
 #[test]
@@ -189,18 +189,16 @@ fn bodies_may_be_packed_but_bombs_go_off_harmlessly() {
     let zstd = zstd::encode_all(body.as_bytes(), 3).unwrap();
     snagd.post_with(&packed("zstd"), &zstd).is(201);
     let bomb = vec![b' '; 64 * 1024 * 1024];
-    snagd.post_with(&packed("gzip"), &gzip(&bomb)).is_problem(413, "4 MiB");
-    snagd
-        .post_with(&packed("zstd"), &zstd::encode_all(&bomb[..], 3).unwrap())
-        .is_problem(413, "4 MiB");
+    snagd.post_with(&packed("gzip"), &gzip(&bomb)).tells(413, "4 MiB");
+    snagd.post_with(&packed("zstd"), &zstd::encode_all(&bomb[..], 3).unwrap()).tells(413, "4 MiB");
     let whole = gzip(body.as_bytes());
-    snagd.post_with(&packed("gzip"), &whole[..whole.len() - 6]).is_problem(400, "Content-Encoding");
+    snagd.post_with(&packed("gzip"), &whole[..whole.len() - 6]).tells(400, "Content-Encoding");
     snagd
         .post_with(&packed("gzip"), &[&whole[..], b"more"].concat())
-        .is_problem(400, "Content-Encoding");
-    snagd.post_with(&packed("gzip"), &gzip(&whole)).is_problem(400, "line 1");
-    snagd.post_with(&packed("br"), &whole).is_problem(415, "gzip");
-    snagd.post_with(&packed("gzip, gzip"), &whole).is_problem(415, "gzip");
+        .tells(400, "Content-Encoding");
+    snagd.post_with(&packed("gzip"), &gzip(&whole)).tells(400, "line 1");
+    snagd.post_with(&packed("br"), &whole).tells(415, "gzip");
+    snagd.post_with(&packed("gzip, gzip"), &whole).tells(415, "gzip");
     assert_eq!(snagd.events().len(), 2);
 }
 
@@ -213,14 +211,14 @@ fn loopback_tcp_takes_posts_that_name_a_person() {
             body.len()
         ))
     };
-    post(&event(""), "").is_problem(422, "whom it happened to");
+    post(&event(""), "").tells(422, "whom it happened to");
     let stored = post(&event(r#","person":"bob""#), "").is(201).json();
     assert_eq!((&stored["person"], &stored["person_verified"]), (&json!("bob"), &json!(false)));
     let token = format!("Authorization: Bearer {}\r\n", snagd.token());
     let stored = post(&event(r#","person":"bob""#), &token).is(201).json();
     assert_eq!(stored["claimed_person"], "bob", "a token says who one is");
     assert_eq!(stored["person_verified"], true);
-    post(&event(""), "Authorization: Bearer nonsense\r\n").is_problem(401, "token");
+    post(&event(""), "Authorization: Bearer nonsense\r\n").tells(401, "token");
 }
 
 #[test]
@@ -282,7 +280,7 @@ fn taking_back_leaves_every_count_and_spends_the_id() {
     assert_eq!(shown.header("snag-retracted"), Some("yes"));
     snagd.post(&event(&id)).is(200);
     assert!(snagd.events().is_empty(), "an id stays spent");
-    snagd.delete("/v1/events/ffffffff").is_problem(404, "no event's id ends with");
+    snagd.delete("/v1/events/ffffffff").tells(404, "no event's id ends with");
 }
 
 #[test]
@@ -294,7 +292,7 @@ fn me_too_copies_what_it_refers_to() {
     assert_eq!((&me_too["kind"], &me_too["severity"]), (&json!("slow"), &json!("major")));
     assert_eq!(snagd.get("/v1/hotspots").json()["rows"][0]["people"], 2);
     let nobody = "01938a5e-7c3b-7d4e-9f00-8a1b4be19c08";
-    snagd.post(&format!(r#"{{"same_as":"{nobody}"}}"#)).is_problem(422, "`place` is missing");
+    snagd.post(&format!(r#"{{"same_as":"{nobody}"}}"#)).tells(422, "`place` is missing");
 }
 
 #[test]
@@ -351,10 +349,10 @@ fn mistyped_filters_are_not_ignored() {
         ("/v1/why", "`place` is missing"),
     ];
     for (path, detail) in bad {
-        snagd.get(path).is_problem(400, detail);
+        snagd.get(path).tells(400, detail);
     }
-    snagd.get("/v1/why?place=web/nowhere").is_problem(404, "nothing was ever recorded");
-    snagd.get("/v2/events").is_problem(404, "/v1/events");
+    snagd.get("/v1/why?place=web/nowhere").tells(404, "nothing was ever recorded");
+    snagd.get("/v2/events").tells(404, "/v1/events");
     let put = "PUT /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    snagd.ask(put).is_problem(405, "posted");
+    snagd.ask(put).tells(405, "posted");
 }

@@ -1,4 +1,4 @@
-//! `snag log`, `snag me-too` and `snag undo`: recording in five seconds, daemon or not.
+//! `snag log` and `snag me-too`: recording in five seconds, daemon or not.
 //!
 //! Recording never waits for the daemon longer than [`PATIENCE`]: past that, or without one, the
 //! event becomes a file in the drop directory, which the daemon takes at its next start. The id
@@ -25,7 +25,7 @@ use crate::args::{Global, Log, MeToo};
 use crate::output::Output;
 use crate::reach;
 use crate::stop::{Code, stop};
-use crate::{prompt, render};
+use crate::{last, prompt, render};
 
 /// How long the daemon may take: connecting, sending and answering together.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -158,10 +158,10 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
         Ok(Ok(answer)) => {
             let stored: Event =
                 serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
-            remember(global.url.as_ref(), stored.id, None);
+            last::remember(global.url.as_ref(), stored.id, None);
             note_new_place(&answer, &stored, output);
             let is_known = answer.status == StatusCode::OK;
-            return output.event_or(&stored, |look| render::recorded(&stored, is_known, look));
+            return output.json_or(&stored, |look| render::recorded(&stored, is_known, look));
         }
         Ok(Err(error @ ClientError::Told(_))) if !is_temporary(&error) => return Err(error.into()),
         // Away, busy, or too slow: the file is as good.
@@ -172,12 +172,12 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
     let path = spool(&dir, event.id, &self::body(&event, names_person)).with_context(|| {
         format!("no snagd answers, and the event cannot be kept in {}: it is NOT recorded; start snagd and say it again", dir.display())
     })?;
-    remember(global.url.as_ref(), event.id, Some(&path));
+    last::remember(global.url.as_ref(), event.id, Some(&path));
     output.note(&format!(
         "no snagd answers in time: kept in {}, and recorded when it is back",
         dir.display()
     ));
-    output.event_or(&event, |look| render::recorded(&event, false, look))
+    output.json_or(&event, |look| render::recorded(&event, false, look))
 }
 
 fn is_temporary(error: &ClientError) -> bool {
@@ -232,60 +232,6 @@ fn note_new_place(answer: &Answer, event: &Event, output: &Output) {
         let near = near.map(|near| format!("; near: {near}")).unwrap_or_default();
         output.note(&format!("new place {}{near}", event.place));
     }
-}
-
-/// Remembers what was logged last, for `snag undo`. Not worth failing for.
-fn remember(url: Option<&Target>, id: Uuid, spooled: Option<&Path>) {
-    let remembered = || -> anyhow::Result<()> {
-        let path = reach::last_file(url)?;
-        if let Some(dir) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        }
-        let spooled = spooled.map(Path::to_string_lossy).unwrap_or_default();
-        Ok(fs::write(path, format!("{id}\n{spooled}"))?)
-    };
-    let _ = remembered();
-}
-
-/// `snag undo`.
-pub(crate) async fn undo(
-    id: Option<String>,
-    global: &Global,
-    output: &Output,
-) -> anyhow::Result<()> {
-    let url = global.url.as_ref();
-    let id = match id {
-        Some(id) => id,
-        None => {
-            let last = reach::last_file(url).and_then(|path| Ok(fs::read_to_string(path)?));
-            let last = last.map_err(|_| {
-                stop(Code::Usage, "nothing was logged from here that could be undone: name the event, `snag events` lists them")
-            })?;
-            let (id, spooled) = last.split_once('\n').unwrap_or((&last, ""));
-            if !spooled.is_empty() && fs::remove_file(spooled).is_ok() {
-                forget_last(url);
-                return output.line(&format!("taken back  …{}, before snagd saw it", tail(id)));
-            }
-            id.to_owned()
-        }
-    };
-    let mut connection = reach::connect_to_read(url).await?;
-    connection.delete(&format!("/v1/events/{}", path_segment(&id))).await?;
-    forget_last(url);
-    output.line(&format!("taken back  …{}", tail(&id)))
-}
-
-fn forget_last(url: Option<&Target>) {
-    // A second undo would only repeat itself.
-    if let Ok(path) = reach::last_file(url) {
-        let _ = fs::remove_file(path);
-    }
-}
-
-/// The digits people see and type.
-fn tail(id: &str) -> &str {
-    let id = id.trim();
-    id.get(id.len().saturating_sub(8)..).unwrap_or(id)
 }
 
 /// `snag me-too`.

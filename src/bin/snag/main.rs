@@ -3,6 +3,7 @@
 mod args;
 mod demo;
 mod import;
+mod last;
 mod log;
 mod output;
 mod prompt;
@@ -39,7 +40,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     match command.unwrap_or_else(|| Command::Hotspots(Hotspots::default())) {
         Command::Hotspots(said) => return read::hotspots(said, global, output).await,
         Command::Log(said) => log::log(*said, global, output).await,
-        Command::Undo { id } => log::undo(id, global, output).await,
+        Command::Undo { id } => last::undo(id, global, output).await,
         Command::MeToo(said) => log::me_too(said, global, output).await,
         Command::Why(said) => read::why(said, global, output).await,
         Command::Show { id, raw } => read::show(&id, raw, global, output).await,

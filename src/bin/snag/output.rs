@@ -47,16 +47,12 @@ impl Output {
         &self.look
     }
 
-    /// Prints data as it is.
-    pub(crate) fn raw(&self, text: &str) -> anyhow::Result<()> {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
-        Ok(stdout.flush()?)
-    }
-
-    /// Prints rendered text, ended by a line break.
+    /// Prints text, ended by a line break.
+    #[expect(clippy::unused_self, reason = "whoever prints has decided how")]
     pub(crate) fn line(&self, text: &str) -> anyhow::Result<()> {
-        self.raw(&format!("{}\n", text.trim_end_matches('\n')))
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{}", text.trim_end_matches('\n'))?;
+        Ok(stdout.flush()?)
     }
 
     /// Prints JSON from a daemon, harmless on a terminal.
@@ -69,14 +65,14 @@ impl Output {
         }
     }
 
-    /// Prints an event as JSON if that was asked for, else as text.
-    pub(crate) fn event_or(
+    /// Prints a value as JSON if that was asked for, else as text.
+    pub(crate) fn json_or(
         &self,
-        event: &impl Serialize,
+        value: &impl Serialize,
         text: impl FnOnce(&Look) -> String,
     ) -> anyhow::Result<()> {
         if self.json {
-            self.json(&serde_json::to_vec(event)?)
+            self.json(&serde_json::to_vec(value)?)
         } else {
             self.line(&text(&self.look))
         }

@@ -4,7 +4,6 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use snag::client::{ClientError, Connection, Target};
 use snag::daemon::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
 
@@ -12,14 +11,11 @@ use crate::stop::{Code, stop};
 
 /// The daemons to try, the first first.
 pub(crate) fn targets(url: Option<&Target>) -> Vec<Target> {
-    match url {
-        Some(target) => vec![target.clone()],
-        None => {
-            let user = Paths::of_user().map(|paths| paths.socket);
-            let sockets = user.into_iter().chain([PathBuf::from(SYSTEM_SOCKET)]);
-            sockets.map(Target::Unix).collect()
-        }
+    if let Some(target) = url {
+        return vec![target.clone()];
     }
+    let user = Paths::of_user().map(|paths| paths.socket);
+    user.into_iter().chain([PathBuf::from(SYSTEM_SOCKET)]).map(Target::Unix).collect()
 }
 
 /// A connection for posting: with a token only where `SNAG_TOKEN` says one.
@@ -82,15 +78,4 @@ pub(crate) fn drop_dir(url: Option<&Target>) -> anyhow::Result<PathBuf> {
     user.ok_or_else(|| {
         stop(Code::Unavailable, "no snagd answers and there is no home directory to keep the event in: name a directory with SNAG_DROP")
     })
-}
-
-/// The file that remembers what was logged last to a daemon, so that it can be undone.
-pub(crate) fn last_file(url: Option<&Target>) -> anyhow::Result<PathBuf> {
-    let paths =
-        Paths::of_user().context("there is no home directory to remember the last event in")?;
-    let target = url.map_or_else(|| "default".to_owned(), Target::to_string);
-    let letters = target.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
-    let name: String = letters.collect();
-    let start = name.len().saturating_sub(120);
-    Ok(paths.state_dir.join("last").join(&name[start..]))
 }

@@ -35,12 +35,19 @@ impl Query {
     fn new(asked: &Asked) -> Self {
         let mut query = Self(Serializer::new(String::new()));
         let Asked { since, until, under, kind, version, person, actor } = asked;
-        query.say("since", since).say("until", until).say("under", under).say("kind", kind);
-        query.say("version", version).say("person", person).say("actor", actor);
+        query
+            .say("since", since.as_deref())
+            .say("until", until.as_deref())
+            .say("under", under.as_deref())
+            .say("kind", kind.as_deref());
+        query
+            .say("version", version.as_deref())
+            .say("person", person.as_deref())
+            .say("actor", actor.as_deref());
         query
     }
 
-    fn say(&mut self, name: &str, value: &Option<String>) -> &mut Self {
+    fn say(&mut self, name: &str, value: Option<&str>) -> &mut Self {
         if let Some(value) = value {
             self.0.append_pair(name, value);
         }
@@ -69,9 +76,12 @@ pub(crate) async fn hotspots(
     }
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let mut query = Query::new(&said.asked);
-    query.say("by", &said.by).say("top", &said.top).say("depth", &said.depth);
+    query
+        .say("by", said.by.as_deref())
+        .say("top", said.top.as_deref())
+        .say("depth", said.depth.as_deref());
     if said.flat {
-        query.say("flat", &Some("true".to_owned()));
+        query.say("flat", Some("true"));
     }
     let answer = connection.get(&query.on("/v1/hotspots")).await?;
     let hotspots: HotspotsAnswer = read(&answer)?;
@@ -107,7 +117,7 @@ async fn events(connection: &mut Connection) -> anyhow::Result<u64> {
 pub(crate) async fn why(said: Why, global: &Global, output: &Output) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let mut query = Query::new(&said.asked);
-    query.say("place", &Some(said.place));
+    query.say("place", Some(&said.place));
     let answer = connection.get(&query.on("/v1/why")).await?;
     if output.json {
         return output.json(&answer.body);
@@ -137,9 +147,9 @@ pub(crate) async fn list(said: Events, global: &Global, output: &Output) -> anyh
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let mut query = Query::new(&said.filter.asked);
     query
-        .say("class", &said.filter.class)
-        .say("limit", &Some(said.limit))
-        .say("cursor", &said.cursor);
+        .say("class", said.filter.class.as_deref())
+        .say("limit", Some(&said.limit))
+        .say("cursor", said.cursor.as_deref());
     let page: Page = read(&connection.get(&query.on("/v1/events")).await?)?;
     if output.json {
         for event in &page.events {
@@ -167,8 +177,8 @@ pub(crate) async fn export(
     let mut cursor = None;
     loop {
         let mut query = Query::new(&filter.asked);
-        query.say("class", &filter.class).say("cursor", &cursor);
-        query.say("order", &Some("oldest".to_owned())).say("limit", &Some(EXPORT_PAGE.to_owned()));
+        query.say("class", filter.class.as_deref()).say("cursor", cursor.as_deref());
+        query.say("order", Some("oldest")).say("limit", Some(EXPORT_PAGE));
         let page: Page = read(&connection.get(&query.on("/v1/events")).await?)?;
         let mut lines = Vec::new();
         for event in &page.events {

@@ -1,0 +1,93 @@
+//! `snag undo`, and the note of what was logged last that it goes by.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::json;
+use snag::client::Target;
+use snag::daemon::Paths;
+use uuid::Uuid;
+
+use crate::args::Global;
+use crate::log::path_segment;
+use crate::output::Output;
+use crate::reach;
+use crate::stop::{Code, stop};
+
+/// What was logged last to one daemon.
+struct Last {
+    id: String,
+    /// The file in the drop directory, where it went that way.
+    spooled: Option<PathBuf>,
+}
+
+/// One note for each daemon that is named.
+fn path(url: Option<&Target>) -> anyhow::Result<PathBuf> {
+    let paths = Paths::of_user().context("there is no home directory")?;
+    let target = url.map_or_else(|| "default".to_owned(), Target::to_string);
+    let letters = target.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    let name: String = letters.collect();
+    let start = name.len().saturating_sub(120);
+    Ok(paths.state_dir.join("last").join(&name[start..]))
+}
+
+/// Remembers what was logged. Not worth failing for.
+pub(crate) fn remember(url: Option<&Target>, id: Uuid, spooled: Option<&Path>) {
+    let write = || -> anyhow::Result<()> {
+        let path = path(url)?;
+        if let Some(dir) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        }
+        let spooled = spooled.map(Path::to_string_lossy).unwrap_or_default();
+        Ok(fs::write(path, format!("{id}\n{spooled}"))?)
+    };
+    let _ = write();
+}
+
+fn recall(url: Option<&Target>) -> anyhow::Result<Last> {
+    let note = path(url).and_then(|path| Ok(fs::read_to_string(path)?));
+    let note = note.map_err(|_| {
+        stop(
+            Code::Usage,
+            "nothing was logged from here that could be undone: name the event, `snag events` lists them",
+        )
+    })?;
+    let (id, spooled) = note.split_once('\n').unwrap_or((&note, ""));
+    let spooled = Some(spooled).filter(|path| !path.is_empty()).map(PathBuf::from);
+    Ok(Last { id: id.to_owned(), spooled })
+}
+
+fn forget(url: Option<&Target>) {
+    // A second undo would only repeat itself.
+    if let Ok(path) = path(url) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// `snag undo`.
+pub(crate) async fn undo(
+    id: Option<String>,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let url = global.url.as_ref();
+    let last = match id {
+        Some(id) => Last { id, spooled: None },
+        None => recall(url)?,
+    };
+    if last.spooled.is_some_and(|path| fs::remove_file(path).is_ok()) {
+        forget(url);
+        return tell(&last.id, ", before snagd saw it", output);
+    }
+    let mut connection = reach::connect_to_read(url).await?;
+    connection.delete(&format!("/v1/events/{}", path_segment(&last.id))).await?;
+    forget(url);
+    tell(&last.id, "", output)
+}
+
+fn tell(id: &str, when: &str, output: &Output) -> anyhow::Result<()> {
+    let tail = id.get(id.len().saturating_sub(8)..).unwrap_or(id);
+    output.json_or(&json!({"v": 1, "taken_back": id}), |_| format!("taken back  …{tail}{when}"))
+}
