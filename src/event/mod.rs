@@ -22,6 +22,8 @@ mod fault;
 mod place;
 mod record;
 mod scrub;
+#[cfg(test)]
+mod tests;
 mod word;
 
 pub use arrival::{Arrival, Original, Sender};

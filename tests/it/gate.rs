@@ -1,5 +1,9 @@
 //! Who may come in: raw sockets, because HTTP libraries rewrite the very headers this is about.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+
 use crate::harness::{Answer, Snagd};
 
 /// A request over TCP with these header lines.
@@ -160,4 +164,32 @@ fn limits_of_a_requests_head() {
         assert!(status == 400 || status == 0, "{status}");
     }
     snagd.stop();
+}
+
+#[test]
+fn slow_senders_are_let_go_and_others_served() {
+    let snagd = Snagd::start();
+    let address = snagd.address();
+    let begun = [
+        "",
+        "POST /v1/ev",
+        "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+    ];
+    let slow: Vec<_> = begun
+        .map(|begun| {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            stream.write_all(begun.as_bytes()).unwrap();
+            // Ends when the daemon hangs up.
+            thread::spawn(move || {
+                let mut answer = Vec::new();
+                let _ = stream.read_to_end(&mut answer);
+                Answer::parse(&answer).status
+            })
+        })
+        .into();
+    snagd.post(r#"{"place":"a","note":"a good client"}"#).is(201);
+    let ends: Vec<u16> = slow.into_iter().map(|slow| slow.join().unwrap()).collect();
+    assert_eq!(ends[2], 408, "a body that does not come");
+    assert!(ends[..2].iter().all(|status| matches!(status, 0 | 408)), "{ends:?}");
+    assert_eq!(snagd.events().len(), 1);
 }

@@ -159,7 +159,7 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
             let stored: Event =
                 serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
             last::remember(global.url.as_ref(), stored.id, None);
-            note_new_place(&answer, &stored, output);
+            note_new_place(&answer, output);
             let is_known = answer.status == StatusCode::OK;
             return output.json_or(&stored, |look| render::recorded(&stored, is_known, look));
         }
@@ -226,11 +226,11 @@ fn spool(dir: &Path, id: Uuid, body: &[u8]) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-fn note_new_place(answer: &Answer, event: &Event, output: &Output) {
+fn note_new_place(answer: &Answer, output: &Output) {
     if answer.headers.contains_key(NEW_PLACE) {
         let near = answer.headers.get(NEAR_PLACES).and_then(|near| near.to_str().ok());
         let near = near.map(|near| format!("; near: {near}")).unwrap_or_default();
-        output.note(&format!("new place {}{near}", event.place));
+        output.note(&format!("new place{near}"));
     }
 }
 

@@ -1,0 +1,196 @@
+//! What admission promises, tried on drafts nobody would write.
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::*;
+
+fn arrival(sender: Sender) -> Arrival {
+    let now: Timestamp = "2026-11-20T12:00:00.123Z".parse().unwrap();
+    Arrival { now, fresh_id: Uuid::from_u128(7), sender, source: Source::Http, original: None }
+}
+
+fn owner() -> Arrival {
+    arrival(Sender::Owner { name: "ana".to_owned() })
+}
+
+fn admit(fields: &Value, arrival: &Arrival) -> Result<Event, Rejection> {
+    Draft::parse(fields.to_string().as_bytes()).unwrap().admit(arrival)
+}
+
+#[test]
+fn severity_follows_the_outcome_unless_said() {
+    let severity = |outcome: &str| {
+        let draft = json!({"place": "a", "note": "x", "outcome": outcome});
+        admit(&draft, &owner()).unwrap().severity.unwrap().word()
+    };
+    let expected = [
+        ("continued", "cosmetic"),
+        ("retried", "minor"),
+        ("worked-around", "minor"),
+        ("asked-for-help", "major"),
+        ("abandoned", "blocker"),
+        ("switched", "blocker"),
+    ];
+    for (outcome, word) in expected {
+        assert_eq!(severity(outcome), word, "{outcome}");
+    }
+    let said = json!({"place": "a", "note": "x", "outcome": "switched", "severity": "cosmetic"});
+    assert_eq!(admit(&said, &owner()).unwrap().severity, Some(Severity::Cosmetic));
+    let bare = admit(&json!({"place": "a", "note": "x"}), &owner()).unwrap();
+    assert_eq!((bare.severity, bare.kind), (Some(Severity::Minor), Some(Kind::Unexpected)));
+    let used = admit(&json!({"place": "a", "class": "use"}), &owner()).unwrap();
+    assert_eq!((used.severity, used.kind, used.count), (None, None, Some(1)));
+}
+
+#[test]
+fn each_door_decides_who_it_was() {
+    let who = |sender: Sender, person: Option<&str>| {
+        let mut draft = json!({"place": "a", "note": "x"});
+        if let Some(person) = person {
+            draft["person"] = person.into();
+        }
+        let event = admit(&draft, &arrival(sender)).unwrap();
+        (event.person, event.person_verified, event.claimed_person)
+    };
+    let name = |name: &str| name.to_owned();
+    let owner = || Sender::Owner { name: name("ana") };
+    assert_eq!(who(owner(), None), (name("ana"), true, None));
+    assert_eq!(who(owner(), Some("bob")), (name("bob"), true, None));
+    let peer = || Sender::Peer { login: name("eve") };
+    assert_eq!(who(peer(), None), (name("eve"), true, None));
+    assert_eq!(who(peer(), Some("ana")), (name("eve"), true, Some(name("ana"))));
+    let token = || Sender::Token { name: name("ana") };
+    assert_eq!(who(token(), Some("bob")), (name("ana"), true, Some(name("bob"))));
+    assert_eq!(who(Sender::Anonymous, Some("bob")), (name("bob"), false, None));
+    assert!(admit(&json!({"place": "a", "note": "x"}), &arrival(Sender::Anonymous)).is_err());
+}
+
+#[test]
+fn the_limits_are_where_they_are_said_to_be() {
+    let fits = |field: &str, value: Value| {
+        let mut draft = json!({"place": "a", "note": "x"});
+        draft[field] = value;
+        admit(&draft, &owner()).is_ok()
+    };
+    for (field, most) in
+        [("note", MAX_TEXT), ("task", MAX_LINE), ("version", MAX_NAME), ("person", MAX_NAME)]
+    {
+        assert!(fits(field, "x".repeat(most).into()), "{field} at its limit");
+        assert!(!fits(field, "x".repeat(most + 1).into()), "{field} beyond it");
+    }
+    let tags =
+        |n: usize| (0..n).map(|n| (format!("k{n}"), json!("v"))).collect::<serde_json::Map<_, _>>();
+    assert!(fits("tags", tags(MAX_TAGS).into()) && !fits("tags", tags(MAX_TAGS + 1).into()));
+    let evidence = |n: usize| json!({"log": "x".repeat(n)});
+    let frame = evidence(0).to_string().len();
+    assert!(fits("evidence", evidence(MAX_EVIDENCE - frame)));
+    assert!(!fits("evidence", evidence(MAX_EVIDENCE - frame + 1)));
+    assert!(!fits("person", "a\u{202e}b".into()) && !fits("version", "1\n2".into()));
+}
+
+/// A draft whose fields hold anything, mostly something near the truth.
+fn drafts() -> impl Strategy<Value = Value> {
+    let text = prop_oneof!["\\PC{0,20}", "[ -~\\n\u{202e}]{0,40}"];
+    let word = prop_oneof![
+        Just("report"),
+        Just("signal"),
+        Just("use"),
+        Just("minor"),
+        Just("slow"),
+        Just("abandoned"),
+        Just("calm"),
+        Just("agent"),
+        Just("cli"),
+        Just("import"),
+        Just("nonsense"),
+    ];
+    let value = prop_oneof![
+        4 => text.prop_map(Value::from),
+        4 => word.prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => Just(Value::Null),
+        1 => Just(json!({"name": "crash", "count": 2})),
+        1 => Just(json!(["x", {"y": 1}])),
+        2 => Just(Value::from("2026-11-20T10:00:00.5+02:00")),
+        2 => Just(Value::from("01938a5e-7c3b-7d4e-9f00-8a1b4be19c07")),
+    ];
+    let field = prop_oneof![
+        Just("id"),
+        Just("class"),
+        Just("at"),
+        Just("place"),
+        Just("person"),
+        Just("actor"),
+        Just("note"),
+        Just("expected"),
+        Just("feeling"),
+        Just("outcome"),
+        Just("lost_minutes"),
+        Just("kind"),
+        Just("severity"),
+        Just("version"),
+        Just("source"),
+        Just("signal"),
+        Just("count"),
+        Just("same_as"),
+        Just("tags"),
+        Just("evidence"),
+        Just("scrubbed"),
+        Just("claimed_person"),
+        Just("nonsense"),
+    ];
+    proptest::collection::hash_map(field, value, 0..6).prop_map(|fields| {
+        let mut draft = json!({"place": "web/a", "note": "it broke"});
+        for (field, value) in fields {
+            draft[field] = value;
+        }
+        draft
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_draft_becomes_a_whole_event_or_every_fault_is_named(draft in drafts()) {
+        match admit(&draft, &owner()) {
+            Ok(event) => {
+                prop_assert!(event.class != Class::Report || (event.severity.is_some() && event.kind.is_some()));
+                prop_assert_eq!(event.class == Class::Signal, event.signal.is_some());
+                prop_assert_eq!(event.class == Class::Use, event.count.is_some());
+                prop_assert!(event.to_json().len() <= MAX_EVENT);
+            }
+            Err(rejection) => {
+                prop_assert!(!rejection.faults.is_empty());
+                for fault in rejection.faults {
+                    prop_assert!(fault.pointer.starts_with('/'), "{:?}", fault);
+                    prop_assert!(!fault.detail.is_empty());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_stored_reads_back_and_can_be_sent_again(draft in drafts()) {
+        if let Ok(event) = admit(&draft, &owner()) {
+            let json = event.to_json();
+            let Ok(Record::Event(read)) = Record::decode(&Record::of_event_json(&json)) else {
+                panic!("{}", String::from_utf8_lossy(&json));
+            };
+            prop_assert_eq!(read.to_json(), json.clone());
+            let again = Draft::parse(&json).unwrap().admit(&owner()).unwrap();
+            prop_assert!(read.tells_the_same_as(&again));
+            prop_assert_eq!(again.to_json(), json, "scrubbing and normalising twice changes nothing");
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        if let Ok(draft) = Draft::parse(&bytes) {
+            let _ = draft.admit(&owner());
+        }
+        let _ = Record::decode(&bytes);
+    }
+}
