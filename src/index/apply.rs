@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::key::{self, Glance, Millis};
+use super::list::Spot;
+use super::store::{self, Changes};
 use super::{Index, IndexError, Order, Position, Stored};
 use crate::event::{Day, Event, Place};
 use crate::hotspot::{Cell, CellKey};
@@ -21,6 +23,8 @@ pub struct Fresh<'a> {
     pub event: &'a Event,
     /// The same event as [`Event::to_json`] makes it.
     pub json: &'a [u8],
+    /// [`crate::hotspot::fingerprint`] of its words; 0 where it has none.
+    pub fingerprint: u64,
 }
 
 /// sled keeps values above a few KiB in files of their own, which nothing syncs.
@@ -30,7 +34,7 @@ const RETRACTED: u8 = 1;
 /// What a batch adds up to before it is written.
 #[derive(Default)]
 struct Sums {
-    batch: sled::Batch,
+    changes: Changes,
     cells: BTreeMap<CellKey, Cell>,
     /// First days to set, and places to drop.
     places: BTreeMap<Place, Option<Day>>,
@@ -42,7 +46,7 @@ impl Index {
     pub fn apply(&self, events: &[Fresh<'_>], position: Position) -> Result<(), IndexError> {
         let mut sums = Sums::default();
         for fresh in events {
-            sums.record(*fresh);
+            sums.record(fresh);
         }
         {
             // Only a place's new or earlier first day is news.
@@ -58,11 +62,14 @@ impl Index {
     /// One that is not there, or was taken back before, changes nothing else.
     pub fn retract(&self, id: Uuid, position: Position) -> Result<(), IndexError> {
         let mut sums = Sums::default();
+        let entry = self.store.get(&key::id(id))?;
+        let sequence = entry.map(|entry| key::read_id_value(&entry)).transpose()?;
+        let sequence = sequence.map_or(0, |(_, sequence)| sequence);
         if let Some(Stored { event, is_retracted: false }) = self.event(id)? {
             let (cell, count) = Cell::of(&event);
             sums.cells.entry(cell).or_default().subtract(&count);
-            sums.batch.remove(key::at_place(&event));
-            sums.store(&event, &event.to_json(), RETRACTED);
+            sums.remove(key::at_place(&event));
+            sums.store(sequence, &event.to_json(), RETRACTED);
             sums.events = -1;
             let first = self.first_day_without(&event)?;
             sums.places.insert(event.place, first);
@@ -75,16 +82,18 @@ impl Index {
         self.add_cells(&mut sums)?;
         for (place, day) in &sums.places {
             match day {
-                Some(day) => sums.batch.insert(key::name(place), key::day_value(*day)),
-                None => sums.batch.remove(key::name(place)),
-            }
+                Some(day) => {
+                    sums.changes.insert(key::name(place), Some(key::day_value(*day).into()))
+                }
+                None => sums.changes.insert(key::name(place), None),
+            };
         }
         let events = self.events().saturating_add_signed(sums.events);
-        sums.batch.insert(key::EVENTS, key::number(events));
-        sums.batch.insert(key::POSITION, key::position(position));
+        sums.insert(key::EVENTS.to_vec(), key::number(events));
+        sums.insert(key::POSITION.to_vec(), key::position(position));
         {
             let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-            self.tree.apply_batch(sums.batch)?;
+            self.store.write(sums.changes);
             self.days.forget(days);
         }
         let mut known = self.places.write().unwrap_or_else(PoisonError::into_inner);
@@ -97,7 +106,7 @@ impl Index {
         self.events.store(events, Ordering::Relaxed);
         *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
         self.is_dirty.store(true, Ordering::Release);
-        Ok(())
+        self.store.settle_from(store::TOO_MANY)
     }
 
     /// The first day of the event's place once the event is gone; none if nothing else is there.
@@ -105,10 +114,10 @@ impl Index {
         let mut first: Option<Millis> = None;
         for band in 0..key::BANDS {
             let mut list =
-                self.positions_in_band(&event.place, band, Order::Oldest, Millis::MIN, Millis::MAX);
+                self.spots_in_band(&event.place, band, Order::Oldest, Millis::MIN, Millis::MAX);
             let earliest =
-                list.find(|position| !matches!(position, Ok((_, id)) if *id == event.id));
-            if let Some((at, _)) = earliest.transpose()? {
+                list.find(|position| !matches!(position, Ok(spot) if spot.id == event.id));
+            if let Some(Spot { at, .. }) = earliest.transpose()? {
                 first = Some(first.map_or(at, |first| first.min(at)));
             }
         }
@@ -118,24 +127,24 @@ impl Index {
     fn add_cells(&self, sums: &mut Sums) -> Result<(), IndexError> {
         for (cell, sum) in std::mem::take(&mut sums.cells) {
             let key = key::cell(&cell);
-            let mut counts = match self.tree.get(&key)? {
+            let mut counts = match self.store.get(&key)? {
                 Some(value) => key::read_cell_value(&value)?,
                 None => Cell::default(),
             };
             counts.add(&sum);
             if counts.is_empty() {
-                sums.batch.remove(key);
+                sums.remove(key);
             } else {
-                sums.batch.insert(key, key::cell_value(&counts));
+                sums.insert(key, key::cell_value(&counts));
             }
         }
         Ok(())
     }
 
-    /// The event stored under a time and an id, its parts put together.
-    pub(super) fn event_at(&self, at: Millis, id: Uuid) -> Result<Stored, IndexError> {
+    /// The event of a journal sequence, its parts put together.
+    pub(super) fn event_of(&self, sequence: u64) -> Result<Stored, IndexError> {
         let part = |number: u8| {
-            let value = self.tree.get(key::event(at, id, number))?;
+            let value = self.store.get(&key::event(sequence, number))?;
             value.ok_or(IndexError::Damaged("an event's part is missing"))
         };
         let first = part(0)?;
@@ -153,11 +162,19 @@ impl Index {
 }
 
 impl Sums {
-    fn record(&mut self, Fresh { sequence, event, json }: Fresh<'_>) {
-        self.store(event, json, 0);
-        let at = key::millis(event.at);
-        self.batch.insert(key::id(event.id), key::id_value(at, sequence));
-        self.batch.insert(key::at_place(event), Glance::of(event).encode());
+    fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.changes.insert(key, Some(value.into()));
+    }
+
+    fn remove(&mut self, key: Vec<u8>) {
+        self.changes.insert(key, None);
+    }
+
+    fn record(&mut self, fresh: &Fresh<'_>) {
+        let Fresh { sequence, event, json, .. } = *fresh;
+        self.store(sequence, json, 0);
+        self.insert(key::id(event.id), key::id_value(key::millis(event.at), sequence));
+        self.insert(key::at_place(event), Glance::of(fresh).encode());
         let (cell, count) = Cell::of(event);
         let day = cell.day;
         self.cells.entry(cell).or_default().add(&count);
@@ -166,15 +183,14 @@ impl Sums {
         self.events += 1;
     }
 
-    fn store(&mut self, event: &Event, json: &[u8], flags: u8) {
-        let at = key::millis(event.at);
+    fn store(&mut self, sequence: u64, json: &[u8], flags: u8) {
         let parts = json.len().div_ceil(PART).max(1);
         // An event has at most 64 KiB: 17 parts.
         let mut value = vec![super::FORMAT, flags, u8::try_from(parts).unwrap_or(u8::MAX)];
         value.extend_from_slice(&json[..json.len().min(PART)]);
-        self.batch.insert(key::event(at, event.id, 0), value);
+        self.insert(key::event(sequence, 0), value);
         for (number, part) in (1..).zip(json.chunks(PART).skip(1)) {
-            self.batch.insert(key::event(at, event.id, number), part);
+            self.insert(key::event(sequence, number), part.to_vec());
         }
     }
 }

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::cells::DayCells;
-use super::key::{self, Glance, Millis};
+use super::key::{self, Glance};
+use super::list::{Order, Spot};
 use super::{Index, IndexError};
 use crate::event::{Actor, Event, Kind, Place};
 use crate::hotspot::{
@@ -113,11 +114,11 @@ impl Index {
         shown: &HashSet<u64>,
     ) -> Result<Option<(u64, Event)>, IndexError> {
         for entry in self.glances(question.window, place, band).take(MOST_TRIES) {
-            let (at, id, glance) = entry?;
+            let (_, glance) = entry?;
             if !suits(question, glance) || shown.contains(&glance.fingerprint) {
                 continue;
             }
-            let event = self.event_at(at, id)?.event;
+            let event = self.event_of(glance.sequence)?.event;
             if fits(question, &event) {
                 return Ok(Some((glance.fingerprint, event)));
             }
@@ -132,14 +133,14 @@ impl Index {
             for band in 0..key::BANDS {
                 let glances = self.glances(question.window, place, band).take(MOST_NOTES);
                 let entries: Vec<_> = glances.collect::<Result<_, _>>()?;
-                found.extend(entries.into_iter().filter(|(_, _, glance)| suits(question, *glance)));
+                found.extend(entries.into_iter().filter(|(_, glance)| suits(question, *glance)));
             }
         }
-        found.sort_by_key(|(at, id, _)| std::cmp::Reverse((*at, *id)));
+        found.sort_by_key(|(spot, _)| std::cmp::Reverse((spot.at, spot.id)));
         found.truncate(MOST_NOTES);
         let mut notes = Vec::new();
-        for (at, id, glance) in found {
-            let event = self.event_at(at, id)?.event;
+        for (Spot { id, .. }, glance) in found {
+            let event = self.event_of(glance.sequence)?.event;
             if let (true, Some(text)) = (fits(question, &event), event.words()) {
                 notes.push(Note {
                     id,
@@ -160,16 +161,10 @@ impl Index {
         window: Window,
         place: &Place,
         band: u8,
-    ) -> impl Iterator<Item = Result<(Millis, uuid::Uuid, Glance), IndexError>> + use<> {
+    ) -> impl Iterator<Item = Result<(Spot, Glance), IndexError>> + use<> {
         let first = key::millis(window.since.start());
         let last = key::millis(window.until.plus(1).start()) - 1;
-        let mut end = key::at_place_from(place, band, first);
-        end.extend([0xff; 16]);
-        self.tree.range(key::at_place_from(place, band, last)..=end).map(|entry| {
-            let (key, value) = entry?;
-            let (at, id) = key::read_at_place(&key)?;
-            Ok((at, id, Glance::decode(&value)?))
-        })
+        self.band(place, band, Order::Newest, first, last)
     }
 }
 

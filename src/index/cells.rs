@@ -58,7 +58,7 @@ impl Index {
     }
 
     fn read_day(&self, day: Day) -> Result<DayCells, IndexError> {
-        let entries = self.tree.scan_prefix(key::cells_of(day));
+        let entries = self.store.beginning_with(&key::cells_of(day));
         let cells = entries.map(|entry| {
             let (cell, counts) = entry?;
             Ok((key::read_cell(&cell)?, key::read_cell_value(&counts)?))

@@ -36,11 +36,11 @@ impl Index {
     /// missing one shows.
     pub fn sums(&self, segments: &[u64]) -> Result<BTreeMap<u64, Sum>, IndexError> {
         let mut sums = BTreeMap::new();
-        for entry in self.tree.scan_prefix([key::ID]) {
+        for entry in self.store.beginning_with(&[key::ID]) {
             let (key, value) = entry?;
             let id = key::read_id(&key)?;
-            let (at, sequence) = key::read_id_value(&value)?;
-            if !self.tree.contains_key(key::event(at, id, 0))? {
+            let (_, sequence) = key::read_id_value(&value)?;
+            if self.store.get(&key::event(sequence, 0))?.is_none() {
                 return Err(IndexError::Damaged("an event is missing"));
             }
             let segment = segments.partition_point(|first| *first <= sequence);

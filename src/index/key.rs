@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{FORMAT, IndexError, Position};
+use super::{FORMAT, Fresh, IndexError, Position};
 use crate::event::{Actor, Class, Day, Event, Kind, Place, Word};
 use crate::hotspot::{Cell, CellKey};
 
@@ -38,30 +38,12 @@ fn array<const N: usize>(bytes: &[u8], from: usize) -> Result<[u8; N], IndexErro
     slice.try_into().map_err(|_| IndexError::Damaged("a key or value is too short"))
 }
 
-/// The beginning of the key of every event from `at` on.
-pub(super) fn event_from(at: Millis) -> Vec<u8> {
-    let mut key = vec![EVENT];
-    key.extend(sortable(at));
-    key
-}
-
-pub(super) fn event(at: Millis, id: Uuid, part: u8) -> Vec<u8> {
-    let mut key = Vec::with_capacity(26);
+pub(super) fn event(sequence: u64, part: u8) -> Vec<u8> {
+    let mut key = Vec::with_capacity(10);
     key.push(EVENT);
-    key.extend(sortable(at));
-    key.extend(id.as_bytes());
-    if part != 0 {
-        key.push(part);
-    }
+    key.extend(sequence.to_be_bytes());
+    key.push(part);
     key
-}
-
-/// When and who, from an event's key; none for the later parts of a large event.
-pub(super) fn read_event(key: &[u8]) -> Result<Option<(Millis, Uuid)>, IndexError> {
-    if key.len() != 25 {
-        return Ok(None);
-    }
-    Ok(Some((unsortable(array(key, 1)?), Uuid::from_bytes(array(key, 9)?))))
 }
 
 fn backwards(id: Uuid) -> [u8; 16] {
@@ -162,21 +144,21 @@ pub(super) struct Glance {
     pub(super) kind: Option<Kind>,
     pub(super) has_words: bool,
     pub(super) fingerprint: u64,
+    /// Where the event is.
+    pub(super) sequence: u64,
 }
 
 impl Glance {
-    pub(super) fn of(event: &Event) -> Self {
-        Self {
-            actor: event.actor,
-            kind: event.kind,
-            has_words: event.words().is_some(),
-            fingerprint: event.words().map_or(0, crate::hotspot::fingerprint),
-        }
+    pub(super) fn of(fresh: &Fresh<'_>) -> Self {
+        let Fresh { sequence, event, fingerprint, .. } = *fresh;
+        let has_words = event.words().is_some();
+        Self { actor: event.actor, kind: event.kind, has_words, fingerprint, sequence }
     }
 
     pub(super) fn encode(self) -> Vec<u8> {
         let mut value = vec![FORMAT, self.actor as u8, kind_code(self.kind), self.has_words.into()];
         value.extend(self.fingerprint.to_be_bytes());
+        value.extend(self.sequence.to_be_bytes());
         value
     }
 
@@ -187,6 +169,7 @@ impl Glance {
             kind: read_kind_code(kind)?,
             has_words: has_words != 0,
             fingerprint: u64::from_be_bytes(array(value, 4)?),
+            sequence: u64::from_be_bytes(array(value, 12)?),
         })
     }
 }
@@ -257,6 +240,11 @@ pub(super) fn cells_of(day: Day) -> Vec<u8> {
     key
 }
 
+/// The day of a cell's key.
+pub(super) fn read_day(key: &[u8]) -> Result<Day, IndexError> {
+    Ok(Day((u32::from_be_bytes(array(key, 1)?) ^ (1 << 31)).cast_signed()))
+}
+
 pub(super) fn cell(cell: &CellKey) -> Vec<u8> {
     let mut key = cells_of(cell.day);
     key.extend(cell.place.as_str().as_bytes());
@@ -268,7 +256,7 @@ pub(super) fn cell(cell: &CellKey) -> Vec<u8> {
 }
 
 pub(super) fn read_cell(key: &[u8]) -> Result<CellKey, IndexError> {
-    let day = Day((u32::from_be_bytes(array(key, 1)?) ^ (1 << 31)).cast_signed());
+    let day = read_day(key)?;
     let mut parts = key[5..].splitn(3, |byte| *byte == 0);
     let mut part = || parts.next().ok_or(IndexError::Damaged("a cell's key is too short"));
     let place = Place::parse(text(part()?)?);

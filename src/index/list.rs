@@ -1,11 +1,11 @@
 //! Listing events by time, filtered, page by page.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use uuid::Uuid;
 
-use super::key::{self, Millis};
+use super::key::{self, Glance, Millis};
 use super::{Index, IndexError};
 use crate::event::{Actor, Class, Day, Event, Kind, Place};
 
@@ -31,6 +31,16 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// The bands that hold events of the class asked for.
+    fn bands(&self) -> std::ops::Range<u8> {
+        match self.class {
+            None => 0..key::BANDS,
+            Some(Class::Report) => 0..4,
+            Some(Class::Signal) => 4..5,
+            Some(Class::Use) => 5..6,
+        }
+    }
+
     fn matches(&self, event: &Event) -> bool {
         self.under.as_ref().is_none_or(|under| event.place.is_under(under))
             && self.class.is_none_or(|class| event.class == class)
@@ -82,7 +92,15 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-type Positions<'a> = Box<dyn Iterator<Item = Result<(Millis, Uuid), IndexError>> + 'a>;
+/// One event's place in time, and where it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Spot {
+    pub(super) at: Millis,
+    pub(super) id: Uuid,
+    pub(super) sequence: u64,
+}
+
+type Spots<'a> = Box<dyn Iterator<Item = Result<Spot, IndexError>> + 'a>;
 
 impl Index {
     /// Up to `limit` events behind `after`. Retracted ones are left out.
@@ -95,9 +113,9 @@ impl Index {
     ) -> Result<Page, IndexError> {
         let mut page = Page { events: Vec::new(), next: None };
         let mut last = None;
-        for position in self.positions(filter, order, after)? {
-            let (at, id) = position?;
-            let stored = self.event_at(at, id)?;
+        let mut walk = Walk::new(self, filter, order, after);
+        while let Some(spot) = walk.next_spot()? {
+            let stored = self.event_of(spot.sequence)?;
             if stored.is_retracted || !filter.matches(&stored.event) {
                 continue;
             }
@@ -106,18 +124,70 @@ impl Index {
                 break;
             }
             page.events.push(stored.event);
-            last = Some(Cursor { at, id });
+            last = Some(Cursor { at: spot.at, id: spot.id });
         }
         Ok(page)
     }
 
-    /// Where the events of a filter's days and places are, in order, from behind the cursor on.
-    fn positions(
+    /// One band of one place, from `first` to `last`.
+    pub(super) fn band(
         &self,
-        filter: &Filter,
+        place: &Place,
+        band: u8,
         order: Order,
-        after: Option<Cursor>,
-    ) -> Result<Positions<'_>, IndexError> {
+        first: Millis,
+        last: Millis,
+    ) -> impl Iterator<Item = Result<(Spot, Glance), IndexError>> + use<> {
+        let mut end = key::at_place_from(place, band, first);
+        end.extend([0xff; 16]);
+        // Its keys descend in time: the latest is the first.
+        let pairs = self.store.range(key::at_place_from(place, band, last)..=end, order.reverse());
+        pairs.map(|pair| {
+            let (key, value) = pair?;
+            let (at, id) = key::read_at_place(&key)?;
+            let glance = Glance::decode(&value)?;
+            Ok((Spot { at, id, sequence: glance.sequence }, glance))
+        })
+    }
+
+    pub(super) fn spots_in_band(
+        &self,
+        place: &Place,
+        band: u8,
+        order: Order,
+        first: Millis,
+        last: Millis,
+    ) -> Spots<'static> {
+        Box::new(self.band(place, band, order, first, last).map(|found| Ok(found?.0)))
+    }
+
+    /// The first day from `from` on, in this order, on which anything happened.
+    fn busy_day(&self, from: Day, order: Order) -> Result<Option<Day>, IndexError> {
+        let span = match order {
+            Order::Oldest => key::cells_of(from)..=vec![key::CELL, 0xff, 0xff, 0xff, 0xff, 0xff],
+            Order::Newest => vec![key::CELL]..=key::cells_of(from.plus(1)),
+        };
+        let found = self.store.range(span, order).next().transpose()?;
+        found.map(|(key, _)| key::read_day(&key)).transpose()
+    }
+}
+
+/// A walk through time, day by day; on each day, the places merged.
+struct Walk<'a> {
+    index: &'a Index,
+    filter: &'a Filter,
+    order: Order,
+    /// The instants asked for, both included.
+    first: Millis,
+    last: Millis,
+    after: Option<Cursor>,
+    /// The day to look at next; none at the end.
+    day: Option<Day>,
+    heads: BinaryHeap<Head>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(index: &'a Index, filter: &'a Filter, order: Order, after: Option<Cursor>) -> Self {
         let mut first = filter.since.map_or(Millis::MIN, |day| key::millis(day.start()));
         let mut last = filter.until.map_or(Millis::MAX, |day| key::millis(day.plus(1).start()) - 1);
         match (order, after) {
@@ -125,126 +195,124 @@ impl Index {
             (Order::Oldest, Some(cursor)) => first = first.max(cursor.at),
             (_, None) => {}
         }
-        if last < first {
-            return Ok(Box::new(std::iter::empty()));
-        }
-        let is_behind = move |position: &Result<(Millis, Uuid), IndexError>| match (position, after)
-        {
-            (Ok(position), Some(cursor)) => order.is_before((cursor.at, cursor.id), *position),
-            _ => true,
+        let day = match order {
+            Order::Newest => day_of(last),
+            Order::Oldest => day_of(first),
         };
-        let positions = match &filter.under {
-            None => self.positions_by_time(order, first, last),
-            Some(under) => self.positions_under(under, order, first, last)?,
-        };
-        Ok(Box::new(positions.filter(is_behind)))
+        let heads = BinaryHeap::new();
+        Self { index, filter, order, first, last, after, day: Some(day), heads }
     }
 
-    fn positions_by_time(&self, order: Order, first: Millis, last: Millis) -> Positions<'_> {
-        let mut end = key::event_from(last);
-        end.extend([0xff; 18]);
-        let entries = self.tree.range(key::event_from(first)..=end).keys();
-        let read = |entry: sled::Result<sled::IVec>| key::read_event(&entry?);
-        match order {
-            Order::Oldest => Box::new(entries.filter_map(move |entry| read(entry).transpose())),
-            Order::Newest => {
-                Box::new(entries.rev().filter_map(move |entry| read(entry).transpose()))
+    fn next_spot(&mut self) -> Result<Option<Spot>, IndexError> {
+        loop {
+            let Some(head) = self.heads.pop() else {
+                if self.begin_day()? {
+                    continue;
+                }
+                return Ok(None);
+            };
+            let spot = head.spot;
+            self.push(head.rest)?;
+            let behind =
+                |cursor: Cursor| self.order.is_before((cursor.at, cursor.id), (spot.at, spot.id));
+            if self.after.is_none_or(behind) {
+                return Ok(Some(spot));
             }
         }
     }
 
-    /// Merges the lists of every place below `under`.
-    fn positions_under(
-        &self,
-        under: &Place,
-        order: Order,
-        first: Millis,
-        last: Millis,
-    ) -> Result<Positions<'_>, IndexError> {
-        let mut heads = BinaryHeap::new();
-        for place in self.places().iter().filter(|place| place.is_under(under)) {
-            for band in 0..key::BANDS {
-                let positions = self.positions_in_band(place, band, order, first, last);
-                push_head(&mut heads, positions, order)?;
+    /// Gathers the lists of the next day on which anything happened; false at the end.
+    fn begin_day(&mut self) -> Result<bool, IndexError> {
+        let Some(from) = self.day else { return Ok(false) };
+        let Some(day) = self.index.busy_day(from, self.order)? else { return Ok(false) };
+        let start = key::millis(day.start());
+        let end = key::millis(day.plus(1).start()) - 1;
+        if end < self.first || self.last < start {
+            return Ok(false);
+        }
+        let (first, last) = (start.max(self.first), end.min(self.last));
+        for place in self.places(day)? {
+            for band in self.filter.bands() {
+                self.push(self.index.spots_in_band(&place, band, self.order, first, last))?;
             }
         }
-        Ok(Box::new(std::iter::from_fn(move || {
-            let head = heads.pop()?;
-            let position = head.position;
-            match push_head(&mut heads, head.rest, order) {
-                Ok(()) => Some(Ok(position)),
-                Err(error) => Some(Err(error)),
-            }
-        })))
+        self.day = Some(day.plus(if self.order == Order::Newest { -1 } else { 1 }));
+        Ok(true)
     }
 
-    /// One band of one place. Its keys descend in time.
-    pub(super) fn positions_in_band(
-        &self,
-        place: &Place,
-        band: u8,
-        order: Order,
-        first: Millis,
-        last: Millis,
-    ) -> Positions<'_> {
-        let mut end = key::at_place_from(place, band, first);
-        end.extend([0xff; 16]);
-        let entries = self.tree.range(key::at_place_from(place, band, last)..=end).keys();
-        let read = |entry: sled::Result<sled::IVec>| key::read_at_place(&entry?);
-        match order {
-            Order::Newest => Box::new(entries.map(read)),
-            Order::Oldest => Box::new(entries.rev().map(read)),
+    /// Where something happened on a day.
+    fn places(&self, day: Day) -> Result<BTreeSet<Place>, IndexError> {
+        let is_asked =
+            |place: &&Place| self.filter.under.as_ref().is_none_or(|under| place.is_under(under));
+        let cells = self.index.cells(day, day)?;
+        let places = cells.iter().flat_map(|cells| cells.iter()).map(|(cell, _)| &cell.place);
+        Ok(places.filter(is_asked).cloned().collect())
+    }
+
+    fn push(&mut self, mut list: Spots<'static>) -> Result<(), IndexError> {
+        if let Some(spot) = list.next() {
+            self.heads.push(Head { spot: spot?, order: self.order, rest: list });
         }
+        Ok(())
     }
 }
 
+/// The day of an instant, however far away.
+fn day_of(at: Millis) -> Day {
+    Day(i32::try_from(at.div_euclid(86_400_000)).unwrap_or(if at < 0 {
+        FIRST_DAY
+    } else {
+        LAST_DAY
+    }))
+}
+
+/// Days before and after any event's.
+const FIRST_DAY: i32 = -5_000_000;
+const LAST_DAY: i32 = 5_000_000;
+
 impl Order {
-    /// Whether `a` comes before `b` in this order. Within one millisecond, by id.
-    fn is_before(self, a: (Millis, Uuid), b: (Millis, Uuid)) -> bool {
+    /// Whether `a` comes before `b` in this order.
+    pub(super) fn is_before<T: Ord>(self, a: T, b: T) -> bool {
         match self {
             Self::Newest => b < a,
             Self::Oldest => a < b,
         }
     }
-}
 
-/// The next position of one list, and the rest of it.
-struct Head<'a> {
-    position: (Millis, Uuid),
-    order: Order,
-    rest: Positions<'a>,
-}
-
-fn push_head<'a>(
-    heads: &mut BinaryHeap<Head<'a>>,
-    mut list: Positions<'a>,
-    order: Order,
-) -> Result<(), IndexError> {
-    if let Some(position) = list.next() {
-        heads.push(Head { position: position?, order, rest: list });
-    }
-    Ok(())
-}
-
-impl Ord for Head<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match self.order {
-            Order::Newest => self.position.cmp(&other.position),
-            Order::Oldest => other.position.cmp(&self.position),
+    fn reverse(self) -> Self {
+        match self {
+            Self::Newest => Self::Oldest,
+            Self::Oldest => Self::Newest,
         }
     }
 }
 
-impl PartialOrd for Head<'_> {
+/// The next spot of one list, and the rest of it.
+struct Head {
+    spot: Spot,
+    order: Order,
+    rest: Spots<'static>,
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match self.order {
+            Order::Newest => self.spot.cmp(&other.spot),
+            Order::Oldest => other.spot.cmp(&self.spot),
+        }
+    }
+}
+
+impl PartialOrd for Head {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Head<'_> {
+impl PartialEq for Head {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Head<'_> {}
+impl Eq for Head {}

@@ -2,9 +2,9 @@
 //!
 //! # Promises
 //!
-//! - A batch is applied whole or not at all, together with the journal position it reaches: after
-//!   any crash, replaying the journal from [`Index::position`] gives the same answers as if
-//!   nothing had happened.
+//! - A batch becomes visible whole or not at all, and reaches sled together with the journal
+//!   position it stands for: after any crash, replaying the journal from [`Index::position`] gives
+//!   the same answers as if nothing had happened.
 //! - Nothing is kept here that the journal does not hold. Deleting the directory costs a rebuild.
 //! - A query of hotspots reads counts, never events; its cost grows with people, places and days.
 //!
@@ -18,14 +18,15 @@
 //! |---|---|
 //! | `m` `position` | the last journal entry applied: sequence and batch, u64 |
 //! | `m` `events` | events recorded and not retracted, u64 |
-//! | `e` at id \[part\] | flags (1: retracted), parts, and the event's JSON; in parts of 4 KiB |
+//! | `e` sequence part | flags (1: retracted), parts, and the event's JSON; in parts of 4 KiB |
 //! | `i` id backwards | at, journal sequence: people type the last digits of an id |
-//! | `p` place `0` band at id, the latest first | actor, kind, has words, note fingerprint |
+//! | `p` place `0` band at id, the latest first | actor, kind, has words, note fingerprint, sequence |
 //! | `n` place | the day of its first event |
 //! | `c` day place `0` person `0` actor kind version | a cell, as varints |
 //!
 //! Bands are reports from blocker to cosmetic (0 to 3), signals (4) and uses (5): the strongest
-//! quote of a place is the first entry of its first band.
+//! quote of a place is the first entry of its first band. Events lie in the order of the journal,
+//! which costs sled a tenth of any other; which there are on a day, its cells tell.
 
 mod apply;
 mod ask;
@@ -33,6 +34,7 @@ mod cells;
 mod check;
 mod key;
 mod list;
+mod store;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -45,6 +47,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use uuid::Uuid;
 
 use crate::event::{Day, Event, Place};
+use store::Store;
 
 pub use apply::Fresh;
 pub use ask::{HotspotsAnswer, WhyAnswer};
@@ -84,7 +87,7 @@ impl From<sled::Error> for IndexError {
 
 /// A view of the journal.
 pub struct Index {
-    tree: sled::Db,
+    store: Store,
     dir: PathBuf,
     /// Readers load the cells of several days under it, so that they never see half a batch.
     gate: RwLock<()>,
@@ -135,7 +138,7 @@ impl Index {
             position: Mutex::new(read_position(&tree)?),
             events: AtomicU64::new(read_number(&tree, key::EVENTS)?),
             places: RwLock::new(read_places(&tree)?),
-            tree,
+            store: Store::new(tree),
             dir: dir.to_owned(),
             gate: RwLock::new(()),
             days: cells::Days::default(),
@@ -172,16 +175,16 @@ impl Index {
 
     /// The event of an id.
     pub fn event(&self, id: Uuid) -> Result<Option<Stored>, IndexError> {
-        let Some(entry) = self.tree.get(key::id(id))? else { return Ok(None) };
-        let (at, _) = key::read_id_value(&entry)?;
-        self.event_at(at, id).map(Some)
+        let Some(entry) = self.store.get(&key::id(id))? else { return Ok(None) };
+        let (_, sequence) = key::read_id_value(&entry)?;
+        self.event_of(sequence).map(Some)
     }
 
     /// Every id that ends with these hexadecimal digits; at most `most`.
     pub fn ids_ending(&self, digits: &str, most: usize) -> Result<Vec<Uuid>, IndexError> {
         let Some((prefix, odd)) = key::id_ending(digits) else { return Ok(Vec::new()) };
-        let ids = self.tree.scan_prefix(prefix).keys();
-        ids.map(|entry| key::read_id(&entry?))
+        let ids = self.store.beginning_with(&prefix);
+        ids.map(|entry| key::read_id(&entry?.0))
             .filter(|id| id.as_ref().map_or(true, |id| key::matches_odd(*id, odd, digits)))
             .take(most)
             .collect()
@@ -193,12 +196,18 @@ impl Index {
             return Ok(());
         }
         let reached = self.position().sequence;
-        self.tree.flush()?;
+        self.store.settle()?;
+        self.store.tree().flush()?;
         // sled's flush stops at sync_file_range, which a power cut does not respect.
         File::open(self.dir.join("db"))
             .and_then(|file| file.sync_data())
             .and_then(|()| self.note_checkpoint(reached))
             .map_err(IndexError::Checkpoint)
+    }
+
+    /// Moves what was applied towards disk before its time, if much has gathered.
+    pub fn settle_if_much(&self) -> Result<(), IndexError> {
+        self.store.settle_from(store::MANY)
     }
 
     /// Notes outside sled how far it is on disk. A torn note only means a rebuild too many or one
@@ -212,7 +221,7 @@ impl Index {
 
     /// Bytes on disk.
     pub fn size_bytes(&self) -> u64 {
-        self.tree.size_on_disk().unwrap_or(0)
+        self.store.tree().size_on_disk().unwrap_or(0)
     }
 }
 

@@ -54,12 +54,20 @@ fn open(dir: &Path) -> Index {
     panic!("the index stays locked");
 }
 
+/// A clean stop and a start.
+fn restart(index: Index, dir: &Path) -> Index {
+    index.checkpoint().unwrap();
+    drop(index);
+    open(dir)
+}
+
 /// Applies events one batch each, from a position on.
 fn apply(index: &Index, events: &[Event]) {
     for event in events {
         let sequence = index.position().sequence + 1;
         let json = event.to_json();
-        let fresh = Fresh { sequence, event, json: &json };
+        let fingerprint = event.words().map_or(0, crate::hotspot::fingerprint);
+        let fresh = Fresh { sequence, event, json: &json, fingerprint };
         index.apply(&[fresh], Position { sequence, batch: sequence }).unwrap();
     }
 }
@@ -101,8 +109,7 @@ fn what_goes_in_comes_out() {
     }
     assert_eq!(index.events(), 20);
     assert!(index.event(Uuid::from_u128(7)).unwrap().is_none());
-    drop(index);
-    let index = open(dir.path());
+    let index = restart(index, dir.path());
     assert_eq!((index.events(), index.position().sequence), (20, 20));
     assert_eq!(index.places().len(), 6);
 }
@@ -150,8 +157,7 @@ fn a_place_is_forgotten_with_its_last_event() {
     assert_eq!(index.first_seen(&early.place), Some(late.day()));
     retract(&index, late.id);
     assert!(index.places().is_empty());
-    drop(index);
-    assert!(open(dir.path()).places().is_empty());
+    assert!(restart(index, dir.path()).places().is_empty());
 }
 
 #[test]
@@ -198,6 +204,27 @@ fn a_lost_tail_is_noticed() {
 }
 
 #[test]
+fn what_did_not_settle_is_lost_whole_and_the_position_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let events: Vec<Event> = (0..20).map(report).collect();
+    apply(&index, &events[..12]);
+    index.checkpoint().unwrap();
+    apply(&index, &events[12..]);
+    assert_eq!((index.events(), index.position().sequence), (20, 20));
+    drop(index);
+    let index = open(dir.path());
+    assert_eq!((index.events(), index.position().sequence), (12, 12));
+    let other = tempfile::tempdir().unwrap();
+    let fresh = open(other.path());
+    apply(&fresh, &events[..12]);
+    assert_eq!(answers(&index), answers(&fresh));
+    apply(&index, &events[12..]);
+    apply(&fresh, &events[12..]);
+    assert_eq!(answers(&index), answers(&fresh));
+}
+
+#[test]
 fn sums_tell_which_ids_are_there() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(dir.path());
@@ -240,8 +267,7 @@ proptest! {
         let index = open(dir.path());
         let half = mixed.len() / 2;
         apply(&index, &mixed[..half]);
-        drop(index);
-        let index = open(dir.path());
+        let index = restart(index, dir.path());
         apply(&index, &mixed[half..]);
         for n in taken_back.iter().filter(|n| **n < count) {
             retract(&index, report(*n).id);

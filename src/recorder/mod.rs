@@ -19,6 +19,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::event::{Event, Record, Retraction};
+use crate::hotspot::fingerprint;
 use crate::index::Index;
 use crate::journal::Writer;
 
@@ -84,10 +85,11 @@ struct Reply {
     _room: OwnedSemaphorePermit,
 }
 
-/// An event and the bytes of its record, made once, off the writer's thread.
+/// An event, the bytes of its record and the fingerprint of its words, made off the writer's thread.
 struct Parcel {
     event: Event,
     record: Vec<u8>,
+    fingerprint: u64,
 }
 
 impl Recorder {
@@ -153,7 +155,11 @@ impl Reply {
 fn pack(events: Vec<Event>) -> (Vec<Parcel>, u32) {
     let parcels: Vec<Parcel> = events
         .into_iter()
-        .map(|event| Parcel { record: Record::of_event_json(&event.to_json()), event })
+        .map(|event| Parcel {
+            record: Record::of_event_json(&event.to_json()),
+            fingerprint: event.words().map_or(0, fingerprint),
+            event,
+        })
         .collect();
     let bytes: usize = parcels.iter().map(|parcel| parcel.record.len()).sum();
     let kib = (bytes / 1024 + 1).min(MOST_KIB);

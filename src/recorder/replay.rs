@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::event::{Event, Record, Retraction};
+use crate::hotspot::fingerprint;
 use crate::index::{Fresh, Index, IndexError, Position, Sum};
 use crate::journal::{Damage, Entry, JournalError, Reader};
 
@@ -106,7 +107,8 @@ impl Group {
 impl<'a> Fresh<'a> {
     fn of(entry: &'a Entry, event: &'a Event) -> Self {
         // Behind the format byte a record of an event is the event's JSON.
-        Self { sequence: entry.sequence, event, json: &entry.payload[1..] }
+        let fingerprint = event.words().map_or(0, fingerprint);
+        Self { sequence: entry.sequence, event, json: &entry.payload[1..], fingerprint }
     }
 }
 

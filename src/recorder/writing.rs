@@ -173,7 +173,8 @@ impl Writing {
                 bytes = 0;
             }
             bytes += json.len();
-            batch.push(Fresh { sequence, event: &parcel.event, json });
+            let Parcel { event, fingerprint, .. } = parcel;
+            batch.push(Fresh { sequence, event, json, fingerprint: *fingerprint });
         }
         self.index.apply(&batch, at(appended.last))
     }
@@ -243,7 +244,7 @@ pub fn checkpoint_until_dropped(index: &Index, changes: &Receiver<()>) -> Result
         let due = Instant::now() + CHECKPOINT_EVERY;
         loop {
             match changes.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(()) => {}
+                Ok(()) => index.settle_if_much()?,
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return index.checkpoint(),
             }
