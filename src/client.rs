@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -19,6 +20,9 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::{TcpStream, UnixStream};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where a daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +103,11 @@ pub enum ClientError {
     /// The conversation broke off; whether the request was carried out is unknown.
     #[error("snagd broke off in the middle of an answer: try again")]
     Broken(#[source] hyper::Error),
+    /// It took the request and said nothing.
+    #[error(
+        "snagd at {0} does not answer: it may hang or be very busy; look at its log, then try again"
+    )]
+    Silent(Target),
     /// The daemon told a problem.
     #[error("{}", .0.detail)]
     Told(Told),
@@ -200,10 +209,13 @@ impl Connection {
         }
         let strange = || ClientError::Strange(self.target.clone());
         let request = request.body(Full::new(body)).map_err(|_| strange())?;
-        self.requests.ready().await.map_err(ClientError::Broken)?;
-        let answer = self.requests.send_request(request).await.map_err(ClientError::Broken)?;
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(ClientError::Broken)?.to_bytes();
+        let answered = tokio::time::timeout(PATIENCE, async {
+            self.requests.ready().await?;
+            let (head, body) = self.requests.send_request(request).await?.into_parts();
+            Ok((head, body.collect().await?.to_bytes()))
+        });
+        let silent = |_| ClientError::Silent(self.target.clone());
+        let (head, body) = answered.await.map_err(silent)?.map_err(ClientError::Broken)?;
         if head.status.is_success() {
             return Ok(Answer { status: head.status, headers: head.headers, body });
         }

@@ -43,6 +43,8 @@ struct Args {
 }
 
 fn main() -> ExitCode {
+    // What people tell is for nobody else's eyes, whatever directory it is kept in.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let args = Args::parse();
     let mut log = tracing_subscriber::fmt()
         .with_env_filter(args.log.clone())
@@ -85,8 +87,12 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn live(args: Args) -> anyhow::Result<ExitCode> {
     let config = configure(args).map_err(OpenError::from)?;
-    let mut signals = Signals::new()?;
+    // Listened for so that a file size limit is an error to answer, not the end of the process.
+    let _file_size =
+        signal(SignalKind::from_raw(FILE_SIZE)).context("signals cannot be listened for")?;
     let daemon = Daemon::open(&config).await?;
+    // Before this, a signal ends the process at once: that is safe at any moment.
+    let mut signals = Signals::new()?;
     tracing::info!(
         "snagd {} listens on {} and stores in {}",
         env!("CARGO_PKG_VERSION"),
@@ -139,8 +145,6 @@ fn configure(args: Args) -> Result<Config, snag::daemon::ConfigError> {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    /// Listened for so that a file size limit is an error to answer, not the end of the process.
-    _file_size: Signal,
 }
 
 /// SIGXFSZ on Linux.
@@ -152,7 +156,6 @@ impl Signals {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
-            _file_size: listen(SignalKind::from_raw(FILE_SIZE))?,
         })
     }
 

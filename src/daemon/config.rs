@@ -203,7 +203,10 @@ mod tests {
             .lines()
             .filter(|line| line.contains(" = "))
             .fold(String::new(), |all, line| all + line.trim_start_matches("# ") + "\n");
-        let config = parse(&all).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("snagd.toml");
+        fs::write(&file, all).unwrap();
+        let config = Config::read(&file).unwrap();
         assert_eq!(config.names, Names::default());
         assert_eq!(config.listen, Some(Listen::default_address()));
         assert!(config.allowed_hosts.is_empty() && !config.behind_proxy);

@@ -6,14 +6,15 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::open::OpenError;
-use crate::doors::http::problem::chain;
-use crate::index::{Index, IndexError};
+use crate::doors::chain;
+use crate::index::Index;
 use crate::journal;
-use crate::recorder::{CaughtUp, Progress, agrees, catch_up, holds};
+use crate::recorder::{CatchUpError, CaughtUp, Progress, agrees, catch_up, holds};
 
 /// Journal and index, agreeing.
 pub(super) struct Recovered {
@@ -29,26 +30,28 @@ const LOG_EVERY: u64 = 100_000;
 /// Opens both, checks what may be wrong after the last stop, and catches up.
 pub(super) fn recover(state_dir: &Path) -> Result<Recovered, OpenError> {
     let dir = state_dir.join("journal");
-    let journal = journal::open(&dir).map_err(|source| OpenError::Journal { dir, source })?;
+    let unreadable = |source| OpenError::Journal { dir: dir.clone(), source };
+    let journal = journal::open(&dir).map_err(unreadable)?;
     let findings = &journal.findings;
     for torn in &findings.torn {
         tracing::warn!(%torn, "cut an unfinished batch off the journal: it was never acknowledged; its bytes are in journal/aside");
     }
-    let dir = state_dir.join("index");
     let is_suspect = was_cut_off(state_dir);
-    let index = if let Some(index) = open_index(&dir, &journal.reader, is_suspect)? {
-        index
+    // From here on a power cut is noticed by the next start.
+    let boot = boot_id();
+    mark_running(state_dir, if is_suspect { "" } else { &boot })?;
+    let dir = state_dir.join("index");
+    let (index, caught_up) = if let Some(up) = bring_up(&dir, &journal.reader, is_suspect)? {
+        up
     } else {
         set_aside(&dir)?;
-        Index::open(&dir)?
+        let index = Index::open(&dir)?;
+        let caught_up = catch_up_loudly(&index, &journal.reader)?;
+        (index, caught_up)
     };
-    let caught_up = catch_up_loudly(&index, &journal.reader)?;
     for damage in &caught_up.damage {
         tracing::error!(%damage, "the journal is damaged: what can be read was recovered, the damaged bytes stay where they are and are copied to journal/aside");
-        journal
-            .reader
-            .set_aside(damage)
-            .map_err(|source| OpenError::Journal { dir: dir.clone(), source })?;
+        journal.reader.set_aside(damage).map_err(unreadable)?;
     }
     if 0 < caught_up.unknown {
         tracing::error!(
@@ -56,7 +59,7 @@ pub(super) fn recover(state_dir: &Path) -> Result<Recovered, OpenError> {
             "the journal holds records this snagd does not know: install the version that wrote them"
         );
     }
-    mark_running(state_dir)?;
+    mark_running(state_dir, &boot)?;
     let stretches = findings.damage.iter().chain(&caught_up.damage);
     let damaged: HashSet<(u64, u64)> =
         stretches.map(|found| (found.segment, found.offset)).collect();
@@ -64,37 +67,66 @@ pub(super) fn recover(state_dir: &Path) -> Result<Recovered, OpenError> {
     Ok(Recovered { journal, index: Arc::new(index), damaged })
 }
 
-/// The index, if it can be trusted.
-fn open_index(
+/// The index, up to date; none if it cannot be trusted, however that shows.
+fn bring_up(
     dir: &Path,
     journal: &journal::Reader,
     is_suspect: bool,
-) -> Result<Option<Index>, OpenError> {
-    let index = match Index::open(dir) {
-        Ok(index) => index,
-        Err(error @ (IndexError::Unopenable { .. } | IndexError::Damaged(_))) => {
-            tracing::error!(error = %chain(&error), "the index does not open: it is set aside and rebuilt");
+) -> Result<Option<(Index, CaughtUp)>, OpenError> {
+    let attempt = || -> Result<Option<(Index, CaughtUp)>, OpenError> {
+        let index = Index::open(dir)?;
+        if !is_trustworthy(&index, journal, is_suspect)? {
             return Ok(None);
         }
-        Err(error) => return Err(error.into()),
+        let caught_up = catch_up_loudly(&index, journal)?;
+        Ok(Some((index, caught_up)))
     };
-    let unreadable = |source| OpenError::Journal { dir: dir.to_owned(), source };
-    if !holds(journal, index.position()).map_err(unreadable)? {
+    // sled panics where it meets what it does not expect.
+    let brought = catch_unwind(AssertUnwindSafe(attempt));
+    match brought {
+        Err(_) => {
+            tracing::error!("the index made sled panic: it is set aside and rebuilt");
+            Ok(None)
+        }
+        Ok(Err(error)) if is_damage(&error) => {
+            tracing::error!(error = %chain(&error), "the index is broken: it is set aside and rebuilt");
+            Ok(None)
+        }
+        Ok(done) => done,
+    }
+}
+
+fn is_damage(error: &OpenError) -> bool {
+    match error {
+        OpenError::Index(error) | OpenError::CatchUp(CatchUpError::Index(error)) => {
+            error.is_damage()
+        }
+        _ => false,
+    }
+}
+
+fn is_trustworthy(
+    index: &Index,
+    journal: &journal::Reader,
+    is_suspect: bool,
+) -> Result<bool, OpenError> {
+    if !holds(journal, index.position()).map_err(CatchUpError::Journal)? {
         tracing::error!(
             "the index knows of events that the journal does not hold: it is set aside and rebuilt"
         );
-        return Ok(None);
+        return Ok(false);
     }
-    if is_suspect {
-        tracing::info!(
-            "the last stop was not a clean one and the machine was restarted since: comparing index and journal"
-        );
-        if !agrees(&index, journal)? {
-            tracing::error!("index and journal do not agree: the index is set aside and rebuilt");
-            return Ok(None);
-        }
+    if !is_suspect {
+        return Ok(true);
     }
-    Ok(Some(index))
+    tracing::info!(
+        "the last stop may have cost the index something: comparing it with the journal"
+    );
+    let agree = agrees(index, journal)?;
+    if !agree {
+        tracing::error!("index and journal do not agree: the index is set aside and rebuilt");
+    }
+    Ok(agree)
 }
 
 fn catch_up_loudly(index: &Index, journal: &journal::Reader) -> Result<CaughtUp, OpenError> {
@@ -154,11 +186,18 @@ fn was_cut_off(state_dir: &Path) -> bool {
     }
 }
 
-fn mark_running(state_dir: &Path) -> Result<(), OpenError> {
+fn mark_running(state_dir: &Path, boot: &str) -> Result<(), OpenError> {
     let path = running(state_dir);
-    let written = fs::write(&path, boot_id()).and_then(|()| File::open(&path)?.sync_all());
+    let written = fs::write(&path, boot).and_then(|()| File::open(&path)?.sync_all());
     let synced = written.and_then(|()| File::open(state_dir)?.sync_all());
     synced.map_err(|source| OpenError::Unusable { path, source })
+}
+
+/// Says that the index is not to be trusted, so that the next start looks closely.
+pub(super) fn mark_suspect(state_dir: &Path) {
+    if let Err(error) = mark_running(state_dir, "") {
+        tracing::error!(error = %chain(&error), "could not note that the index is broken: delete the index directory before the next start");
+    }
 }
 
 /// Says that the daemon stopped with everything on disk.

@@ -66,6 +66,12 @@ pub struct DropCounts {
 }
 
 impl Desk {
+    /// Files that wait in the drop directory, and files in its `rejected/`.
+    #[must_use]
+    pub fn dropped(&self) -> (usize, usize) {
+        drop::count(&self.facts.drop_dir)
+    }
+
     /// Checks a draft that just arrived. A "me too" copies from the event it refers to.
     pub fn admit(&self, draft: Draft, sender: Sender, source: Source) -> Result<Event, Rejection> {
         let original = draft.same_as().and_then(|id| self.index.event(id).ok().flatten());
@@ -78,6 +84,18 @@ impl DropCounts {
     fn add(counter: &AtomicU64, number: usize) {
         counter.fetch_add(number as u64, Ordering::Relaxed);
     }
+}
+
+/// An error and what caused it, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 /// The wall clock, to the millisecond.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::claim::Claim;
 use super::fact::{Event, Named, Scrubbed, Signal};
-use super::scrub::scrub_event;
+use super::scrub::{scrub, scrub_event};
 use super::word::{Actor, Class, Kind, Outcome, Severity, SignalName, Source};
 use super::{Arrival, Draft, Fault, MAX_EVENT, MAX_LINE, MAX_TEXT, Place, Rejection, Sender};
 
@@ -52,13 +52,11 @@ const SAID_BY_CLIENTS: [Source; 5] =
 impl Draft {
     /// Checks the draft, fills in what was left out and takes secrets out of it.
     pub fn admit(self, arrival: &Arrival) -> Result<Event, Rejection> {
-        let mut event = self.check(arrival)?;
-        scrub_event(&mut event);
-        Ok(event)
+        self.check(arrival)?.without_secrets()
     }
 
     /// Checks the draft and fills in what was left out; secrets are still in it, so what comes
-    /// back must not touch a disk or leave the machine before [`scrub_event`] went over it.
+    /// back must not touch a disk or leave the machine before [`Event::without_secrets`].
     ///
     /// The fields that we fill in (`received_at`, `person_verified` and their like) may be sent,
     /// so that an exported event can be sent back as it is; only a [`Sender::Owner`] is believed.
@@ -92,7 +90,7 @@ impl Draft {
             severity: read_severity(&mut claim, class, outcome, original.and_then(|o| o.severity)),
             version: claim.name("version"),
             task: claim.text("task", MAX_LINE),
-            source: read_source(&mut claim, arrival.source),
+            source: read_source(&mut claim, arrival),
             signal: read_signal(&mut claim, class),
             count: read_count(&mut claim, class),
             same_as: read_id(&mut claim, "same_as"),
@@ -103,7 +101,7 @@ impl Draft {
         };
         check_words(&mut claim, &event);
         claim.finish(&FIELDS)?;
-        check_size(event)
+        Ok(event)
     }
 }
 
@@ -144,6 +142,10 @@ fn read_at(claim: &mut Claim, now: Timestamp) -> (Timestamp, bool) {
         );
         return (now, false);
     };
+    if at < Timestamp::UNIX_EPOCH {
+        claim.fault("/at", "`at` lies before 1970: check the year");
+        return (now, false);
+    }
     if now + AHEAD < at {
         return (now, true);
     }
@@ -233,18 +235,21 @@ fn read_count(claim: &mut Claim, class: Class) -> Option<u32> {
     None
 }
 
-fn read_source(claim: &mut Claim, door: Source) -> Source {
-    let is_faulty = |claim: &Claim| claim.is_faulty("/source");
+/// The door's word, or another that the sender may say: an owner may say any, so that an export
+/// can be sent back.
+fn read_source(claim: &mut Claim, arrival: &Arrival) -> Source {
+    let may_say = |source: &Source| {
+        matches!(arrival.sender, Sender::Owner { .. }) || SAID_BY_CLIENTS.contains(source)
+    };
     match claim.word("source") {
-        None => door,
-        Some(source) if SAID_BY_CLIENTS.contains(&source) || source == door => source,
-        Some(_) if door == Source::Import || is_faulty(claim) => door,
+        None => arrival.source,
+        Some(source) if source == arrival.source || may_say(&source) => source,
         Some(source) => {
             claim.fault(
                 "/source",
                 format!("`source` cannot be `{source}` here: say cli, http, run, hook or import, or leave it out"),
             );
-            door
+            arrival.source
         }
     }
 }
@@ -318,11 +323,26 @@ fn check_words(claim: &mut Claim, event: &Event) {
     }
 }
 
-fn check_size(event: Event) -> Result<Event, Rejection> {
-    let size = event.to_json().len();
-    if size <= MAX_EVENT {
-        return Ok(event);
+impl Event {
+    /// Takes the secrets out; refused where the place is one, or where what is left is too large.
+    pub fn without_secrets(mut self) -> Result<Self, Rejection> {
+        let reject = |pointer: &str, detail: String| {
+            Err(Rejection { faults: vec![Fault { pointer: pointer.to_owned(), detail }] })
+        };
+        if let Some((_, rules)) = scrub(self.place.as_str()) {
+            let rules = rules.join(", ");
+            return reject(
+                "/place",
+                format!(
+                    "`place` holds what looks like a secret ({rules}): name the place without it"
+                ),
+            );
+        }
+        scrub_event(&mut self);
+        let size = self.to_json().len();
+        if size <= MAX_EVENT {
+            return Ok(self);
+        }
+        reject("", format!("the event has {size} bytes, at most {MAX_EVENT} are kept: shorten it"))
     }
-    let detail = format!("the event has {size} bytes, at most {MAX_EVENT} are kept: shorten it");
-    Err(Rejection { faults: vec![Fault { pointer: String::new(), detail }] })
 }

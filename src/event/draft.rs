@@ -44,10 +44,10 @@ impl Draft {
         self.fields.insert(field.to_owned(), value.into());
     }
 
-    /// Whether the field is said.
+    /// Whether the field is said; null says nothing.
     #[must_use]
     pub fn has(&self, field: &str) -> bool {
-        self.fields.contains_key(field)
+        self.fields.get(field).is_some_and(|value| !value.is_null())
     }
 
     /// The id of the event this one says "me too" to, if it can be read.

@@ -33,7 +33,7 @@ pub use fact::{Event, Scrubbed, Signal};
 pub use fault::{Fault, Rejection, nearest, nearest_few};
 pub use place::{Place, PlaceError};
 pub use record::{Record, RecordError, Retraction};
-pub use scrub::{scrub, scrub_event, scrub_key};
+pub use scrub::{scrub, scrub_key};
 pub use word::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Source, Word};
 
 /// The longest `note`, `expected`, `got` or `workaround`, in bytes.

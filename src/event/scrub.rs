@@ -18,7 +18,7 @@ mod tests;
 mod walk;
 
 pub use key::scrub_key;
-pub use walk::scrub_event;
+pub(super) use walk::scrub_event;
 
 use std::ops::Range;
 

@@ -41,7 +41,9 @@ pub struct WhyAnswer {
 
 /// Notes read to explain a place.
 const MOST_NOTES: usize = 400;
-/// Notes looked at in one list before a row goes without a quote.
+/// Entries of one list looked at, without reading their events.
+const MOST_GLANCES: usize = 10_000;
+/// Notes read of one list before a row goes without a quote.
 const MOST_TRIES: usize = 64;
 /// The bands of reports, the worst first.
 const REPORT_BANDS: std::ops::Range<u8> = 0..4;
@@ -113,11 +115,13 @@ impl Index {
         band: u8,
         shown: &HashSet<u64>,
     ) -> Result<Option<(u64, Event)>, IndexError> {
-        for entry in self.glances(question.window, place, band).take(MOST_TRIES) {
+        let is_new =
+            |glance: Glance| suits(question, glance) && !shown.contains(&glance.fingerprint);
+        let glances = self.glances(question.window, place, band).take(MOST_GLANCES);
+        let glances =
+            glances.filter(|found| found.as_ref().map_or(true, |(_, glance)| is_new(*glance)));
+        for entry in glances.take(MOST_TRIES) {
             let (_, glance) = entry?;
-            if !suits(question, glance) || shown.contains(&glance.fingerprint) {
-                continue;
-            }
             let event = self.event_of(glance.sequence)?.event;
             if fits(question, &event) {
                 return Ok(Some((glance.fingerprint, event)));
@@ -131,16 +135,22 @@ impl Index {
         let mut found = Vec::new();
         for place in places {
             for band in 0..key::BANDS {
-                let glances = self.glances(question.window, place, band).take(MOST_NOTES);
-                let entries: Vec<_> = glances.collect::<Result<_, _>>()?;
-                found.extend(entries.into_iter().filter(|(_, glance)| suits(question, *glance)));
+                let glances = self.glances(question.window, place, band).take(MOST_GLANCES);
+                let suiting = glances.filter(|found| {
+                    found.as_ref().map_or(true, |(_, glance)| suits(question, *glance))
+                });
+                for entry in suiting {
+                    found.push(entry?);
+                }
             }
         }
         found.sort_by_key(|(spot, _)| std::cmp::Reverse((spot.at, spot.id)));
-        found.truncate(MOST_NOTES);
         let mut notes = Vec::new();
         for (Spot { id, .. }, glance) in found {
             let event = self.event_of(glance.sequence)?.event;
+            if notes.len() == MOST_NOTES {
+                break;
+            }
             if let (true, Some(text)) = (fits(question, &event), event.words()) {
                 notes.push(Note {
                     id,

@@ -214,7 +214,7 @@ impl<'a> Walk<'a> {
             let spot = head.spot;
             self.push(head.rest)?;
             let behind =
-                |cursor: Cursor| self.order.is_before((cursor.at, cursor.id), (spot.at, spot.id));
+                |cursor: Cursor| self.order.is_before(&(cursor.at, cursor.id), &(spot.at, spot.id));
             if self.after.is_none_or(behind) {
                 return Ok(Some(spot));
             }
@@ -272,7 +272,7 @@ const LAST_DAY: i32 = 5_000_000;
 
 impl Order {
     /// Whether `a` comes before `b` in this order.
-    pub(super) fn is_before<T: Ord>(self, a: T, b: T) -> bool {
+    pub(super) fn is_before<T: Ord + ?Sized>(self, a: &T, b: &T) -> bool {
         match self {
             Self::Newest => b < a,
             Self::Oldest => a < b,

@@ -79,6 +79,20 @@ pub enum IndexError {
     Damaged(&'static str),
 }
 
+impl IndexError {
+    /// Whether what lies on the disk is to blame, so that a rebuild cures it; if not, it is the
+    /// disk itself, and a rebuild would only meet the same.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            // What the system reports has a number, what sled makes up has none.
+            Self::Storage(sled::Error::Io(error)) => error.raw_os_error().is_none(),
+            Self::Checkpoint(_) => false,
+            Self::Unopenable { .. } | Self::Damaged(_) | Self::Storage(_) => true,
+        }
+    }
+}
+
 impl From<sled::Error> for IndexError {
     fn from(error: sled::Error) -> Self {
         Self::Storage(error)
@@ -133,7 +147,10 @@ impl Index {
             .flush_every_ms(None);
         let tree = catch_unwind(AssertUnwindSafe(|| config.open()))
             .map_err(|_| unopenable("it panicked".to_owned()))?
-            .map_err(|error| unopenable(error.to_string()))?;
+            .map_err(|error| match IndexError::from(error) {
+                error if error.is_damage() => unopenable(error.to_string()),
+                error => error,
+            })?;
         let index = Self {
             position: Mutex::new(read_position(&tree)?),
             events: AtomicU64::new(read_number(&tree, key::EVENTS)?),

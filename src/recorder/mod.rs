@@ -60,6 +60,9 @@ pub enum Refusal {
         "the disk is full, and nothing was recorded: make room where snagd stores and send it again, with the same id"
     )]
     NoRoom,
+    /// The events of one job do not fit the journal together; nothing was recorded.
+    #[error("that is too much at once, and nothing was recorded: send fewer events in one request")]
+    TooLarge,
     /// The disk failed, and snagd stops.
     #[error(
         "snagd could not write to its disk and stops: whether this was recorded shows when it is back; send it again then, with the same id, which is harmless"

@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::writing::{GROUP_BYTES, GROUP_EVENTS};
 use crate::event::{Event, Record, Retraction};
 use crate::hotspot::fingerprint;
 use crate::index::{Fresh, Index, IndexError, Position, Sum};
 use crate::journal::{Damage, Entry, JournalError, Reader};
-
-/// Events applied at once.
-const GROUP: usize = 256;
 
 /// How far catching up is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +66,7 @@ pub fn catch_up(
             Err(_) => caught_up.unknown += 1,
         }
         caught_up.applied += 1;
-        if group.events.len() == GROUP {
+        if group.events.len() == GROUP_EVENTS || GROUP_BYTES <= group.bytes {
             group.apply(index)?;
             progress(Progress { done: position.sequence, of: journal.last() });
         }
@@ -82,12 +80,14 @@ pub fn catch_up(
 struct Group {
     events: Vec<(Entry, Event)>,
     ids: HashSet<uuid::Uuid>,
+    bytes: usize,
 }
 
 impl Group {
     /// Adds an event, unless its id was recorded before: the first record of an id counts.
     fn add(&mut self, index: &Index, entry: Entry, event: Event) -> Result<(), IndexError> {
         if index.event(event.id)?.is_none() && self.ids.insert(event.id) {
+            self.bytes += entry.payload.len();
             self.events.push((entry, event));
         }
         Ok(())
@@ -148,5 +148,57 @@ pub fn agrees(index: &Index, journal: &Reader) -> Result<bool, CatchUpError> {
         Ok(found) => Ok(found == sums),
         Err(IndexError::Damaged(_)) => Ok(false),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Arrival, Draft, Sender, Source};
+    use crate::journal;
+
+    fn event(id: u128) -> Event {
+        let arrival = Arrival {
+            now: "2026-11-20T12:00:00Z".parse().unwrap(),
+            fresh_id: uuid::Uuid::from_u128(id),
+            sender: Sender::Owner { name: "ana".to_owned() },
+            source: Source::Http,
+            original: None,
+        };
+        Draft::parse(br#"{"place":"web/a","note":"x"}"#).unwrap().admit(&arrival).unwrap()
+    }
+
+    #[test]
+    fn an_index_that_lost_an_event_does_not_agree() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = journal::open(&dir.path().join("journal")).unwrap();
+        let records: Vec<_> =
+            (1..=4).map(|id| Record::Event(Box::new(event(id))).encode()).collect();
+        let appended = journal.writer.append(&records).unwrap();
+        let position = Position { sequence: appended.last, batch: appended.batch };
+
+        let whole = Index::open(&dir.path().join("whole")).unwrap();
+        let caught_up = catch_up(&whole, &journal.reader, |_| {}).unwrap();
+        assert_eq!((caught_up.applied, whole.events(), whole.position()), (4, 4, position));
+        assert!(agrees(&whole, &journal.reader).unwrap());
+        assert!(holds(&journal.reader, position).unwrap());
+        let beyond = Position { sequence: 5, ..position };
+        assert!(!holds(&journal.reader, beyond).unwrap());
+        let of_another = Position { batch: 7, ..position };
+        assert!(!holds(&journal.reader, of_another).unwrap());
+
+        let torn = Index::open(&dir.path().join("torn")).unwrap();
+        for id in [1, 2, 4] {
+            let event = event(id);
+            let json = event.to_json();
+            let fresh = Fresh {
+                sequence: u64::try_from(id).unwrap(),
+                event: &event,
+                json: &json,
+                fingerprint: 0,
+            };
+            torn.apply(&[fresh], position).unwrap();
+        }
+        assert!(!agrees(&torn, &journal.reader).unwrap());
     }
 }

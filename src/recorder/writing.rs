@@ -14,9 +14,9 @@ use crate::index::{Fresh, Index, IndexError, Position};
 use crate::journal::{Appended, JournalError, Writer};
 
 /// A group of jobs grows up to this many events,
-const GROUP_EVENTS: usize = 256;
+pub(super) const GROUP_EVENTS: usize = 256;
 /// or this many bytes; the index is given no more at once, either.
-const GROUP_BYTES: usize = 1024 * 1024;
+pub(super) const GROUP_BYTES: usize = 1024 * 1024;
 /// The index is put on disk this long after it changed.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
@@ -191,14 +191,15 @@ enum Verdict {
 
 /// Why a group was not recorded.
 enum Failure {
-    NoRoom,
+    Refused(Refusal),
     Broken(WritingError),
 }
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
         match error {
-            JournalError::NoRoom { .. } => Self::NoRoom,
+            JournalError::NoRoom(_) => Self::Refused(Refusal::NoRoom),
+            JournalError::TooLarge { .. } => Self::Refused(Refusal::TooLarge),
             error => Self::Broken(WritingError::Journal(error)),
         }
     }
@@ -222,9 +223,9 @@ fn answer(
             }
             Ok(())
         }
-        Err(Failure::NoRoom) => {
+        Err(Failure::Refused(refusal)) => {
             for reply in replies {
-                reply.say(Err(Refusal::NoRoom));
+                reply.say(Err(refusal));
             }
             Ok(())
         }

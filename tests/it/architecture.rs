@@ -98,8 +98,7 @@ fn no_door_knows_another() {
         if name.starts_with("src/doors/drop/") {
             assert!(!knows("http"), "{name}");
         }
-        // The HTTP door asks the drop door for two numbers of its directory, nothing else.
-        if name.starts_with("src/doors/http/") && !name.ends_with("/ask.rs") {
+        if name.starts_with("src/doors/http/") {
             assert!(!knows("drop"), "{name}");
         }
     }

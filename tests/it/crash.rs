@@ -198,7 +198,7 @@ fn after_a_power_cut_index_and_journal_are_compared() {
     // As if the machine had been switched off: another boot, and no clean stop.
     fs::write(snagd.state().join("running"), "another boot\n").unwrap();
     snagd.restart();
-    assert!(snagd.log().contains("comparing index and journal"), "{}", snagd.log());
+    assert!(snagd.log().contains("comparing it with the journal"), "{}", snagd.log());
     assert!(!snagd.state().join("index.set-aside-1").exists(), "{}", snagd.log());
     assert_eq!(answers(&snagd), before);
 }

@@ -84,3 +84,20 @@ fn files_of_every_shape_are_taken_as_they_come() {
     assert_eq!((&status["drop"]["rejected"], &status["drop"]["waiting"]), (&json!(2), &json!(0)));
     assert_eq!(fs::read_to_string(token).unwrap().trim(), snagd.token(), "untouched");
 }
+
+#[test]
+fn what_was_dropped_is_exported_and_imported_like_all_else() {
+    let snagd = Snagd::start();
+    let file = snagd.drop_dir().join("one.json");
+    fs::write(file.with_extension("tmp"), r#"{"place":"web/a","note":"dropped"}"#).unwrap();
+    fs::rename(file.with_extension("tmp"), &file).unwrap();
+    until("the event is recorded", || snagd.events().len() == 1);
+    let export = snagd.path("export.ndjson");
+    fs::write(&export, snagd.snag(&["export"]).ok().stdout).unwrap();
+    let path = export.display().to_string();
+    let said = snagd.snag(&["import", &path]).ok();
+    assert_eq!(said.stdout, "imported 0, known before 1, rejected 0\n");
+    let other = Snagd::start();
+    other.snag(&["import", &path]).ok();
+    assert_eq!(other.events()[0]["source"], "drop");
+}

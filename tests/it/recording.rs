@@ -133,7 +133,6 @@ fn faults_name_the_field_and_what_to_write() {
         (r#"{"place":"a","note":"x","count":2}"#, "/count", "class use"),
         (r#"{"place":"a","class":"signal"}"#, "/signal", "crash"),
         (r#"{"place":"a","class":"signal","signal":{"name":"crsh"}}"#, "/signal/name", "`crash`"),
-        (r#"{"place":"a","note":"x","source":"sentry"}"#, "/source", "cli, http"),
     ];
     for (body, pointer, detail) in cases {
         let found = faults(body);
@@ -355,4 +354,73 @@ fn mistyped_filters_are_not_ignored() {
     snagd.get("/v2/events").tells(404, "/v1/events");
     let put = "PUT /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     snagd.ask(put).tells(405, "posted");
+}
+
+#[test]
+fn an_event_that_grows_while_secrets_are_taken_out_harms_nobody() {
+    let mut snagd = Snagd::start();
+    let long = "k".repeat(8_000);
+    let keys: serde_json::Map<String, Value> =
+        (0..1_500).map(|n| (format!("pwd{n}"), json!("x"))).collect();
+    let body = json!({"place": "web/a", "note": "x", "evidence": {long: keys}}).to_string();
+    let status = snagd.post(&body).status;
+    assert!(status == 201 || status == 422, "{status}");
+    let events = snagd.events();
+    assert!(events.iter().all(|event| event.to_string().len() <= 64 * 1024 + 4_096));
+    snagd.post(&event("")).is(201);
+    snagd.stop();
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_before_it_ranks() {
+    let snagd = Snagd::start();
+    let at = |at: &str| snagd.post(&event(&format!(r#","at":"{at}""#)));
+    at("-005000-01-01T00:00:00Z").tells(422, "before 1970");
+    at("1969-12-31T23:59:59Z").tells(422, "before 1970");
+    let card = r#"{"place":"web/card/4111-1111-1111-1111","note":"x"}"#;
+    snagd.post(card).tells(422, "looks like a secret (card-number)");
+    snagd.get("/v1/events/%FF").tells(400, "hexadecimal");
+    assert!(snagd.events().is_empty());
+}
+
+#[test]
+fn floats_are_kept_to_the_last_bit() {
+    let snagd = Snagd::start();
+    let body = format!(
+        r#"{{"id":"{ID}","place":"a","note":"x","evidence":{{"s":8.680453071432968e-08}}}}"#
+    );
+    let first = snagd.post(&body).is(201).json();
+    assert_eq!(snagd.post(&body).is(200).json(), first);
+    assert_eq!(snagd.post(&first.to_string()).is(200).json(), first);
+}
+
+#[test]
+fn people_appear_by_name_to_themselves_only() {
+    let snagd = Snagd::start();
+    for person in ["ana", "ben", "chi"] {
+        snagd.post(&event(&format!(r#","person":"{person}""#))).is(201);
+    }
+    let why = snagd.get("/v1/why?place=web/checkout/pay").is(200).json();
+    let people: Vec<_> =
+        why["people"].as_array().unwrap().iter().map(|term| term["person"].clone()).collect();
+    assert_eq!(people, ["person 1", "person 2", "person 3"]);
+    assert_eq!(snagd.get("/v1/hotspots?by=person").json()["rows"], json!([]), "none of them is us");
+    let token = format!("Host: localhost\r\nAuthorization: Bearer {}\r\n", snagd.token());
+    let ask = |path: &str| {
+        snagd.ask_tcp(&format!("GET {path} HTTP/1.1\r\n{token}Connection: close\r\n\r\n"))
+    };
+    ask("/v1/hotspots?by=person&person=ben").tells(403, "names");
+    ask("/v1/why?place=web/checkout/pay&person=ben").tells(403, "names");
+
+    let dir = crate::harness::Dir::new();
+    let config = dir.path().join("snagd.toml");
+    std::fs::write(&config, "names = \"team\"\n").unwrap();
+    let config = config.display().to_string();
+    let team = Snagd::start_with(dir, &["--config", &config]);
+    for person in ["ana", "ben"] {
+        team.post(&event(&format!(r#","person":"{person}""#))).is(201);
+    }
+    let rows = team.get("/v1/hotspots?by=person").json()["rows"].clone();
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    assert_eq!(team.get("/v1/why?place=web/checkout/pay").json()["people"][0]["person"], "ana");
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::json;
-use snag::client::Target;
+use snag::client::{ClientError, Target};
 use snag::daemon::Paths;
 use uuid::Uuid;
 
@@ -77,14 +77,33 @@ pub(crate) async fn undo(
         Some(id) => Last { id, spooled: None },
         None => recall(url)?,
     };
-    if last.spooled.is_some_and(|path| fs::remove_file(path).is_ok()) {
-        forget(url);
-        return tell(&last.id, ", before snagd saw it", output);
+    let is_unseen = last.spooled.is_some_and(|path| fs::remove_file(path).is_ok());
+    // A daemon that was slow may have it all the same.
+    match (delete(&last.id, url).await, is_unseen) {
+        (Ok(()), _) => {
+            forget(url);
+            tell(&last.id, "", output)
+        }
+        (Err(error), true) if is_absence(&error) => {
+            forget(url);
+            tell(&last.id, ", before snagd saw it", output)
+        }
+        (Err(error), _) => Err(error.into()),
     }
+}
+
+async fn delete(id: &str, url: Option<&Target>) -> Result<(), ClientError> {
     let mut connection = reach::connect_to_read(url).await?;
-    connection.delete(&format!("/v1/events/{}", path_segment(&last.id))).await?;
-    forget(url);
-    tell(&last.id, "", output)
+    connection.delete(&format!("/v1/events/{}", path_segment(id))).await.map(drop)
+}
+
+/// Whether nobody has the event: no daemon, or one that does not know it.
+fn is_absence(error: &ClientError) -> bool {
+    match error {
+        ClientError::Away(_) => true,
+        ClientError::Told(told) => told.status == 404,
+        _ => false,
+    }
 }
 
 fn tell(id: &str, when: &str, output: &Output) -> anyhow::Result<()> {

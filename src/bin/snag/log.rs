@@ -18,12 +18,13 @@ use serde_json::{Map, Value};
 use snag::client::{Answer, ClientError, Target};
 use snag::doors::http::{NEAR_PLACES, NEW_PLACE};
 use snag::doors::{now, person};
-use snag::event::{Arrival, Draft, Event, Sender, Source, scrub_event};
+use snag::event::{Arrival, Draft, Event, Rejection, Sender, Source};
 use uuid::Uuid;
 
 use crate::args::{Global, Log, MeToo};
 use crate::output::Output;
 use crate::reach;
+use crate::render::Receipt;
 use crate::stop::{Code, stop};
 use crate::{last, prompt, render};
 
@@ -88,7 +89,7 @@ fn draft(log: Log) -> anyhow::Result<Draft> {
 
 fn read_lost(text: &str) -> anyhow::Result<u32> {
     let lost = text.parse::<SignedDuration>().ok().filter(|lost| !lost.is_negative());
-    let minutes = lost.and_then(|lost| u32::try_from((lost.as_secs() + 59) / 60).ok());
+    let minutes = lost.and_then(|lost| u32::try_from(lost.as_secs().saturating_add(59) / 60).ok());
     minutes.ok_or_else(|| {
         stop(Code::Usage, format!("`--lost {text}` is no time: write it like 15m, 2h or 1h30m"))
     })
@@ -97,10 +98,11 @@ fn read_lost(text: &str) -> anyhow::Result<u32> {
 /// An instant, or how long ago it was. What is no duration is left to the event's own check.
 fn read_at(text: &str) -> anyhow::Result<String> {
     let ago = text.trim().strip_suffix("ago").unwrap_or(text).trim();
-    match ago.parse::<SignedDuration>() {
-        Ok(ago) if !ago.is_negative() => Ok((now() - ago).to_string()),
-        _ if text.parse::<Timestamp>().is_ok() => Ok(text.to_owned()),
-        _ => Err(stop(
+    let ago = ago.parse::<SignedDuration>().ok().filter(|ago| !ago.is_negative());
+    match ago.and_then(|ago| now().checked_sub(ago).ok()) {
+        Some(at) => Ok(at.to_string()),
+        None if text.parse::<Timestamp>().is_ok() => Ok(text.to_owned()),
+        None => Err(stop(
             Code::Usage,
             format!(
                 "`--at {text}` is no time: write an instant with its zone, like 2026-11-20T14:30:00Z, or how long ago it was, like 2h"
@@ -131,14 +133,15 @@ fn check(draft: Draft) -> anyhow::Result<Event> {
         source: Source::Cli,
         original: None,
     };
-    draft.check(&arrival).map_err(|rejection| {
-        // The same words as the API's, with the flags people typed.
-        let text = rejection.to_string();
-        let text = text
-            .replace("`feeling`", "`feeling` (--felt)")
-            .replace("`outcome`", "`outcome` (--did)");
-        stop(Code::Usage, text)
-    })
+    draft.check(&arrival).map_err(rejected)
+}
+
+/// The same words as the API's, with the flags people typed.
+#[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
+fn rejected(rejection: Rejection) -> anyhow::Error {
+    let text = rejection.to_string();
+    let text = text.replace("`feeling`", "`feeling` (--felt)");
+    stop(Code::Usage, text.replace("`outcome`", "`outcome` (--did)"))
 }
 
 /// What this process's user is called.
@@ -150,8 +153,9 @@ fn own_name() -> String {
 async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Result<()> {
     let names_person = draft.has("person") || matches!(global.url, Some(Target::Tcp { .. }));
     let mut event = check(draft)?;
-    if !global.url.as_ref().is_none_or(Target::is_local) {
-        scrub_event(&mut event);
+    let is_local = global.url.as_ref().is_none_or(Target::is_local);
+    if !is_local {
+        event = event.without_secrets().map_err(rejected)?;
     }
     let body = body(&event, names_person);
     match tokio::time::timeout(PATIENCE, post(&body, global.url.as_ref())).await {
@@ -161,14 +165,15 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
             last::remember(global.url.as_ref(), stored.id, None);
             note_new_place(&answer, output);
             let is_known = answer.status == StatusCode::OK;
-            return output.json_or(&stored, |look| render::recorded(&stored, is_known, look));
+            let receipt = if is_known { Receipt::Known } else { Receipt::Recorded };
+            return output.json_or(&stored, |look| render::recorded(&stored, receipt, look));
         }
         Ok(Err(error @ ClientError::Told(_))) if !is_temporary(&error) => return Err(error.into()),
         // Away, busy, or too slow: the file is as good.
         Ok(Err(_)) | Err(_) => {}
     }
     let dir = reach::drop_dir(global.url.as_ref())?;
-    scrub_event(&mut event);
+    let event = event.without_secrets().map_err(rejected)?;
     let path = spool(&dir, event.id, &self::body(&event, names_person)).with_context(|| {
         format!("no snagd answers, and the event cannot be kept in {}: it is NOT recorded; start snagd and say it again", dir.display())
     })?;
@@ -177,7 +182,7 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
         "no snagd answers in time: kept in {}, and recorded when it is back",
         dir.display()
     ));
-    output.json_or(&event, |look| render::recorded(&event, false, look))
+    output.json_or(&event, |look| render::recorded(&event, Receipt::Kept, look))
 }
 
 fn is_temporary(error: &ClientError) -> bool {
@@ -261,7 +266,9 @@ async fn find_original(
     of: &str,
 ) -> anyhow::Result<Event> {
     let digits = of.trim_start_matches('…');
-    let may_be_id = 4 <= digits.len() && digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    // Shorter ones may be words: `feed`, `cafe`.
+    let is_long = 8 <= digits.len() || digits.len() < of.len();
+    let may_be_id = is_long && digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     if may_be_id {
         match connection.get(&format!("/v1/events/{}", path_segment(digits))).await {
             Ok(answer) => {

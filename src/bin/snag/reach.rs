@@ -58,11 +58,20 @@ fn token_file() -> Option<String> {
 
 /// The drop directory of the daemon that events are meant for.
 ///
-/// `SNAG_DROP`; else the one beside the socket that `--url` names; else the user's, if a daemon
+/// `SNAG_DROP`; for a daemon on another machine there is no other. Else the one beside the socket that `--url` names; else the user's, if a daemon
 /// made it; else the system's, if there is one; else the user's, made now.
 pub(crate) fn drop_dir(url: Option<&Target>) -> anyhow::Result<PathBuf> {
     if let Some(dir) = env::var_os("SNAG_DROP").filter(|dir| !dir.is_empty()) {
         return Ok(dir.into());
+    }
+    if let Some(target) = url.filter(|target| !target.is_local()) {
+        // A file here would reach another daemon than the one that was meant.
+        return Err(stop(
+            Code::Unavailable,
+            format!(
+                "{target} does not answer, and nothing was recorded: say it again when it does, or name a directory to keep it in with SNAG_DROP"
+            ),
+        ));
     }
     if let Some(Target::Unix(socket)) = url {
         let beside = socket.with_file_name("drop");

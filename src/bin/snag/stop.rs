@@ -48,6 +48,7 @@ fn code_of_client(error: &ClientError) -> Code {
         ClientError::Away(_)
         | ClientError::Unreachable { .. }
         | ClientError::Broken(_)
+        | ClientError::Silent(_)
         | ClientError::Strange(_) => Code::Unavailable,
     }
 }

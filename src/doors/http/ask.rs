@@ -14,7 +14,7 @@ use super::events::{json_response, read, to_json};
 use super::gate::require_reader;
 use super::problem::Problem;
 use super::query;
-use crate::doors::{Desk, drop};
+use crate::doors::Desk;
 use crate::event::{Place, Sender, nearest_few};
 use crate::hotspot::By;
 use crate::index::WhyAnswer;
@@ -28,9 +28,8 @@ pub(super) async fn hotspots(
     require_reader(&sender)?;
     let query::Hotspots { mut question, top } =
         query::Hotspots::read(uri.query().unwrap_or_default())?;
-    if question.by == By::Person && !desk.shows_names && question.person.is_none() {
-        // People appear by name to themselves only, unless the team decided otherwise.
-        question.person = Some(name_of(&sender).to_owned());
+    if question.by == By::Person {
+        question.person = may_ask_about(&desk, &sender, question.person)?;
     }
     let answer = read(&desk, move |desk| desk.index.hotspots(&question, top)).await?;
     Ok(json_response(StatusCode::OK, to_json(&answer)))
@@ -44,6 +43,9 @@ pub(super) async fn why(
 ) -> Result<Response, Problem> {
     require_reader(&sender)?;
     let query::Why { question, place } = query::Why::read(uri.query().unwrap_or_default())?;
+    if question.person.is_some() {
+        may_ask_about(&desk, &sender, question.person.clone())?;
+    }
     let asked = place.clone();
     let answer = read(&desk, move |desk| desk.index.why(&question, &asked)).await?;
     let Some(mut answer) = answer else { return Err(unknown_place(&desk, &place)) };
@@ -51,6 +53,25 @@ pub(super) async fn why(
         hide_names(&mut answer, name_of(&sender));
     }
     Ok(json_response(StatusCode::OK, to_json(&answer)))
+}
+
+/// People appear by name to themselves only, unless the team decided otherwise. An owner has the
+/// files anyway, and may log under another name: so may ask about any one person.
+fn may_ask_about(
+    desk: &Desk,
+    sender: &Sender,
+    person: Option<String>,
+) -> Result<Option<String>, Problem> {
+    let own = name_of(sender);
+    let is_owner = matches!(sender, Sender::Owner { .. });
+    match person {
+        _ if desk.shows_names => Ok(person),
+        None => Ok(Some(own.to_owned())),
+        Some(person) if is_owner || person == own => Ok(Some(person)),
+        Some(_) => Err(Problem::forbidden(
+            "people see their own figures only: ask about yourself, or set `names = \"team\"` in snagd's configuration if the team agrees",
+        )),
+    }
 }
 
 fn unknown_place(desk: &Desk, place: &Place) -> Problem {
@@ -166,7 +187,7 @@ pub(super) async fn status(
 
 fn gather(desk: &Desk, sender: &Sender) -> Status {
     let facts = &desk.facts;
-    let (waiting, rejected) = drop::count(&facts.drop_dir);
+    let (waiting, rejected) = desk.dropped();
     Status {
         v: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -56,6 +57,7 @@ pub(super) async fn record(
 
 async fn record_one(desk: &Desk, sender: Sender, body: &[u8]) -> Result<Response, Problem> {
     let event = admit(desk, &sender, body)?;
+    let may_read = require_reader(&sender).is_ok();
     let (id, place) = (event.id, event.place.clone());
     let recorded = desk.recorder.record_or_refuse(vec![event]).await?;
     match recorded.into_iter().next() {
@@ -64,7 +66,7 @@ async fn record_one(desk: &Desk, sender: Sender, body: &[u8]) -> Result<Response
             response.headers_mut().insert(header::LOCATION, location(id));
             if is_new_place {
                 response.headers_mut().insert(NEW_PLACE, HeaderValue::from_static("yes"));
-                if let Some(near) = near(desk, &place) {
+                if let Some(near) = near(desk, &place).filter(|_| may_read) {
                     response.headers_mut().insert(NEAR_PLACES, near);
                 }
             }
@@ -206,9 +208,12 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
     Extension(sender): Extension<Sender>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     require_reader(&sender)?;
+    let Path(id) = id.map_err(|_| {
+        Problem::malformed("the id in the path cannot be read: write its hexadecimal digits")
+    })?;
     let stored = read(&desk, move |desk| Ok(find(desk, &id))).await??;
     let mut response = json_response(StatusCode::OK, stored.event.to_json());
     if stored.is_retracted {
@@ -223,8 +228,11 @@ pub(super) async fn show(
 pub(super) async fn retract(
     State(desk): State<Arc<Desk>>,
     Extension(sender): Extension<Sender>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
+    let Path(id) = id.map_err(|_| {
+        Problem::malformed("the id in the path cannot be read: write its hexadecimal digits")
+    })?;
     let by = match &sender {
         Sender::Anonymous => {
             require_reader(&sender)?;
@@ -235,8 +243,12 @@ pub(super) async fn retract(
         }
     };
     let Stored { event, is_retracted } = read(&desk, move |desk| Ok(find(desk, &id))).await??;
-    let is_own =
-        matches!(sender, Sender::Owner { .. }) || (event.person_verified && event.person == by);
+    // The token is the owner's, who may have posted over TCP without it.
+    let is_own = match sender {
+        Sender::Owner { .. } => true,
+        Sender::Token { .. } => event.person == by,
+        Sender::Peer { .. } | Sender::Anonymous => event.person_verified && event.person == by,
+    };
     if !is_own {
         return Err(Problem::forbidden(
             "the event is somebody else's: only the person it happened to can take it back",

@@ -172,7 +172,7 @@ fn identify(
         }
         None if remote.ip().is_loopback() && !rules.behind_proxy => Ok(Sender::Anonymous),
         None => Err(Problem::unauthorized(
-            "from another machine, everything needs a token: send `Authorization: Bearer` and the token",
+            "from another machine, or behind a proxy, everything needs a token: send `Authorization: Bearer` and the token",
         )),
     }
 }

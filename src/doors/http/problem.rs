@@ -6,6 +6,7 @@ use hyper::{StatusCode, header};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::doors::chain;
 use crate::event::{DraftError, Event, Fault, Rejection};
 use crate::index::IndexError;
 use crate::recorder::Refusal;
@@ -113,7 +114,7 @@ impl Problem {
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "snagd failed",
-            "snagd could not read its index: its log says why, and starting it again rebuilds what is broken",
+            "snagd could not read its index: its log says why; what was recorded is safe in the journal, and deleting the index directory before the next start rebuilds it",
         )
     }
 }
@@ -142,6 +143,7 @@ impl From<Refusal> for Problem {
         let (status, kind, title) = match refusal {
             Refusal::Full => (StatusCode::SERVICE_UNAVAILABLE, "busy", "snagd is busy"),
             Refusal::NoRoom => (StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full"),
+            Refusal::TooLarge => return Self::too_large(refusal.to_string()),
             Refusal::Failed => (StatusCode::SERVICE_UNAVAILABLE, "stopping", "snagd is stopping"),
         };
         let problem = Self::new(status, kind, title, refusal.to_string());
@@ -154,18 +156,6 @@ impl From<IndexError> for Problem {
         tracing::error!(error = %chain(&error), "a query failed");
         Self::internal()
     }
-}
-
-/// An error and what caused it, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 impl IntoResponse for Problem {

@@ -22,10 +22,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::gate::{self, Peer, Rules};
-use super::problem::chain;
-use crate::doors::Desk;
+use crate::doors::{Desk, chain};
 
-/// Connections at the same time, over all listeners of a door.
+/// Connections at the same time, of each listener: a crowd on TCP leaves the unix socket free.
 const MOST_CONNECTIONS: usize = 1024;
 /// A request's line and headers together.
 const MAX_HEAD: usize = 16 * 1024;
@@ -49,7 +48,6 @@ pub struct Door {
     desk: Arc<Desk>,
     rules: Rules,
     router: Router,
-    room: Arc<Semaphore>,
 }
 
 impl Door {
@@ -57,7 +55,7 @@ impl Door {
     #[must_use]
     pub fn new(desk: Arc<Desk>, rules: Rules) -> Self {
         let router = super::router(desk.clone());
-        Self { desk, rules, router, room: Arc::new(Semaphore::new(MOST_CONNECTIONS)) }
+        Self { desk, rules, router }
     }
 }
 
@@ -65,12 +63,13 @@ impl Door {
 ///
 /// Dropping the future cuts every connection off.
 pub async fn serve(door: Arc<Door>, listener: Listener, stop: CancellationToken) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = door.accept(&listener, &stop) => accepted,
+            accepted = door.accept(&listener, &room, &stop) => accepted,
         };
         match accepted {
             Ok(connection) => {
@@ -94,9 +93,10 @@ impl Door {
     async fn accept(
         self: &Arc<Self>,
         listener: &Listener,
+        room: &Arc<Semaphore>,
         stop: &CancellationToken,
     ) -> io::Result<Connection> {
-        let permit = self.room.clone().acquire_owned().await.map_err(io::Error::other)?;
+        let permit = room.clone().acquire_owned().await.map_err(io::Error::other)?;
         match listener {
             Listener::Tcp(listener) => {
                 let (stream, remote) = listener.accept().await?;

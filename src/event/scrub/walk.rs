@@ -8,6 +8,11 @@ use super::super::{Event, Scrubbed};
 use super::key::is_directory;
 use super::{scrub, scrub_key};
 
+/// The most removals listed one by one.
+const MOST_LISTED: usize = 64;
+/// The longest pointer listed, in bytes.
+const LONGEST_POINTER: usize = 256;
+
 /// The rule that takes out a value because of the name of its key.
 const KEY: &str = "key";
 
@@ -17,7 +22,7 @@ const KEY: &str = "key";
 /// Identity, place and the words of closed lists are left alone. A text may come out longer than
 /// it went in, by at most the length of its placeholders: limits are for what was sent, and are
 /// checked before.
-pub fn scrub_event(event: &mut Event) {
+pub(crate) fn scrub_event(event: &mut Event) {
     let mut found = Found { list: std::mem::take(&mut event.scrubbed) };
     found.text(&mut event.person, "/person");
     let fields = [
@@ -50,7 +55,11 @@ struct Found {
 }
 
 impl Found {
+    /// Beyond so many removals, or for a field so deep that its pointer is longer than it helps,
+    /// only the rule and the whole event are named: what is listed stays small whatever comes in.
     fn push(&mut self, rule: &str, field: &str) {
+        let is_listed = self.list.len() < MOST_LISTED && field.len() <= LONGEST_POINTER;
+        let field = if is_listed { field } else { "" };
         let entry = Scrubbed { rule: rule.to_owned(), field: field.to_owned() };
         if !self.list.contains(&entry) {
             self.list.push(entry);

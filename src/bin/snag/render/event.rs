@@ -20,10 +20,25 @@ const ROOMY: usize = 72;
 /// Below this it shows no notes.
 const NARROW: usize = 56;
 
-/// Says what was recorded, `known` if it had been before: one line, or two where it is too long.
-pub(crate) fn recorded(event: &Event, known: bool, look: &Look) -> String {
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receipt {
+    /// It is on the daemon's disk and visible.
+    Recorded,
+    /// It was before.
+    Known,
+    /// It is in a file that the daemon takes when it is back.
+    Kept,
+}
+
+/// Says what became of an event: one line, or two where it is too long.
+pub(crate) fn recorded(event: &Event, receipt: Receipt, look: &Look) -> String {
     let mut page = look.page();
-    let done = if known { "already recorded" } else { "recorded" };
+    let done = match receipt {
+        Receipt::Recorded => "recorded",
+        Receipt::Known => "already recorded",
+        Receipt::Kept => "kept",
+    };
     let id = look.safe(format!("…{}", id_tail(event.id)));
     let facts = look.safe(facts(event).join(" · "));
     let most = look.width.saturating_sub(done.len() + GAP + GAP + width(&id));

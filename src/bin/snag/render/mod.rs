@@ -28,7 +28,7 @@ mod tests;
 use jiff::Timestamp;
 use snag::event::Day;
 
-pub(crate) use event::{event, events, recorded};
+pub(crate) use event::{Receipt, event, events, recorded};
 pub(crate) use hotspots::hotspots;
 pub(crate) use safe::{json_for_terminal, text_for_terminal};
 pub(crate) use status::status;

@@ -11,7 +11,7 @@ use super::safe::is_obeyed;
 use super::sample::{
     by, crash, full, hotspots, look, month, report, status, used, why_of, why_shaped,
 };
-use super::{Look, event, events, recorded};
+use super::{Look, Receipt, event, events, recorded};
 
 /// Every view of some events.
 fn views(told: &[Event], look: &Look) -> Vec<String> {
@@ -21,7 +21,7 @@ fn views(told: &[Event], look: &Look) -> Vec<String> {
     }
     for one in told {
         views.push(event(one, true, look));
-        views.push(recorded(one, false, look));
+        views.push(recorded(one, Receipt::Recorded, look));
         views.push(super::why(&why_of(told, one.place.as_str()), look));
         views.push(super::why(&why_of(told, "web"), look));
     }
@@ -173,12 +173,12 @@ fn why_of_what_is_new_or_one_persons() {
 fn what_was_recorded() {
     let first = month().remove(0);
     let lines = [
-        recorded(&first, false, &look(100)),
-        recorded(&month()[1], false, &look(90)),
-        recorded(&first, true, &look(80)),
-        recorded(&first, false, &look(60)),
-        recorded(&crash("11-20", "cli/deploy", "bob"), false, &look(80)),
-        recorded(&used("11-20", "cli/deploy", "bob", 1), false, &look(80)),
+        recorded(&first, Receipt::Recorded, &look(100)),
+        recorded(&month()[1], Receipt::Recorded, &look(90)),
+        recorded(&first, Receipt::Known, &look(80)),
+        recorded(&first, Receipt::Recorded, &look(60)),
+        recorded(&crash("11-20", "cli/deploy", "bob"), Receipt::Recorded, &look(80)),
+        recorded(&used("11-20", "cli/deploy", "bob", 1), Receipt::Recorded, &look(80)),
     ];
     assert_snapshot!(lines.concat());
 }
@@ -239,7 +239,7 @@ fn every_width_fits() {
         check(&event(&full(), false, &look), &look);
         check(&events(&told, &look), &look);
         check(&super::status(&status(), &look), &look);
-        check(&recorded(&told[0], false, &look), &look);
+        check(&recorded(&told[0], Receipt::Recorded, &look), &look);
     }
 }
 

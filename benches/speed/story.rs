@@ -1,0 +1,146 @@
+//! What is posted: believable events of 50 people at 200 places over a year.
+//!
+//! A pure function of the seed, apart from the ids. People keep to the places they work with and
+//! places have a trouble of their own, so that cells repeat as they do in a real team.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use snag::event::{Day, Kind, Outcome, Word};
+use uuid::Uuid;
+
+const PEOPLE: u64 = 50;
+const PLACES: u64 = 200;
+const DAYS: u64 = 365;
+/// The days that a ranking of the default window reads.
+const HORIZON: u64 = 63;
+
+const SURFACES: [&str; 4] = ["web", "cli", "mobile", "admin"];
+const AREAS: [&str; 10] = [
+    "checkout",
+    "search",
+    "account",
+    "invoices",
+    "reports",
+    "settings",
+    "import",
+    "onboarding",
+    "editor",
+    "share",
+];
+const SCREENS: [&str; 5] = ["list", "detail", "form", "confirm", "export"];
+const FEELINGS: [&str; 4] = ["frustrated", "confused", "surprised", "resigned"];
+const TROUBLES: [&str; 8] = [
+    "the form cleared itself after a typo and I had to fill in all of it again, twice",
+    "waited for the list to load, then it came up empty until I opened it a second time",
+    "the button says saved but the old value is back as soon as the page is opened again",
+    "it asks for a format that it does not describe, and refuses the one it shows as example",
+    "cannot tell which of the two entries is mine, they have the same name and no date",
+    "the confirmation covers what it asks about, so I had to cancel to read it",
+    "jumps to the top whenever a row changes, which makes it hard to keep my place",
+    "the export has other columns than the table on the screen, and nobody knows why",
+];
+
+/// Makes events, one after the other.
+pub(crate) struct Story {
+    state: u64,
+    today: Day,
+    cells: HashSet<u64>,
+}
+
+impl Story {
+    pub(crate) fn new(seed: u64, today: Day) -> Self {
+        Self { state: seed, today, cells: HashSet::new() }
+    }
+
+    /// The next event as JSON, of a day within the last year.
+    pub(crate) fn event(&mut self) -> String {
+        let days_ago = self.below(DAYS);
+        self.event_of(days_ago)
+    }
+
+    /// An event of today, after midnight and not ahead of any clock.
+    pub(crate) fn event_of_today(&mut self) -> String {
+        self.event_of(0)
+    }
+
+    /// A batch as NDJSON.
+    pub(crate) fn batch(&mut self, events: usize) -> String {
+        let mut lines = String::with_capacity(events * 400);
+        for _ in 0..events {
+            lines.push_str(&self.event());
+            lines.push('\n');
+        }
+        lines
+    }
+
+    /// How many cells the events so far make within the days that a ranking reads.
+    pub(crate) fn cells(&self) -> usize {
+        self.cells.len()
+    }
+
+    fn event_of(&mut self, days_ago: u64) -> String {
+        let person = self.below(PEOPLE);
+        let place = self.place_of(person);
+        let outcome = Outcome::ALL[self.skewed(Outcome::ALL.len() as u64)];
+        let kinds = Kind::ALL.len() as u64;
+        let usual = usize::try_from(place % kinds).unwrap_or(0);
+        let kind = Kind::ALL[if self.below(10) < 8 { usual } else { self.skewed(kinds) }];
+        let week = (DAYS - days_ago) / 7;
+        let version = week - u64::from(self.below(10) == 0).min(week);
+        if days_ago < HORIZON {
+            let mut hasher = DefaultHasher::new();
+            (days_ago, place, person, kind.word(), version).hash(&mut hasher);
+            self.cells.insert(hasher.finish());
+        }
+        let day = self.today.plus(-i32::try_from(days_ago).unwrap_or(0));
+        // Of today only the first hour has certainly passed, or is too near to be clamped.
+        let hour = if days_ago == 0 { 0 } else { 8 + self.below(10) };
+        let (minute, second) =
+            if days_ago == 0 { (0, 0) } else { (self.below(60), self.below(60)) };
+        let trouble = TROUBLES[usize::try_from(self.below(8)).unwrap_or(0)];
+        let feeling = FEELINGS[self.skewed(4)];
+        let (row, milliseconds) = (self.below(10_000), self.below(1000));
+        let mut json = String::with_capacity(400);
+        // Writing to a string does not fail.
+        let _ = write!(
+            json,
+            r#"{{"id":"{}","at":"{day}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z","place":"{}","person":"person-{person:02}","note":"{trouble} (row {row})","feeling":"{feeling}","outcome":"{}","kind":"{}","version":"1.{version}.0","tags":{{"browser":"firefox","plan":"team"}}}}"#,
+            Uuid::now_v7(),
+            name(place),
+            outcome.word(),
+            kind.word(),
+        );
+        json
+    }
+
+    /// People keep to a few places, and mostly to the first of these.
+    fn place_of(&mut self, person: u64) -> u64 {
+        let own = self.skewed(25) as u64;
+        (person * 37 + own * own) % PLACES
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        // splitmix64: chance that is the same in every run.
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+
+    /// Small numbers more often than large ones.
+    fn skewed(&mut self, end: u64) -> usize {
+        let (a, b) = (self.below(end), self.below(end));
+        usize::try_from(a.min(b)).unwrap_or(0)
+    }
+}
+
+/// The name of a place, of which there are 200.
+pub(crate) fn name(place: u64) -> String {
+    let place = usize::try_from(place % PLACES).unwrap_or(0);
+    let surface = SURFACES[place % 4];
+    let (area, screen) = (AREAS[place / 4 % 10], SCREENS[place / 40]);
+    format!("{surface}/{area}/{screen}")
+}
