@@ -3,7 +3,8 @@
 //! `cargo bench --bench speed` prints ratios of snagd and the floor (see `floor`), measured in
 //! turns within one run, then how long answers and commands take. Nothing is asserted: a shared
 //! machine is noisy, and a figure is for people to judge. `-- quick` stops at 100,000 events;
-//! `-- record` and `-- ask` do one half only.
+//! `-- record` and `-- ask` do one half only, and `-- record against PATH` puts another build of
+//! snagd in the place of the floor.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
@@ -18,7 +19,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use load::{MANY, ONE, Run, median};
-use server::Server;
+use server::{SNAGD, Server};
 use story::Story;
 
 /// Events in a batch.
@@ -53,10 +54,15 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         let mut story = Story::new(1, snag::doors::today());
         if !says("ask") {
-            record(&mut story, if quick { 3 } else { 7 }).await?;
+            let mut other = args.iter().skip_while(|arg| *arg != "against").skip(1);
+            let beside = match other.next() {
+                Some(program) => Server::snagd(program).await?,
+                None => Server::floor()?,
+            };
+            record(&beside, &mut story, if quick { 3 } else { 7 }).await?;
         }
         if !says("record") {
-            let snagd = Server::snagd().await?;
+            let snagd = Server::snagd(SNAGD).await?;
             let sizes = [10_000, 100_000, 1_000_000];
             let mut story = Story::new(2, snag::doors::today());
             ask::as_events_pile_up(&snagd, &sizes[..if quick { 2 } else { 3 }], &mut story).await?;
@@ -67,8 +73,8 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Records in turns with the floor, round by round, and prints medians.
-async fn record(story: &mut Story, rounds: usize) -> anyhow::Result<()> {
-    let (snagd, floor) = (Server::snagd().await?, Server::floor()?);
+async fn record(floor: &Server, story: &mut Story, rounds: usize) -> anyhow::Result<()> {
+    let snagd = Server::snagd(SNAGD).await?;
     let sample = story.event();
     let bytes = sample.len();
     say(&format!(
@@ -88,7 +94,7 @@ async fn record(story: &mut Story, rounds: usize) -> anyhow::Result<()> {
         for round in 0..=rounds {
             let mut run = [None; 2];
             for turn in [round % 2, (round + 1) % 2] {
-                let server = if turn == 0 { &snagd } else { &floor };
+                let server = if turn == 0 { &snagd } else { floor };
                 let kind = if row.batch == 1 { ONE } else { MANY };
                 let bodies = (0..row.requests).map(|_| body(story, row.batch)).collect();
                 let before = server.processor_time()?;

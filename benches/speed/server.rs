@@ -10,6 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use snag::client::{Connection, Target};
 
+/// The daemon as it is built for release.
+pub(crate) const SNAGD: &str = env!("CARGO_BIN_EXE_snagd");
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The unit in which Linux tells processor time.
@@ -24,14 +26,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The daemon, as it is built for release.
-    pub(crate) async fn snagd() -> anyhow::Result<Self> {
+    /// A daemon; [`SNAGD`] is the one built for release with this program.
+    pub(crate) async fn snagd(program: &str) -> anyhow::Result<Self> {
         let dir = fresh_dir()?;
         let notify = dir.path().join("notify");
         let ready = UnixDatagram::bind(&notify)?;
         ready.set_read_timeout(Some(PATIENCE))?;
         let socket = dir.path().join("snag.sock");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_snagd"));
+        let mut command = Command::new(program);
         command.env_clear().env("HOME", dir.path()).env("NOTIFY_SOCKET", &notify);
         command.arg("--state-dir").arg(dir.path().join("state")).arg("--socket").arg(&socket);
         command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null());
@@ -93,6 +95,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            let log = fs::read_to_string(self.path("log")).unwrap_or_default();
+            crate::say(&format!("a server ended by itself ({status}):\n{log}"));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -193,13 +193,6 @@ fn mark_running(state_dir: &Path, boot: &str) -> Result<(), OpenError> {
     synced.map_err(|source| OpenError::Unusable { path, source })
 }
 
-/// Says that the index is not to be trusted, so that the next start looks closely.
-pub(super) fn mark_suspect(state_dir: &Path) {
-    if let Err(error) = mark_running(state_dir, "") {
-        tracing::error!(error = %chain(&error), "could not note that the index is broken: delete the index directory before the next start");
-    }
-}
-
 /// Says that the daemon stopped with everything on disk.
 pub(super) fn mark_stopped(state_dir: &Path) -> io::Result<()> {
     fs::remove_file(running(state_dir))

@@ -70,11 +70,6 @@ impl Daemon {
         // The doors are gone and with them every sender: the writer ends, then the checkpoints.
         let written = written.await.unwrap_or(Err(RunError::Died));
         let checkpointed = checkpointed.await.unwrap_or(Err(RunError::Died));
-        if let Err(RunError::Writing(WritingError::Index(_)) | RunError::Checkpoint(_)) =
-            written.as_ref().and(checkpointed.as_ref())
-        {
-            recover::mark_suspect(&paths.state_dir);
-        }
         written.and(checkpointed).and(closed)?;
         // A socket left behind would answer nobody.
         let _ = std::fs::remove_file(&paths.socket);

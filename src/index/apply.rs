@@ -106,7 +106,7 @@ impl Index {
         self.events.store(events, Ordering::Relaxed);
         *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
         self.is_dirty.store(true, Ordering::Release);
-        self.store.settle_from(store::TOO_MANY)
+        if self.store.holds(store::TOO_MANY) { self.store.settle() } else { Ok(()) }
     }
 
     /// The first day of the event's place once the event is gone; none if nothing else is there.

@@ -46,44 +46,45 @@ pub(super) fn event(sequence: u64, part: u8) -> Vec<u8> {
     key
 }
 
-fn backwards(id: Uuid) -> [u8; 16] {
-    let mut bytes = id.into_bytes();
-    bytes.reverse();
-    bytes
-}
-
 pub(super) fn id(id: Uuid) -> Vec<u8> {
     let mut key = Vec::with_capacity(17);
     key.push(ID);
-    key.extend(backwards(id));
+    key.extend(id.as_bytes());
     key
 }
 
 pub(super) fn read_id(key: &[u8]) -> Result<Uuid, IndexError> {
-    let mut bytes: [u8; 16] = array(key, 1)?;
-    bytes.reverse();
-    Ok(Uuid::from_bytes(bytes))
+    Ok(Uuid::from_bytes(array(key, 1)?))
 }
 
-/// The prefix of the ids that end with `digits`, and whether a digit at the front is left over.
-pub(super) fn id_ending(digits: &str) -> Option<(Vec<u8>, bool)> {
-    let digits: Vec<u8> = digits
-        .bytes()
-        .filter(|digit| *digit != b'-')
-        .map(|digit| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect::<Option<_>>()?;
-    if 32 < digits.len() {
-        return None;
+/// The last digits of ids, as people type them.
+pub(super) struct Ending {
+    digits: u128,
+    mask: u128,
+}
+
+impl Ending {
+    /// None for what is no end of an id.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let digits = text.replace('-', "");
+        let mask = match u32::try_from(digits.len()).ok()? {
+            1..=31 => (1 << (4 * digits.len())) - 1,
+            32 => u128::MAX,
+            _ => return None,
+        };
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let digits = u128::from_str_radix(&digits, 16).ok().filter(|_| is_hex)?;
+        Some(Self { digits, mask })
     }
-    let mut prefix = vec![ID];
-    prefix.extend(digits.rchunks_exact(2).map(|pair| pair[0] << 4 | pair[1]));
-    Some((prefix, digits.len() % 2 == 1))
-}
 
-/// Whether the left-over digit at the front matches too.
-pub(super) fn matches_odd(id: Uuid, odd: bool, digits: &str) -> bool {
-    let digits = digits.replace('-', "").to_lowercase();
-    !odd || id.simple().to_string().ends_with(&digits)
+    pub(super) fn fits(&self, id: Uuid) -> bool {
+        id.as_u128() & self.mask == self.digits
+    }
+
+    /// The id, where all of it was typed.
+    pub(super) fn whole(&self) -> Option<Uuid> {
+        (self.mask == u128::MAX).then_some(Uuid::from_u128(self.digits))
+    }
 }
 
 pub(super) fn id_value(at: Millis, sequence: u64) -> Vec<u8> {

@@ -19,14 +19,15 @@
 //! | `m` `position` | the last journal entry applied: sequence and batch, u64 |
 //! | `m` `events` | events recorded and not retracted, u64 |
 //! | `e` sequence part | flags (1: retracted), parts, and the event's JSON; in parts of 4 KiB |
-//! | `i` id backwards | at, journal sequence: people type the last digits of an id |
+//! | `i` id | at, journal sequence |
 //! | `p` place `0` band at id, the latest first | actor, kind, has words, note fingerprint, sequence |
 //! | `n` place | the day of its first event |
 //! | `c` day place `0` person `0` actor kind version | a cell, as varints |
 //!
 //! Bands are reports from blocker to cosmetic (0 to 3), signals (4) and uses (5): the strongest
 //! quote of a place is the first entry of its first band. Events lie in the order of the journal,
-//! which costs sled a tenth of any other; which there are on a day, its cells tell.
+//! and ids in their own, which for v7 is that of time: what is new lies together, and sled need
+//! not fetch old pages to write it. Which events there are on a day, its cells tell.
 
 mod apply;
 mod ask;
@@ -112,6 +113,10 @@ pub struct Index {
     position: Mutex<Position>,
     events: AtomicU64,
     is_dirty: AtomicBool,
+    /// Somebody was told that it is dirty.
+    is_told: AtomicBool,
+    /// What lies on disk was found broken: the next start must not believe it.
+    is_broken: AtomicBool,
 }
 
 /// An entry of the journal, named so that it cannot be mistaken for another.
@@ -160,6 +165,8 @@ impl Index {
             gate: RwLock::new(()),
             days: cells::Days::default(),
             is_dirty: AtomicBool::new(false),
+            is_told: AtomicBool::new(false),
+            is_broken: AtomicBool::new(false),
         };
         if is_new {
             index.note_checkpoint(0).map_err(IndexError::Checkpoint)?;
@@ -198,17 +205,38 @@ impl Index {
     }
 
     /// Every id that ends with these hexadecimal digits; at most `most`.
+    ///
+    /// Short of a whole id, every id is looked at: about a second in a million events.
     pub fn ids_ending(&self, digits: &str, most: usize) -> Result<Vec<Uuid>, IndexError> {
-        let Some((prefix, odd)) = key::id_ending(digits) else { return Ok(Vec::new()) };
-        let ids = self.store.beginning_with(&prefix);
+        let Some(ending) = key::Ending::parse(digits) else { return Ok(Vec::new()) };
+        if let Some(id) = ending.whole() {
+            let found = self.store.get(&key::id(id))?;
+            return Ok(found.map(|_| id).into_iter().collect());
+        }
+        let ids = self.store.beginning_with(&[key::ID]);
         ids.map(|entry| key::read_id(&entry?.0))
-            .filter(|id| id.as_ref().map_or(true, |id| key::matches_odd(*id, odd, digits)))
+            .filter(|id| id.as_ref().map_or(true, |id| ending.fits(*id)))
             .take(most)
             .collect()
     }
 
+    /// Whether there is news for whoever makes checkpoints: the first change since the last one, or
+    /// more gathered than should wait.
+    pub fn is_worth_telling(&self) -> bool {
+        !self.is_told.swap(true, Ordering::AcqRel) || self.store.holds(store::MANY)
+    }
+
+    /// Makes the next start set it aside and rebuild it: something in it was found broken.
+    pub fn distrust(&self) {
+        self.is_broken.store(true, Ordering::Release);
+        if let Err(error) = self.note_checkpoint(u64::MAX) {
+            tracing::error!(%error, "could not note that the index is broken: delete its directory before the next start");
+        }
+    }
+
     /// Puts everything applied so far on disk. Takes milliseconds: never on the way of an answer.
     pub fn checkpoint(&self) -> Result<(), IndexError> {
+        self.is_told.store(false, Ordering::Release);
         if !self.is_dirty.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
@@ -224,12 +252,13 @@ impl Index {
 
     /// Moves what was applied towards disk before its time, if much has gathered.
     pub fn settle_if_much(&self) -> Result<(), IndexError> {
-        self.store.settle_from(store::MANY)
+        if self.store.holds(store::MANY) { self.store.settle() } else { Ok(()) }
     }
 
     /// Notes outside sled how far it is on disk. A torn note only means a rebuild too many or one
     /// too few, so it is not synced.
     fn note_checkpoint(&self, reached: u64) -> io::Result<()> {
+        let reached = if self.is_broken.load(Ordering::Acquire) { u64::MAX } else { reached };
         let path = checkpoint_path(&self.dir);
         let new = path.with_extension("checkpoint.new");
         fs::write(&new, reached.to_string())?;

@@ -90,10 +90,9 @@ impl Store {
         self.fresh.write().unwrap_or_else(PoisonError::into_inner).open.extend(changes);
     }
 
-    /// Settles if at least so many keys have gathered.
-    pub(super) fn settle_from(&self, many: usize) -> Result<(), IndexError> {
-        let held = self.fresh.read().unwrap_or_else(PoisonError::into_inner).open.len();
-        if held < many { Ok(()) } else { self.settle() }
+    /// Whether at least so many keys have gathered.
+    pub(super) fn holds(&self, many: usize) -> bool {
+        many <= self.fresh.read().unwrap_or_else(PoisonError::into_inner).open.len()
     }
 
     /// Moves what has gathered into sled, as one atom.

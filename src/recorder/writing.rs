@@ -68,13 +68,26 @@ impl Writing {
                     (replies, self.record(parcels))
                 }
             };
-            if let Some(changed) = &self.changed {
-                // Full means that the checkpointer knows already.
-                let _ = changed.try_send(());
+            self.tell_checkpointer();
+            if let Err(Failure::Broken(WritingError::Index(error))) = &done
+                && error.is_damage()
+            {
+                self.index.distrust();
             }
             answer(replies, done)?;
         }
         Ok(())
+    }
+
+    /// Wakes the checkpointer, which costs two switches of threads on the way of an answer: so only
+    /// for the first change after a checkpoint, and when much has gathered.
+    fn tell_checkpointer(&self) {
+        if let Some(changed) = &self.changed
+            && self.index.is_worth_telling()
+        {
+            // Full means that it was told and has not looked yet.
+            let _ = changed.try_send(());
+        }
     }
 
     /// Adds the jobs that wait already to the group; gives back the first that does not fit.
@@ -207,6 +220,7 @@ impl From<JournalError> for Failure {
 
 impl From<IndexError> for Failure {
     fn from(error: IndexError) -> Self {
+        // What is in the journal is caught up with at the next start.
         Self::Broken(WritingError::Index(error))
     }
 }

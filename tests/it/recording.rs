@@ -224,6 +224,7 @@ fn loopback_tcp_takes_posts_that_name_a_person() {
 fn a_clock_ahead_is_clamped_and_a_late_one_believed() {
     let snagd = Snagd::start();
     let post = |at: &str| snagd.post(&event(&format!(r#","at":"{at}""#))).is(201).json();
+    assert_eq!(post("9999-12-31T23:59:59Z")["at_clamped"], true);
     let ahead = post("9999-01-01T00:00:00Z");
     assert_eq!(ahead["at_clamped"], true);
     assert_eq!(ahead["at"], ahead["received_at"]);

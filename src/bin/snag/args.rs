@@ -165,10 +165,10 @@ pub(crate) struct MeToo {
 /// The days and people a question is about.
 #[derive(Args, Clone, Default)]
 pub(crate) struct Asked {
-    /// From when on: 28d, 4w, yesterday or 2026-11-01 [default: 28d]
+    /// From when on: 28d, 4w, yesterday or 2026-11-01 [rankings: 28d unless said]
     #[arg(long, value_name = "WHEN")]
     pub(crate) since: Option<String>,
-    /// Up to when, included: yesterday or 2026-11-20 [default: today]
+    /// Up to when, included: yesterday or 2026-11-20 [rankings: today unless said]
     #[arg(long, value_name = "WHEN")]
     pub(crate) until: Option<String>,
     /// Only this place and what lies below it

@@ -40,7 +40,7 @@ pub(crate) async fn log(mut log: Log, global: &Global, output: &Output) -> anyho
         io::stdin()
             .take(MOST_STDIN)
             .read_to_string(&mut note)
-            .context("stdin cannot be read as text")?;
+            .map_err(|error| stop(Code::Usage, format!("stdin cannot be read as text: {error}")))?;
         log.note = Some(note);
     }
     let says_nothing = log.note.is_none() && log.expected.is_none() && log.got.is_none();

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Context;
+use snag::event::Place;
 
 use crate::args::Log;
 use crate::stop::{Code, stop};
@@ -17,26 +18,55 @@ const DID: [(&str, &str); 6] = [
     ("s", "switched"),
 ];
 
-/// Asks for what is missing.
+/// Asks for what is missing; an answer that cannot be meant is asked for again, nothing else.
 pub(crate) fn ask(log: &mut Log) -> anyhow::Result<()> {
     if log.place.is_none() {
-        log.place = Some(answer("Where? (like web/checkout/pay) ")?);
+        log.place = Some(ask_until("Where? (like web/checkout/pay) ", |said| {
+            Place::parse(said)
+                .map(|place| place.to_string())
+                .map_err(|error| format!("the place {error}"))
+        })?);
     }
     if log.note.is_none() && log.expected.is_none() && log.got.is_none() {
-        log.note = Some(answer("What happened? ")?);
+        log.note = Some(ask_until("What happened? ", |said| {
+            if said.is_empty() {
+                Err("a few words are enough".to_owned())
+            } else {
+                Ok(said.to_owned())
+            }
+        })?);
     }
     if log.did.is_none() {
-        let said = answer(
-            "What did you do? [c]ontinued [r]etried [w]orked around asked for [h]elp [a]bandoned [s]witched, Enter for none ",
+        let did = ask_until(
+            "What did you do? [c]ontinued [r]etried [w]orked around,\n  asked for [h]elp, [a]bandoned [s]witched; Enter for none: ",
+            |said| {
+                outcome(said)
+                    .ok_or_else(|| "answer with one letter, or with Enter alone".to_owned())
+            },
         )?;
-        let word = DID.iter().find(|(letter, _)| *letter == said.to_lowercase());
-        log.did = match word {
-            Some((_, word)) => Some((*word).to_owned()),
-            None if said.is_empty() => None,
-            None => Some(said),
-        };
+        log.did = Some(did).filter(|did| !did.is_empty());
     }
     Ok(())
+}
+
+/// The outcome that an answer stands for: its letter, its word, or nothing.
+fn outcome(said: &str) -> Option<String> {
+    let said = said.to_lowercase().replace(' ', "-");
+    let found = DID.iter().find(|(letter, word)| *letter == said || *word == said);
+    found.map(|(_, word)| (*word).to_owned()).or(said.is_empty().then_some(said))
+}
+
+fn ask_until(
+    question: &str,
+    read: impl Fn(&str) -> Result<String, String>,
+) -> anyhow::Result<String> {
+    let mut said = answer(question)?;
+    loop {
+        match read(&said) {
+            Ok(meant) => return Ok(meant),
+            Err(reason) => said = answer(&format!("{reason}\n{question}"))?,
+        }
+    }
 }
 
 fn answer(question: &str) -> anyhow::Result<String> {

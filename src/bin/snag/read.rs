@@ -92,6 +92,11 @@ pub(crate) async fn hotspots(
         let events = if hotspots.rows.is_empty() { events(&mut connection).await? } else { 0 };
         output.line(&render::hotspots(&hotspots, events, &as_of(hotspots.window, output)))?;
     }
+    if said.by.as_deref() == Some("person") && hotspots.rows.len() < 2 {
+        output.note(
+            "people see their own figures only, unless snagd's configuration says names = \"team\"",
+        );
+    }
     // Rows descend in pain.
     let worst = hotspots.rows.first().map_or(0, |row| row.figures.pain);
     Ok(match said.fail_over {

@@ -19,7 +19,7 @@ use super::problem::Problem;
 use super::{body, query};
 use crate::doors::{Desk, now};
 use crate::event::{Draft, Event, MAX_EVENT, Place, Retraction, Sender, Source, nearest_few};
-use crate::index::Stored;
+use crate::index::{IndexError, Stored};
 use crate::recorder::Recorded;
 
 /// The most events one request may carry.
@@ -301,12 +301,16 @@ fn find(desk: &Desk, id: &str) -> Result<Stored, Problem> {
 /// Asks the index, off the threads that serve sockets.
 pub(super) async fn read<T: Send + 'static>(
     desk: &Arc<Desk>,
-    ask: impl FnOnce(&Desk) -> Result<T, crate::index::IndexError> + Send + 'static,
+    ask: impl FnOnce(&Desk) -> Result<T, IndexError> + Send + 'static,
 ) -> Result<T, Problem> {
-    let desk = desk.clone();
+    let (desk, index) = (desk.clone(), desk.index.clone());
     let answer = tokio::task::spawn_blocking(move || ask(&desk)).await;
-    let broken = |_| crate::index::IndexError::Damaged("a query panicked");
-    Ok(answer.map_err(broken)??)
+    let broken = |_| IndexError::Damaged("a query panicked");
+    let answer = answer.map_err(broken).and_then(|answer| answer);
+    if answer.as_ref().is_err_and(IndexError::is_damage) {
+        index.distrust();
+    }
+    Ok(answer?)
 }
 
 fn near(desk: &Desk, place: &Place) -> Option<HeaderValue> {

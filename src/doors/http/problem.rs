@@ -85,8 +85,8 @@ impl Problem {
 
     pub(super) fn conflict(first: &Event) -> Self {
         let detail = format!(
-            "the id {} belongs to another event, at {}, and that one stays: give this event an id of its own",
-            first.id, first.place
+            "the id {} belongs to another event, and that one stays: give this event an id of its own",
+            first.id
         );
         Self::new(StatusCode::CONFLICT, "id-taken", "The id is taken", detail)
             .with("instance", format!("/v1/events/{}", first.id))
@@ -114,7 +114,7 @@ impl Problem {
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "snagd failed",
-            "snagd could not read its index: its log says why; what was recorded is safe in the journal, and deleting the index directory before the next start rebuilds it",
+            "snagd could not read its index: what was recorded is safe in the journal; start snagd again, and the index is rebuilt from it",
         )
     }
 }

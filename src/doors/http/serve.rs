@@ -123,6 +123,8 @@ impl Door {
         let service = service_fn(|request| self.answer(request, peer));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
+            // A client may close its side once it has said all.
+            .half_close(true)
             .header_read_timeout(HEAD_TIME)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 use snag::client::{Connection, Target};
 use snag::doors::today;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Colour, Demo, Global};
 use crate::output::Output;
@@ -28,9 +29,20 @@ const BATCH: usize = 20;
 /// How often, and how many times, a starting daemon is knocked at.
 const KNOCK_EVERY: Duration = Duration::from_millis(20);
 const KNOCKS: u32 = 500;
+/// How often the demo looks whether its daemon still lives.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-/// `snag demo`.
+/// `snag demo`. Told to stop at any moment, it leaves nothing behind.
 pub(crate) async fn demo(said: &Demo, output: &Output) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        shown = show(said, output) => shown,
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("Ctrl-C cannot be listened for"),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+async fn show(said: &Demo, output: &Output) -> anyhow::Result<()> {
     let home = Home::new(said.dir.as_deref())?;
     let target = Target::Unix(home.dir.join("snag.sock"));
     let mut daemon = Daemon::start(&home.dir)?;
@@ -142,15 +154,12 @@ impl Daemon {
         Err(stop(Code::Unavailable, "snagd does not come up: start `snagd` by itself to see why"))
     }
 
-    /// Waits for Ctrl-C, or for the daemon to end by itself.
+    /// Waits for the daemon to end by itself, which it does not do while all is well.
     async fn wait_for_the_end(&mut self) -> anyhow::Result<()> {
-        let mut terminate =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted.context("Ctrl-C cannot be listened for")?,
-            _ = terminate.recv() => {}
+        while self.0.try_wait().context("snagd cannot be watched")?.is_none() {
+            tokio::time::sleep(WATCH_EVERY).await;
         }
-        Ok(())
+        Err(stop(Code::Unavailable, "the demo's snagd ended by itself: its message is above"))
     }
 }
 
