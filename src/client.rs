@@ -21,8 +21,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::{TcpStream, UnixStream};
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long an answer to a question may take,
+const PATIENCE: Duration = Duration::from_secs(10);
+/// and one to a post, which may be large and waits for the disk.
+const POST_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where a daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +211,8 @@ impl Connection {
         }
         let strange = || ClientError::Strange(self.target.clone());
         let request = request.body(Full::new(body)).map_err(|_| strange())?;
-        let answered = tokio::time::timeout(PATIENCE, async {
+        let patience = if content_type.is_some() { POST_PATIENCE } else { PATIENCE };
+        let answered = tokio::time::timeout(patience, async {
             self.requests.ready().await?;
             let (head, body) = self.requests.send_request(request).await?.into_parts();
             Ok((head, body.collect().await?.to_bytes()))

@@ -12,7 +12,7 @@ use clap::Parser;
 use snag::daemon::{Config, Daemon, Listen, OpenError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
 
 const EXIT_CANNOT_CREATE: u8 = 73;
 const EXIT_IO: u8 = 74;
@@ -37,9 +37,9 @@ struct Args {
     /// The configuration file [default: `$XDG_CONFIG_HOME/snag/snagd.toml`, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What to log: error, warn, info, debug
+    /// What to log: off, error, warn, info, debug
     #[arg(long, value_name = "LEVEL", env = "SNAGD_LOG", default_value = "info")]
-    log: EnvFilter,
+    log: LevelFilter,
 }
 
 fn main() -> ExitCode {
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let args = Args::parse();
     let mut log = tracing_subscriber::fmt()
-        .with_env_filter(args.log.clone())
+        .with_max_level(args.log)
         .with_target(false)
         .with_writer(std::io::stderr);
     log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));

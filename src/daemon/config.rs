@@ -130,7 +130,8 @@ impl Config {
         toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = text[..start.min(text.len())].matches('\n').count() + 1;
-            let reason = explain(error.message());
+            let key = text.lines().nth(line - 1).and_then(|line| line.split_once('='));
+            let reason = explain(error.message(), key.map_or("", |(key, _)| key.trim()));
             ConfigError::Invalid { path: path.to_owned(), line, reason }
         })
     }
@@ -164,11 +165,12 @@ impl Config {
     }
 }
 
-/// serde's words for an unknown key, with the nearest right one first.
-fn explain(message: &str) -> String {
+/// What is wrong with a line: a key nobody knows, with the nearest right one, or serde's words for
+/// its value.
+fn explain(message: &str, key: &str) -> String {
     let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
     match unknown {
-        None => message.trim().replace('\n', " "),
+        None => format!("`{key}`: {}", message.trim().replace('\n', " ")),
         Some(key) => {
             let hint = match nearest(key, KEYS) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -219,7 +221,7 @@ mod tests {
         let error = parse("colour = true\n").unwrap_err();
         assert!(error.contains("the keys are state_dir"), "{error}");
         let error = parse("\nnames = \"all\"\n").unwrap_err();
-        assert!(error.starts_with("snagd.toml:2:") && error.contains("own"), "{error}");
+        assert!(error.starts_with("snagd.toml:2: `names`:") && error.contains("own"), "{error}");
         let error = parse("listen = \"localhost\"\n").unwrap_err();
         assert!(error.contains("127.0.0.1:7624"), "{error}");
     }

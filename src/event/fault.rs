@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::Place;
+
 /// One fault of a draft.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -34,27 +36,35 @@ impl fmt::Display for Rejection {
 ///
 /// Near is a Jaro-Winkler similarity of at least 0.8, or a common beginning of three letters.
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    nearest_few(text, candidates, 1).pop()
-}
-
-/// Up to `most` candidates that `text` may be meant to be, the nearest first.
-pub fn nearest_few<'a>(
-    text: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-    most: usize,
-) -> Vec<&'a str> {
     let text = text.to_lowercase();
     let score = |candidate: &str| {
         let begins = 3 <= text.len() && candidate.starts_with(&text);
         if begins { 1.0 } else { strsim::jaro_winkler(&text, candidate) }
     };
-    let mut near: Vec<(f64, &str)> = candidates
+    candidates
         .into_iter()
         .map(|candidate| (score(candidate), candidate))
         .filter(|(score, _)| 0.8 <= *score)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Up to `most` places that `place` may be a misspelling of, the nearest first: at least two
+/// letters in three are the same and in order, so that two places of one product are not yet near.
+pub fn nearest_places<'a>(
+    place: &Place,
+    places: impl IntoIterator<Item = &'a Place>,
+    most: usize,
+) -> Vec<&'a str> {
+    let likeness = |other: &str| strsim::normalized_damerau_levenshtein(place.as_str(), other);
+    let mut near: Vec<(f64, &str)> = places
+        .into_iter()
+        .filter(|other| *other != place)
+        .map(|other| (likeness(other.as_str()), other.as_str()))
+        .filter(|(likeness, _)| 0.65 <= *likeness)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    near.into_iter().take(most).map(|(_, candidate)| candidate).collect()
+    near.into_iter().take(most).map(|(_, place)| place).collect()
 }
 
 /// `: did you mean ...?`, or nothing where no candidate is near.
@@ -68,6 +78,16 @@ pub(super) fn did_you_mean(text: &str, candidates: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn near_places_are_misspellings_not_neighbours() {
+        let places =
+            ["web/checkout/pay", "web/cart", "cli/deploy"].map(|p| Place::parse(p).unwrap());
+        let near = |text: &str| nearest_places(&Place::parse(text).unwrap(), &places, 3);
+        assert_eq!(near("web/chekout/pay"), ["web/checkout/pay"]);
+        assert_eq!(near("web/chekout"), ["web/checkout/pay"]);
+        assert!(near("web/search").is_empty() && near("web/cart").is_empty());
+    }
 
     #[test]
     fn near_words_are_suggested_and_far_ones_are_not() {

@@ -30,7 +30,7 @@ pub use arrival::{Arrival, Original, Sender};
 pub use day::{Day, DayError};
 pub use draft::{Draft, DraftError};
 pub use fact::{Event, Scrubbed, Signal};
-pub use fault::{Fault, Rejection, nearest, nearest_few};
+pub use fault::{Fault, Rejection, nearest, nearest_places};
 pub use place::{Place, PlaceError};
 pub use record::{Record, RecordError, Retraction};
 pub use scrub::{scrub, scrub_key};

@@ -22,9 +22,10 @@ pub(super) type Pair = (IVec, IVec);
 /// Keys from the first to the last, both included.
 pub(super) type Span = RangeInclusive<Vec<u8>>;
 
-/// The layer is settled before its time when it holds so many keys,
-pub(super) const MANY: usize = 4 * 1024;
-/// and whoever makes it larger than this must settle it.
+/// The layer is settled before its time when it holds so many keys: reads wait while sled takes a
+/// batch, so batches are small;
+pub(super) const MANY: usize = 512;
+/// whoever makes it larger than this must settle it.
 pub(super) const TOO_MANY: usize = 32 * 1024;
 
 pub(super) struct Store {

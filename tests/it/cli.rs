@@ -111,6 +111,7 @@ fn a_session_of_mistakes() {
         &[
             &["log"],
             &["log", "web/a"],
+            &["log", "the form cleared itself"],
             &["log", "web/../a", "x"],
             &["log", "web/a", "x", "--felt", "angry", "--did", "abandond"],
             &["log", "web/a", "x", "--lost", "ages"],

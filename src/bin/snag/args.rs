@@ -138,7 +138,7 @@ pub(crate) struct Log {
     /// Something more to find it by; may be said up to 16 times
     #[arg(long = "tag", value_name = "K=V")]
     pub(crate) tags: Vec<String>,
-    /// When it happened: 2026-11-20T14:30:00+01:00, or how long ago: 2h [default: now]
+    /// When it happened: 2026-11-20T14:30:00+01:00, yesterday, or how long ago: 2h [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
     /// Whom it happened to [default: you]

@@ -17,8 +17,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use snag::client::{Answer, ClientError, Target};
 use snag::doors::http::{NEAR_PLACES, NEW_PLACE};
-use snag::doors::{now, person};
-use snag::event::{Arrival, Draft, Event, Rejection, Sender, Source};
+use snag::doors::{now, person, today};
+use snag::event::{Arrival, Day, Draft, Event, Rejection, Sender, Source};
 use uuid::Uuid;
 
 use crate::args::{Global, Log, MeToo};
@@ -46,6 +46,13 @@ pub(crate) async fn log(mut log: Log, global: &Global, output: &Output) -> anyho
     let says_nothing = log.note.is_none() && log.expected.is_none() && log.got.is_none();
     if (log.place.is_none() || says_nothing) && io::stdin().is_terminal() {
         prompt::ask(&mut log)?;
+    }
+    let is_note = log.place.as_ref().is_some_and(|place| place.contains(' '));
+    if is_note && log.note.is_none() && log.expected.is_none() && log.got.is_none() {
+        return Err(stop(
+            Code::Usage,
+            "say where it happened first: snag log web/checkout/pay \"what happened\"",
+        ));
     }
     record(draft(log)?, global, output).await
 }
@@ -95,8 +102,16 @@ fn read_lost(text: &str) -> anyhow::Result<u32> {
     })
 }
 
-/// An instant, or how long ago it was. What is no duration is left to the event's own check.
+/// An instant, a day (its noon), or how long ago it was.
 fn read_at(text: &str) -> anyhow::Result<String> {
+    let day = match text.trim() {
+        "today" => Some(today()),
+        "yesterday" => Some(today().plus(-1)),
+        written => Day::parse(written).ok(),
+    };
+    if let Some(day) = day {
+        return Ok(format!("{day}T12:00:00Z").parse::<Timestamp>()?.min(now()).to_string());
+    }
     let ago = text.trim().strip_suffix("ago").unwrap_or(text).trim();
     let ago = ago.parse::<SignedDuration>().ok().filter(|ago| !ago.is_negative());
     match ago.and_then(|ago| now().checked_sub(ago).ok()) {
@@ -105,7 +120,7 @@ fn read_at(text: &str) -> anyhow::Result<String> {
         None => Err(stop(
             Code::Usage,
             format!(
-                "`--at {text}` is no time: write an instant with its zone, like 2026-11-20T14:30:00Z, or how long ago it was, like 2h"
+                "`--at {text}` is no time: write an instant with its zone, like 2026-11-20T14:30:00Z, a day like 2026-11-20 or yesterday, or how long ago it was, like 2h"
             ),
         )),
     }

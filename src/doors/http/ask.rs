@@ -15,7 +15,7 @@ use super::gate::require_reader;
 use super::problem::Problem;
 use super::query;
 use crate::doors::Desk;
-use crate::event::{Place, Sender, nearest_few};
+use crate::event::{Place, Sender, nearest_places};
 use crate::hotspot::By;
 use crate::index::WhyAnswer;
 
@@ -76,7 +76,7 @@ fn may_ask_about(
 
 fn unknown_place(desk: &Desk, place: &Place) -> Problem {
     let places = desk.index.places();
-    let near = nearest_few(place.as_str(), places.iter().map(Place::as_str), 3);
+    let near = nearest_places(place, &places, 3);
     let hint = if near.is_empty() {
         "`snag hotspots --flat` lists places".to_owned()
     } else {

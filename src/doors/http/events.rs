@@ -18,7 +18,7 @@ use super::gate::{ContentType, require_reader};
 use super::problem::Problem;
 use super::{body, query};
 use crate::doors::{Desk, now};
-use crate::event::{Draft, Event, MAX_EVENT, Place, Retraction, Sender, Source, nearest_few};
+use crate::event::{Draft, Event, MAX_EVENT, Place, Retraction, Sender, Source, nearest_places};
 use crate::index::{IndexError, Stored};
 use crate::recorder::Recorded;
 
@@ -314,9 +314,7 @@ pub(super) async fn read<T: Send + 'static>(
 }
 
 fn near(desk: &Desk, place: &Place) -> Option<HeaderValue> {
-    let places = desk.index.places();
-    let others = places.iter().filter(|other| *other != place).map(Place::as_str);
-    let near = nearest_few(place.as_str(), others, 3).join(", ");
+    let near = nearest_places(place, &desk.index.places(), 3).join(", ");
     HeaderValue::from_str(&near).ok().filter(|near| !near.is_empty())
 }
 
