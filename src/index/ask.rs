@@ -35,7 +35,7 @@ pub struct WhyAnswer {
     /// The figures.
     #[serde(flatten)]
     pub why: Why,
-    /// What people said, grouped by likeness; the latest [`MOST_NOTES`] notes.
+    /// What people said, grouped by likeness; of the latest 400 notes.
     pub notes: Vec<NoteGroup>,
 }
 

@@ -3,11 +3,11 @@
 //! A query of the default window reads 63 days; all but today rarely change. So a day is decoded
 //! once, kept, and forgotten when a batch touches it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Index, IndexError, key};
-use crate::event::Day;
+use crate::event::{Day, Place};
 use crate::hotspot::{Cell, CellKey};
 
 /// One day's cells.
@@ -17,22 +17,52 @@ pub(super) type DayCells = Arc<Vec<(CellKey, Cell)>>;
 const MOST: usize = 130;
 
 #[derive(Default)]
-pub(super) struct Days(Mutex<BTreeMap<Day, DayCells>>);
+pub(super) struct Days {
+    kept: Mutex<BTreeMap<Day, DayCells>>,
+    names: Mutex<Names>,
+}
+
+/// Every name once: a ranking compares the names of tens of thousands of cells, and finds them in
+/// the processor's cache if they are the same few bytes.
+#[derive(Default)]
+struct Names {
+    places: HashSet<Place>,
+    others: HashSet<Arc<str>>,
+}
+
+impl Names {
+    fn share(&mut self, key: &mut CellKey) {
+        match self.places.get(&key.place) {
+            Some(known) => key.place = known.clone(),
+            None => {
+                self.places.insert(key.place.clone());
+            }
+        }
+        for name in [Some(&mut key.person), key.version.as_mut()].into_iter().flatten() {
+            match self.others.get(name) {
+                Some(known) => *name = known.clone(),
+                None => {
+                    self.others.insert(name.clone());
+                }
+            }
+        }
+    }
+}
 
 impl Days {
     pub(super) fn forget(&self, days: BTreeSet<Day>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         for day in days {
             kept.remove(&day);
         }
     }
 
     fn get(&self, day: Day) -> Option<DayCells> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&day).cloned()
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&day).cloned()
     }
 
     fn keep(&self, day: Day, cells: DayCells) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(day, cells);
         while MOST < kept.len() {
             kept.pop_first();
@@ -59,9 +89,12 @@ impl Index {
 
     fn read_day(&self, day: Day) -> Result<DayCells, IndexError> {
         let entries = self.store.beginning_with(&key::cells_of(day));
+        let mut names = self.days.names.lock().unwrap_or_else(PoisonError::into_inner);
         let cells = entries.map(|entry| {
             let (cell, counts) = entry?;
-            Ok((key::read_cell(&cell)?, key::read_cell_value(&counts)?))
+            let mut cell = key::read_cell(&cell)?;
+            names.share(&mut cell);
+            Ok((cell, key::read_cell_value(&counts)?))
         });
         let cells: DayCells = Arc::new(cells.collect::<Result<_, IndexError>>()?);
         self.days.keep(day, cells.clone());

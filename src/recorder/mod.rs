@@ -2,8 +2,8 @@
 //!
 //! # Promises
 //!
-//! - Whatever waits becomes one batch: one append, one `fdatasync`, one atomic index batch, then
-//!   every answer. Nobody is told yes before both.
+//! - Whatever waits becomes one batch: one append, one `fdatasync`, then it is visible, all at
+//!   once, then every answer. Nobody is told yes before both. sled follows in the background.
 //! - What is sent in one job is recorded whole or not at all.
 //! - The queue is bounded in jobs and in bytes. [`Recorder::record_or_refuse`] says no at once,
 //!   [`Recorder::record`] waits.
