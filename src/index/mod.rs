@@ -206,7 +206,7 @@ impl Index {
 
     /// Every id that ends with these hexadecimal digits; at most `most`.
     ///
-    /// Short of a whole id, every id is looked at: about a second in a million events.
+    /// Short of a whole id, every id is looked at: 24 ms at 60,000 events, and more with more.
     pub fn ids_ending(&self, digits: &str, most: usize) -> Result<Vec<Uuid>, IndexError> {
         let Some(ending) = key::Ending::parse(digits) else { return Ok(Vec::new()) };
         if let Some(id) = ending.whole() {

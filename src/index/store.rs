@@ -1,7 +1,7 @@
 //! An ordered map: sled, under a thin layer of what is not in it yet.
 //!
 //! A write goes into memory, where every read sees it at once; [`Store::settle`] moves what has
-//! gathered into sled as one atomic batch. sled takes 5 to 10 µs a key, whatever its order, and a
+//! gathered into sled as one atomic batch. sled takes 5 to 25 µs a key, and a
 //! counter that changed a hundred times is written once: so nobody waits for it. What is lost with
 //! the layer when the process dies lies in the journal, behind the position that sled holds.
 
