@@ -17,7 +17,7 @@ use crate::doors::{Desk, DropCounts, Facts, now, person, token};
 use crate::event::scrub;
 use crate::hotspot::fingerprint;
 use crate::index::IndexError;
-use crate::journal::{self, JournalError};
+use crate::journal::{self, JournalError, Packer};
 use crate::recorder::{CatchUpError, Recorder, Writing};
 
 /// A daemon that is ready to run.
@@ -26,6 +26,7 @@ pub struct Daemon {
     pub(super) rules: Rules,
     pub(super) listeners: Vec<Listener>,
     pub(super) writing: Writing,
+    pub(super) packer: Packer,
     pub(super) paths: Paths,
     /// Held as long as the daemon lives: one daemon for one state directory.
     pub(super) _lock: File,
@@ -95,7 +96,7 @@ impl Daemon {
         let lock = lock(&paths.state_dir)?;
         let token = token::read_or_make(&paths.token())?;
         let recovered = recover::recover(&paths.state_dir)?;
-        let journal::Opened { mut writer, reader, .. } = recovered.journal;
+        let journal::Opened { mut writer, reader, packer, .. } = recovered.journal;
         let dir = paths.state_dir.join("journal");
         writer.prepare().map_err(|source| OpenError::Journal { dir, source })?;
         make_dir(&paths.drop_dir)?;
@@ -121,7 +122,7 @@ impl Daemon {
             allowed_hosts: config.allowed_hosts.clone(),
             behind_proxy: config.behind_proxy,
         };
-        Ok(Self { desk, rules, listeners, writing, paths, _lock: lock })
+        Ok(Self { desk, rules, listeners, writing, packer, paths, _lock: lock })
     }
 
     /// Where it listens, as URLs that `snag --url` takes.

@@ -13,7 +13,7 @@ use super::recover;
 use crate::doors::drop::{self, DropError};
 use crate::doors::http::{self, Door};
 use crate::index::IndexError;
-use crate::recorder::{WritingError, checkpoint_until_dropped};
+use crate::recorder::{WritingError, keep_until_dropped};
 
 /// How long requests in flight may take once the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -45,12 +45,12 @@ impl Daemon {
     ///
     /// When it returns `Ok`, everything that was accepted is on disk.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { desk, rules, listeners, mut writing, paths, _lock } = self;
+        let Self { desk, rules, listeners, mut writing, mut packer, paths, _lock } = self;
         let changes = writing.changes();
         let index = desk.index.clone();
         let written = spawn("writer", &stop, move || writing.run().map_err(RunError::from))?;
         let checkpointed = spawn("checkpoint", &stop, move || {
-            checkpoint_until_dropped(&index, &changes).map_err(RunError::Checkpoint)
+            keep_until_dropped(&index, &mut packer, &changes).map_err(RunError::Checkpoint)
         })?;
 
         let mut doors = JoinSet::new();

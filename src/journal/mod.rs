@@ -8,7 +8,8 @@
 //! - There is one [`Writer`], and it is not `Clone`: that there are no concurrent writes is a
 //!   matter of types. A [`Reader`] sees only what is durable.
 //! - What is read is what was written, byte for byte, or is reported as missing: never a wrong
-//!   payload, never a silent loss, never a panic. One bad frame costs that frame.
+//!   payload, never a silent loss, never a panic. One bad frame costs that frame; one bad place of
+//!   a packed segment, the frames of its block.
 //! - A sequence number is given once. Numbers that an unfinished batch *may* have been given are
 //!   withdrawn (see *void*), so that no cursor and no index mistakes one record for another.
 //!   The one exception leaves no trace to go by: a tail turned into zeros at a batch's end. So
@@ -27,6 +28,7 @@
 //! 00000000000000000001.seg      20 digits: the sequence of the segment's first record
 //! 00000000000000021733.seg      each 8 MiB from birth, zeros behind the last frame
 //! 00000000000000043011.seg.new  one being made; removed at open
+//! 00000000000000000001.pak      a full segment, packed: takes the place of the .seg, which wins
 //! aside/                        what was cut off or found damaged: <segment>-<offset>.torn, .damaged
 //! ```
 //!
@@ -52,6 +54,29 @@
 //!          36     payload, then zeros (unchecked) up to a multiple of 8
 //! ```
 //!
+//! A full segment without a bad place is packed: cut between frames into blocks of 64 KiB or a
+//! little more, each a zstd frame of its own, so that a bad place costs the records of one block.
+//!
+//! ```text
+//! packed    0  8  magic         "SNAGPAK\n"
+//!           8  4  version       1; a newer one is refused. Bytes 0 to 56 keep this layout for ever
+//!          12  4  zero
+//!          16  8  first         as in the name, which wins
+//!          24  8  batch         of the last record
+//!          32  8  next          the sequence behind the last record
+//!          40  8  bytes         of the segment, up to its last frame
+//!          48  4  crc32c        of bytes 0 to 48
+//!          52  4  zero
+//!          56     blocks, one behind the other, each at a multiple of 8
+//!
+//! block     0  4  magic         FF 73 6E 7A
+//!           4  4  length        of the content
+//!           8  4  plain         the bytes it unpacks to
+//!          12  4  at            where in the segment these belong; the first block has its header
+//!          16  4  crc32c        of bytes 0 to 16 and the content
+//!          20     content, then zeros (unchecked) up to a multiple of 8
+//! ```
+//!
 //! Zeros are no frame. `FF` occurs in no UTF-8 text, so a payload of text holds no frame either,
 //! whoever wrote it. A batch lies in one segment. Along a segment the sequence rises by one and
 //! the batch never falls; a frame that breaks either rule is no frame, however good its checksum:
@@ -73,9 +98,12 @@
 mod aside;
 mod error;
 mod frame;
+mod packed;
+mod packer;
 mod reader;
 mod recover;
 mod segment;
+mod source;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -83,6 +111,7 @@ mod writer;
 use std::path::Path;
 
 pub use error::JournalError;
+pub use packer::{Packed, Packer};
 pub use reader::{Entry, Reader, Records, SegmentInfo};
 pub use recover::{Damage, Findings};
 pub use writer::{Appended, Writer};
@@ -99,6 +128,8 @@ pub struct Opened {
     pub writer: Writer,
     /// Reads it.
     pub reader: Reader,
+    /// Packs what is full.
+    pub packer: Packer,
     /// What was wrong with it, as far as opening looks.
     pub findings: Findings,
 }

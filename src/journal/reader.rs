@@ -1,6 +1,5 @@
 //! Reading, also while the writer appends: cursors that see what is durable and go on later.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +10,8 @@ use super::aside::{self, Why};
 use super::error::JournalError;
 use super::frame::{self, Floor, HEAD, Head, Kind};
 use super::recover::{self, Damage, Findings};
-use super::segment::{self, HEADER};
+use super::segment::{self, Form, HEADER};
+use super::source::{Source, read_packed};
 
 /// Read ahead this much.
 const WINDOW: usize = 64 * 1024;
@@ -22,12 +22,22 @@ pub(super) struct Shared {
     dir: PathBuf,
     /// The last durable sequence. Whoever sees a number here finds its bytes in the file.
     last: AtomicU64,
-    /// First sequence and size of each segment, in order.
-    segments: RwLock<Vec<(u64, u64)>>,
+    /// The segments, in order.
+    segments: RwLock<Vec<Segment>>,
+}
+
+/// What is known of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    /// The sequence of its first record.
+    pub(super) first: u64,
+    /// The bytes it takes on disk.
+    pub(super) bytes: u64,
+    pub(super) form: Form,
 }
 
 impl Shared {
-    pub(super) fn new(dir: &Path, segments: Vec<(u64, u64)>) -> Self {
+    pub(super) fn new(dir: &Path, segments: Vec<Segment>) -> Self {
         let (dir, segments) = (dir.to_owned(), RwLock::new(segments));
         Self { dir, last: AtomicU64::new(0), segments }
     }
@@ -43,19 +53,27 @@ impl Shared {
     pub(super) fn add_segment(&self, first: u64, bytes: u64) {
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         // One that was made but could not be used is made anew.
-        segments.retain(|segment| segment.0 != first);
-        segments.push((first, bytes));
+        segments.retain(|segment| segment.first != first);
+        segments.push(Segment { first, bytes, form: Form::Raw });
     }
 
-    fn read_segments<T>(&self, read: impl FnOnce(&[(u64, u64)]) -> T) -> T {
+    /// Notes that a segment is packed now.
+    pub(super) fn note_packed(&self, first: u64, bytes: u64) {
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = segments.iter_mut().find(|segment| segment.first == first) {
+            *segment = Segment { first, bytes, form: Form::Packed };
+        }
+    }
+
+    pub(super) fn read_segments<T>(&self, read: impl FnOnce(&[Segment]) -> T) -> T {
         read(&self.segments.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The segment that should hold a sequence, and the first sequence of the one behind it.
     fn segment_of(&self, sequence: u64) -> (Option<u64>, Option<u64>) {
         self.read_segments(|segments| {
-            let behind = segments.partition_point(|(first, _)| *first <= sequence);
-            let first = |at: usize| segments.get(at).map(|(first, _)| *first);
+            let behind = segments.partition_point(|segment| segment.first <= sequence);
+            let first = |at: usize| segments.get(at).map(|segment| segment.first);
             (behind.checked_sub(1).and_then(first), first(behind))
         })
     }
@@ -98,8 +116,8 @@ impl Reader {
 
     /// Looks at a journal as it is, changing nothing, and never sees more than is there now.
     pub fn open(dir: &Path) -> Result<(Self, Findings), JournalError> {
-        let (segments, _) = segment::list(dir).map_err(JournalError::unusable(dir))?;
-        let survey = recover::survey(dir, &segments, SEGMENT_BYTES)?;
+        let listing = segment::list(dir).map_err(JournalError::unusable(dir))?;
+        let survey = recover::survey(dir, &listing.segments, SEGMENT_BYTES)?;
         let last = survey.last();
         let shared = Shared::new(dir, survey.segments);
         shared.publish(last);
@@ -134,10 +152,13 @@ impl Reader {
     #[must_use]
     pub fn segments(&self) -> Vec<SegmentInfo> {
         self.shared.read_segments(|segments| {
-            let info = |(at, &(first, bytes)): (usize, &(u64, u64))| SegmentInfo {
+            let info = |(at, &Segment { first, bytes, form }): (usize, &Segment)| SegmentInfo {
                 first,
                 bytes,
-                path: segment::path(self.shared.dir(), first),
+                path: match form {
+                    Form::Raw => segment::path(self.shared.dir(), first),
+                    Form::Packed => segment::packed_path(self.shared.dir(), first),
+                },
                 sealed: at + 1 < segments.len(),
             };
             segments.iter().enumerate().map(info).collect()
@@ -147,23 +168,31 @@ impl Reader {
     /// The room the segments take on disk.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        self.shared.read_segments(|segments| segments.iter().map(|(_, bytes)| bytes).sum())
+        self.shared.read_segments(|segments| segments.iter().map(|segment| segment.bytes).sum())
     }
 
-    /// Copies the bytes of a bad place to `aside/`, unless they are there already. Says whether
-    /// it did: a place that is new should be told of louder than one that is known.
+    /// Copies the bytes of a bad place to `aside/`, unless they are there already; of a packed
+    /// segment, all of it. Says whether it did: a place that is new should be told of louder than
+    /// one that is known.
     pub fn set_aside(&self, damage: &Damage) -> Result<bool, JournalError> {
-        let path = segment::path(self.shared.dir(), damage.segment);
-        let length = usize::try_from(damage.bytes.min(SEGMENT_BYTES)).unwrap_or(0);
-        if length == 0 {
-            return Ok(false);
-        }
-        let file = File::open(&path).map_err(JournalError::unusable(&path))?;
-        let mut bytes = vec![0; length];
-        let read = segment::read_around(&file, &mut bytes, damage.offset);
-        bytes.truncate(read.map_err(JournalError::unusable(&path))?);
         let dir = self.shared.dir();
-        aside::keep(dir, damage.segment, damage.offset, &bytes, Why::Damaged)
+        let path = segment::path(dir, damage.segment);
+        let length = usize::try_from(damage.bytes.min(SEGMENT_BYTES)).unwrap_or(0);
+        let source = Source::open(dir, damage.segment).map_err(JournalError::unusable(&path))?;
+        let (offset, bytes) = match source {
+            Source::Unpacked(_) => {
+                let packed = read_packed(dir, damage.segment);
+                (0, packed.map_err(JournalError::unusable(&path))?)
+            }
+            Source::Raw(_) if length == 0 => return Ok(false),
+            Source::Raw(_) => {
+                let mut bytes = vec![0; length];
+                let read = source.read_around(&mut bytes, damage.offset);
+                bytes.truncate(read.map_err(JournalError::unusable(&path))?);
+                (damage.offset, bytes)
+            }
+        };
+        aside::keep(dir, damage.segment, offset, &bytes, Why::Damaged)
             .map_err(JournalError::unusable(&dir.join("aside")))
     }
 }
@@ -193,7 +222,7 @@ pub struct Records {
 #[derive(Debug)]
 struct Place {
     segment: u64,
-    file: File,
+    source: Source,
     offset: u64,
 }
 
@@ -240,7 +269,7 @@ impl Records {
             return Ok(self.skip_to(end, at, 0, 0));
         };
         let path = segment::path(self.shared.dir(), segment);
-        self.enter(segment, &path).map_err(JournalError::unusable(&path))?;
+        self.enter(segment).map_err(JournalError::unusable(&path))?;
         let read = self.read_frame().map_err(JournalError::unusable(&path))?;
         match read {
             Some((head, payload)) if head.sequence == self.next && self.batch <= head.batch => {
@@ -250,10 +279,10 @@ impl Records {
         }
     }
 
-    fn enter(&mut self, segment: u64, path: &Path) -> io::Result<()> {
+    fn enter(&mut self, segment: u64) -> io::Result<()> {
         if self.place.as_ref().is_none_or(|place| place.segment != segment) {
-            let file = File::open(path)?;
-            self.place = Some(Place { segment, file, offset: HEADER as u64 });
+            let source = Source::open(self.shared.dir(), segment)?;
+            self.place = Some(Place { segment, source, offset: HEADER as u64 });
             self.window = Window::default();
         }
         Ok(())
@@ -261,8 +290,8 @@ impl Records {
 
     /// The frame at the cursor, if a good one can be read there.
     fn read_frame(&mut self) -> io::Result<Option<(Head, Vec<u8>)>> {
-        let Some(Place { file, offset, .. }) = &self.place else { return Ok(None) };
-        let read = self.window.frame(file, *offset);
+        let Some(Place { source, offset, .. }) = &self.place else { return Ok(None) };
+        let read = self.window.frame(source, *offset);
         read.or_else(|error| if segment::is_bad_sector(&error) { Ok(None) } else { Err(error) })
     }
 
@@ -284,9 +313,9 @@ impl Records {
     fn search(&mut self, behind: Option<u64>) -> io::Result<Step> {
         let Some(place) = &mut self.place else { return Ok(Step::Void) };
         let offset = place.offset;
-        let length = place.file.metadata()?.len().saturating_sub(offset);
+        let length = place.source.len()?.saturating_sub(offset);
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-        let read = segment::read_around(&place.file, &mut bytes, offset)?;
+        let read = place.source.read_around(&mut bytes, offset)?;
         bytes.truncate(read);
         let end = behind.unwrap_or(u64::MAX).min(self.seen + 1);
         let floor = Floor { sequence: self.next, batch: self.batch, end };
@@ -325,14 +354,14 @@ struct Window {
 }
 
 impl Window {
-    fn frame(&mut self, file: &File, offset: u64) -> io::Result<Option<(Head, Vec<u8>)>> {
-        let Some(head) = frame::peek(self.get(file, offset, HEAD)?) else { return Ok(None) };
-        let bytes = self.get(file, offset, HEAD + head.length)?;
+    fn frame(&mut self, source: &Source, offset: u64) -> io::Result<Option<(Head, Vec<u8>)>> {
+        let Some(head) = frame::peek(self.get(source, offset, HEAD)?) else { return Ok(None) };
+        let bytes = self.get(source, offset, HEAD + head.length)?;
         Ok(frame::decode(bytes).map(|(head, payload)| (head, payload.to_vec())))
     }
 
     /// The bytes at an offset; fewer where the file ends.
-    fn get(&mut self, file: &File, offset: u64, length: usize) -> io::Result<&[u8]> {
+    fn get(&mut self, source: &Source, offset: u64, length: usize) -> io::Result<&[u8]> {
         let skip = |start: u64| usize::try_from(offset.checked_sub(start)?).ok();
         let held = skip(self.start).filter(|skip| skip + length <= self.bytes.len());
         let skip = if let Some(skip) = held {
@@ -343,7 +372,7 @@ impl Window {
                 self.bytes = vec![0; room];
             }
             self.start = offset;
-            let read = segment::read_around(file, &mut self.bytes, offset)?;
+            let read = source.read_around(&mut self.bytes, offset)?;
             self.bytes.truncate(read);
             0
         };

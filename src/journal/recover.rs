@@ -1,15 +1,19 @@
 //! What a journal found on disk turns out to be, and what would mend its tail. Writes nothing:
 //! the writer applies the patches.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
 use super::aside::Why;
 use super::error::JournalError;
 use super::frame::{self, Floor, Head, Kind, MIN_SPAN, Piece};
-use super::segment::{self, HEADER, Header};
+use super::packed::{PACKED_HEADER, PackedHeader};
+use super::reader::Segment;
+use super::segment::{self, Form, HEADER, Header};
+use super::source::{Source, most, read_packed};
 
 /// A bad place in a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,18 +74,21 @@ pub(super) struct Patch {
 /// What a look at the journal showed.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    /// All segments: first sequence and size.
-    pub(super) segments: Vec<(u64, u64)>,
+    /// All segments.
+    pub(super) segments: Vec<Segment>,
     /// What is wrong.
     pub(super) findings: Findings,
-    /// The last segment; none in an empty journal.
+    /// The last segment, if it can be written to.
     pub(super) tail: Option<Tail>,
+    /// The next sequence and the batch given last, where the last segment is packed.
+    pub(super) resume: Option<(u64, u64)>,
 }
 
 impl Survey {
     /// The last sequence that can be read, or 0.
     pub(super) fn last(&self) -> u64 {
-        self.tail.as_ref().map_or(0, |tail| tail.readable - 1)
+        let tail = self.tail.as_ref().map(|tail| tail.readable);
+        tail.or(self.resume.map(|(next, _)| next)).map_or(0, |next| next - 1)
     }
 }
 
@@ -107,42 +114,75 @@ pub(super) struct Tail {
 }
 
 /// Looks at each header and at the whole last segment.
-pub(super) fn survey(dir: &Path, segments: &[u64], size: u64) -> Result<Survey, JournalError> {
+pub(super) fn survey(
+    dir: &Path,
+    segments: &BTreeMap<u64, Form>,
+    size: u64,
+) -> Result<Survey, JournalError> {
     let mut survey = Survey::default();
-    for &first in segments {
-        let (bytes, header) = read_header(dir, first)?;
-        survey.segments.push((first, bytes));
-        if header == Header::Bad && segments.last() != Some(&first) {
+    let last = segments.last_key_value().map(|(first, _)| *first);
+    for (&first, &form) in segments {
+        let (bytes, is_good) = read_header(dir, first, form)?;
+        survey.segments.push(Segment { first, bytes, form });
+        if !is_good && (form == Form::Packed || last != Some(first)) {
             survey.findings.damage.push(bad_header(first, bytes));
         }
     }
-    if let Some((&first, older)) = segments.split_last() {
-        let bytes = read(dir, first)?;
-        let before = match last_batch(first, &bytes) {
-            Some(batch) => batch,
-            // Nothing left to go by: skip as many numbers as the segment may have used.
-            None => batch_before(dir, older)? + size / MIN_SPAN as u64,
-        };
-        survey.tail = Some(diagnose(first, &bytes, size, before, &mut survey.findings));
+    let Some((&first, &form)) = segments.last_key_value() else { return Ok(survey) };
+    let bytes = read(dir, first)?;
+    let before = match last_batch(first, &bytes) {
+        Some(batch) => batch,
+        // Nothing left to go by: skip as many numbers as the segment may have used.
+        None => batch_before(dir, segments.range(..first))? + size / MIN_SPAN as u64,
+    };
+    match form {
+        Form::Raw => {
+            survey.tail = Some(diagnose(first, &bytes, size, before, &mut survey.findings));
+        }
+        Form::Packed => survey.resume = Some(resume(dir, first, &bytes, before)?),
     }
     Ok(survey)
 }
 
 fn read(dir: &Path, first: u64) -> Result<Vec<u8>, JournalError> {
     let path = segment::path(dir, first);
-    fs::read(&path).map_err(JournalError::unusable(&path))
+    let source = Source::open(dir, first).and_then(|source| source.read_whole());
+    source.map_err(JournalError::unusable(&path))
 }
 
-fn read_header(dir: &Path, first: u64) -> Result<(u64, Header), JournalError> {
-    let path = segment::path(dir, first);
-    let mut head = [0; HEADER];
+/// The size of a segment's file, and whether its header is whole.
+fn read_header(dir: &Path, first: u64, form: Form) -> Result<(u64, bool), JournalError> {
+    let path = match form {
+        Form::Raw => segment::path(dir, first),
+        Form::Packed => segment::packed_path(dir, first),
+    };
+    let mut head = [0; PACKED_HEADER];
     let file = File::open(&path).map_err(JournalError::unusable(&path))?;
     let bytes = file.metadata().map_err(JournalError::unusable(&path))?.len();
     segment::read_at(&file, &mut head, 0).map_err(JournalError::unusable(&path))?;
-    match Header::decode(&head, first) {
-        Header::Newer { version } => Err(JournalError::Newer { path, version }),
-        header => Ok((bytes, header)),
+    let newer = match form {
+        Form::Raw => match Header::decode(&head, first) {
+            Header::Newer { version } => version,
+            header => return Ok((bytes, header != Header::Bad)),
+        },
+        Form::Packed => match PackedHeader::decode(&head, first) {
+            PackedHeader::Newer { version } => version,
+            header => return Ok((bytes, header != PackedHeader::Bad)),
+        },
+    };
+    Err(JournalError::Newer { path, version: newer })
+}
+
+/// Where writing goes on behind a packed segment: no number that it may have given is given again.
+fn resume(dir: &Path, first: u64, unpacked: &[u8], batch: u64) -> Result<(u64, u64), JournalError> {
+    let packed = read_packed(dir, first);
+    let packed = packed.map_err(JournalError::unusable(&segment::packed_path(dir, first)))?;
+    if let PackedHeader::Good(extent) = PackedHeader::decode(&packed, first) {
+        return Ok((extent.next, extent.batch));
     }
+    let next = frames(&pieces(first, unpacked)).last().map_or(first, |(_, head)| head.next());
+    let most = most() / MIN_SPAN;
+    Ok((next.max(first + most as u64), batch + most as u64))
 }
 
 fn bad_header(first: u64, bytes: u64) -> Damage {
@@ -150,8 +190,11 @@ fn bad_header(first: u64, bytes: u64) -> Damage {
 }
 
 /// The last batch number of the older segments.
-fn batch_before(dir: &Path, older: &[u64]) -> Result<u64, JournalError> {
-    for &first in older.iter().rev() {
+fn batch_before<'a>(
+    dir: &Path,
+    older: impl DoubleEndedIterator<Item = (&'a u64, &'a Form)>,
+) -> Result<u64, JournalError> {
+    for (&first, _) in older.rev() {
         if let Some(batch) = last_batch(first, &read(dir, first)?) {
             return Ok(batch);
         }
@@ -168,7 +211,8 @@ fn last_batch(first: u64, bytes: &[u8]) -> Option<u64> {
     })
 }
 
-fn pieces(first: u64, bytes: &[u8]) -> Vec<Piece> {
+/// Cuts the bytes of a segment into its pieces.
+pub(super) fn pieces(first: u64, bytes: &[u8]) -> Vec<Piece> {
     let end = first.saturating_add((bytes.len() / MIN_SPAN) as u64);
     frame::scan(bytes, HEADER, Floor { sequence: first, batch: 0, end })
 }

@@ -1,5 +1,7 @@
 //! One segment file: its name, its header, how it comes into being and is read.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -77,9 +79,32 @@ pub(super) fn path(dir: &Path, first: u64) -> PathBuf {
     dir.join(name(first))
 }
 
-/// The segments of a directory by first sequence, and the half-made ones that a crash left.
-pub(super) fn list(dir: &Path) -> io::Result<(Vec<u64>, Vec<PathBuf>)> {
-    let (mut segments, mut strays) = (Vec::new(), Vec::new());
+/// Where a segment is once it is packed.
+pub(super) fn packed_path(dir: &Path, first: u64) -> PathBuf {
+    path(dir, first).with_extension("pak")
+}
+
+/// How a segment lies on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As it was written.
+    Raw,
+    /// Packed, once it was full.
+    Packed,
+}
+
+/// What is found in a journal's directory.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// The segments by first sequence.
+    pub(super) segments: BTreeMap<u64, Form>,
+    /// What a crash left: half-made files, and packed ones whose segment is still there.
+    pub(super) strays: Vec<PathBuf>,
+}
+
+/// Looks for segments.
+pub(super) fn list(dir: &Path) -> io::Result<Listing> {
+    let (mut listing, mut packed) = (Listing::default(), Vec::new());
     for item in fs::read_dir(dir)? {
         let item = item?;
         let name = item.file_name();
@@ -87,20 +112,36 @@ pub(super) fn list(dir: &Path) -> io::Result<(Vec<u64>, Vec<PathBuf>)> {
         else {
             continue;
         };
-        if let Some(first) = first_of(name) {
-            segments.push(first);
-        } else if name.strip_suffix(".new").and_then(first_of).is_some() {
-            strays.push(item.path());
+        match (first_of(name), name.strip_suffix(".new").and_then(first_of)) {
+            (Some((first, Form::Raw)), _) => {
+                listing.segments.insert(first, Form::Raw);
+            }
+            (Some((first, Form::Packed)), _) => packed.push((first, item.path())),
+            (None, Some(_)) => listing.strays.push(item.path()),
+            (None, None) => {}
         }
     }
-    segments.sort_unstable();
-    Ok((segments, strays))
+    for (first, path) in packed {
+        // Packing removes the segment last, so one that is there is whole, and is what counts.
+        match listing.segments.entry(first) {
+            Entry::Occupied(_) => listing.strays.push(path),
+            Entry::Vacant(place) => {
+                place.insert(Form::Packed);
+            }
+        }
+    }
+    Ok(listing)
 }
 
-fn first_of(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(".seg")?;
+fn first_of(name: &str) -> Option<(u64, Form)> {
+    let (digits, form) = match name.rsplit_once('.')? {
+        (digits, "seg") => (digits, Form::Raw),
+        (digits, "pak") => (digits, Form::Packed),
+        _ => return None,
+    };
     let first = digits.parse().ok().filter(|first| (1..MAX_SEQUENCE).contains(first))?;
-    (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(first)
+    let is_ours = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_ours.then_some((first, form))
 }
 
 /// Makes a segment of `size` bytes: whole and durable under its name, or not at all.

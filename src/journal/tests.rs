@@ -1,6 +1,7 @@
 //! What the journal promises when the disk works, and when it refuses.
 
 mod damage;
+mod packing;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -105,7 +106,7 @@ fn a_segment_that_was_made_but_not_used_is_used() {
     let dir = directory();
     open_small(dir.path()).writer.append(&["one"]).unwrap();
     segment::create(dir.path(), 2, 1, SMALL).unwrap();
-    let Opened { mut writer, reader, findings } = open_small(dir.path());
+    let Opened { mut writer, reader, findings, .. } = open_small(dir.path());
     assert!(findings.is_clean());
     writer.append(&["two"]).unwrap();
     let entry = reader.from(2).next().unwrap().unwrap();
@@ -263,7 +264,7 @@ fn no_room_to_mend_is_no_reason_not_to_read() {
     open_small(dir.path()).writer.append(&["one", "two"]).unwrap();
     let used = HEADER + 2 * frame::span(3);
     write_at(dir.path(), used as u64 - 8, b"bad");
-    let Opened { mut writer, reader, findings } = writer::open(dir.path(), 1 << 60).unwrap();
+    let Opened { mut writer, reader, findings, .. } = writer::open(dir.path(), 1 << 60).unwrap();
     assert_eq!(findings.torn.len(), 1);
     assert_eq!(payloads(&reader), [b"one"]);
     assert!(matches!(writer.append(&["three"]), Err(JournalError::NoRoom(_))));
@@ -331,7 +332,7 @@ fn version_1_is_read_for_ever() {
     assert!(bytes == fs::read(segment_1(&kept)).unwrap(), "version 1 is written otherwise now");
 
     fs::write(segment_1(dir.path()), bytes).unwrap();
-    let Opened { mut writer, reader, findings } = open_small(dir.path());
+    let Opened { mut writer, reader, findings, .. } = open_small(dir.path());
     assert!(findings.is_clean());
     writer.append(&["six"]).unwrap();
     assert_eq!(payloads(&reader).len(), 5);
@@ -350,6 +351,7 @@ fn write_version_1(dir: &Path) {
 enum Step {
     Append(Vec<Vec<u8>>),
     Reopen,
+    Pack,
     ReadFrom(u64),
 }
 
@@ -358,6 +360,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => prop::collection::vec(payload, 0..6).prop_map(Step::Append),
         1 => Just(Step::Reopen),
+        1 => Just(Step::Pack),
         2 => (0..80_u64).prop_map(Step::ReadFrom),
     ]
 }
@@ -384,6 +387,12 @@ proptest! {
                     opened = open_small(dir.path());
                     prop_assert!(opened.findings.is_clean());
                     cursor = opened.reader.from(followed as u64 + 1);
+                }
+                Step::Pack => {
+                    let full = opened.reader.segments().len().saturating_sub(1);
+                    while opened.packer.pack_next().unwrap().is_some() {}
+                    let packed = segment::list(dir.path()).unwrap().segments.into_values();
+                    prop_assert_eq!(packed.filter(|it| *it == segment::Form::Packed).count(), full);
                 }
                 Step::ReadFrom(from) => {
                     let from = usize::try_from(from.max(1) - 1).unwrap().min(model.len());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::error::{JournalError, is_no_room};
 use super::frame::{self, Head, Kind};
+use super::packer::Packer;
 use super::reader::Shared;
 use super::recover::{self, Patch};
 use super::segment::{self, HEADER};
@@ -75,11 +76,11 @@ impl From<Broken> for JournalError {
 /// Opens a journal whose new segments have `size` bytes.
 pub(super) fn open(dir: &Path, size: u64) -> Result<Opened, JournalError> {
     segment::create_dir(dir)?;
-    let (segments, strays) = segment::list(dir).map_err(JournalError::unusable(dir))?;
+    let listing = segment::list(dir).map_err(JournalError::unusable(dir))?;
     // A segment may have been named just before a crash.
     segment::sync_dir(dir).map_err(JournalError::unusable(dir))?;
-    let mut survey = recover::survey(dir, &segments, size)?;
-    for stray in strays {
+    let mut survey = recover::survey(dir, &listing.segments, size)?;
+    for stray in listing.strays {
         // In the way of nothing: making a segment truncates it.
         let _ = fs::remove_file(stray);
     }
@@ -88,18 +89,20 @@ pub(super) fn open(dir: &Path, size: u64) -> Result<Opened, JournalError> {
     let readable = survey.last();
     if let Some(tail) = survey.tail.take() {
         writer.adopt(tail)?;
+    } else if let Some((next, batch)) = survey.resume {
+        (writer.next, writer.batch) = (next, batch);
     }
     shared.publish(readable);
     match writer.mend() {
         Ok(()) | Err(JournalError::NoRoom(_)) => {}
         Err(error) => return Err(error),
     }
-    let reader = Reader::new(shared);
+    let (packer, reader) = (Packer::new(Arc::clone(&shared)), Reader::new(shared));
     for damage in &survey.findings.damage {
         // The bytes are still in place; without room, a later opening copies them.
         let _ = reader.set_aside(damage);
     }
-    Ok(Opened { writer, reader, findings: survey.findings })
+    Ok(Opened { writer, reader, packer, findings: survey.findings })
 }
 
 impl Writer {

@@ -24,7 +24,7 @@ use crate::index::Index;
 use crate::journal::Writer;
 
 pub use replay::{CatchUpError, CaughtUp, Progress, agrees, catch_up, holds};
-pub use writing::{Writing, WritingError, checkpoint_until_dropped};
+pub use writing::{Writing, WritingError, keep_until_dropped};
 
 /// Jobs that may wait.
 const MOST_JOBS: usize = 4096;

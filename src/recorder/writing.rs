@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Job, Parcel, Recorded, Refusal, Reply};
 use crate::event::{Event, Place, Record, Retraction};
 use crate::index::{Fresh, Index, IndexError, Position};
-use crate::journal::{Appended, JournalError, Writer};
+use crate::journal::{Appended, JournalError, Packed, Packer, Writer};
 
 /// A group of jobs grows up to this many events,
 pub(super) const GROUP_EVENTS: usize = 256;
@@ -45,7 +45,7 @@ impl Writing {
         Self { jobs, journal, index, changed: None }
     }
 
-    /// What to hand to [`checkpoint_until_dropped`] on a thread of its own.
+    /// What to hand to [`keep_until_dropped`] on a thread of its own.
     pub fn changes(&mut self) -> Receiver<()> {
         let (sender, receiver) = sync_channel(1);
         self.changed = Some(sender);
@@ -253,9 +253,23 @@ fn answer(
 }
 
 /// Puts the index on disk a second after it changed, and once more when nothing will change any
-/// more. Blocks; never on the way of an answer.
-pub fn checkpoint_until_dropped(index: &Index, changes: &Receiver<()>) -> Result<(), IndexError> {
-    while changes.recv().is_ok() {
+/// more; packs full segments of the journal in between. Blocks; never on the way of an answer.
+pub fn keep_until_dropped(
+    index: &Index,
+    packer: &mut Packer,
+    changes: &Receiver<()>,
+) -> Result<(), IndexError> {
+    loop {
+        let told = if pack_one(packer) {
+            changes.try_recv()
+        } else {
+            changes.recv().map_err(|_| TryRecvError::Disconnected)
+        };
+        match told {
+            Ok(()) => {}
+            Err(TryRecvError::Empty) => continue,
+            Err(TryRecvError::Disconnected) => return index.checkpoint(),
+        }
         let due = Instant::now() + CHECKPOINT_EVERY;
         loop {
             match changes.recv_timeout(due.saturating_duration_since(Instant::now())) {
@@ -266,5 +280,20 @@ pub fn checkpoint_until_dropped(index: &Index, changes: &Receiver<()>) -> Result
         }
         index.checkpoint()?;
     }
-    index.checkpoint()
+}
+
+/// Packs a segment, if one is due. What goes wrong costs room, nothing else.
+fn pack_one(packer: &mut Packer) -> bool {
+    match packer.pack_next() {
+        Ok(Some(Packed { first, from, to })) => {
+            tracing::debug!(first, from, to, "packed a full segment of the journal");
+            true
+        }
+        Ok(None) | Err(JournalError::NoRoom(_)) => false,
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "a full segment of the journal stays unpacked");
+            false
+        }
+    }
 }

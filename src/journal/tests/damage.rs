@@ -18,7 +18,7 @@ fn journal() -> (TempDir, Vec<Vec<u8>>) {
 }
 
 fn segments(dir: &Path) -> Vec<std::path::PathBuf> {
-    let (firsts, _) = segment::list(dir).unwrap();
+    let firsts: Vec<u64> = segment::list(dir).unwrap().segments.into_keys().collect();
     firsts.iter().map(|first| segment::path(dir, *first)).collect()
 }
 
@@ -36,7 +36,7 @@ struct Left {
 fn survive(dir: &Path, model: &[Vec<u8>], what: &str) -> Left {
     let (looked, _) = Reader::open(dir).unwrap();
     read(&looked, model, what);
-    let Opened { mut writer, reader, findings } = writer::open(dir, SMALL).unwrap();
+    let Opened { mut writer, reader, findings, .. } = writer::open(dir, SMALL).unwrap();
     let (found, damaged) = read(&reader, model, what);
     let torn = sequences(&findings.torn);
     for sequence in 1..=reader.last() {
@@ -174,7 +174,7 @@ fn any_zeroed_range_keeps_what_is_left() {
 #[test]
 fn a_missing_segment_is_damage() {
     let (dir, model) = journal();
-    let (firsts, _) = segment::list(dir.path()).unwrap();
+    let firsts: Vec<u64> = segment::list(dir.path()).unwrap().segments.into_keys().collect();
     for (nth, first) in firsts.iter().enumerate().take(2) {
         let maimed = copy(dir.path());
         fs::remove_file(segment::path(maimed.path(), *first)).unwrap();
@@ -198,7 +198,7 @@ fn a_hole_in_the_last_batch_is_torn_and_what_follows_it_stays() {
     let at = |nth: u64| HEADER as u64 + nth * frame::span(3) as u64;
     write_at(dir.path(), at(1) + 30, b"???");
     write_at(dir.path(), at(3) + 37, b"?");
-    let Opened { mut writer, reader, findings } = open_small(dir.path());
+    let Opened { mut writer, reader, findings, .. } = open_small(dir.path());
     assert_eq!(findings.damage, []);
     let span = frame::span(3) as u64;
     let torn = |offset, missing| Damage { segment: 1, offset, bytes: span, missing };
@@ -236,7 +236,7 @@ fn half_a_last_batch_is_kept_and_the_rest_withdrawn() {
     open_small(dir.path()).writer.append(&["one"]).unwrap();
     let end = (HEADER + frame::span(3)) as u64;
     write_at(dir.path(), end, &batch(2, 2, &["two", "tre", "for"])[..frame::span(3)]);
-    let Opened { mut writer, reader, findings } = open_small(dir.path());
+    let Opened { mut writer, reader, findings, .. } = open_small(dir.path());
     assert_eq!(sequences(&findings.torn), [3, 4].into());
     assert_eq!(payloads(&reader), [b"one", b"two"]);
     assert_eq!(writer.append(&["fiv"]).unwrap().first, 5, "no number is given twice");
@@ -266,7 +266,7 @@ fn a_wholly_zeroed_last_segment_does_not_reuse_batches() {
     let (dir, model) = journal();
     let path = segments(dir.path()).pop().unwrap();
     fs::write(path, vec![0; usize::try_from(SMALL).unwrap()]).unwrap();
-    let Opened { mut writer, reader, findings } = open_small(dir.path());
+    let Opened { mut writer, reader, findings, .. } = open_small(dir.path());
     assert_eq!(findings.damage.len(), 1, "its header is bad");
     let first = writer.append(&["later"]).unwrap().first;
     let batch = reader.from(first).next().unwrap().unwrap().batch;
@@ -300,7 +300,7 @@ fn mending_may_be_cut_short_anywhere() {
     }
     bytes[3] ^= 0xff;
     fs::write(&path, &bytes).unwrap();
-    let (firsts, _) = segment::list(dir.path()).unwrap();
+    let firsts = segment::list(dir.path()).unwrap().segments;
     let patches = recover::survey(dir.path(), &firsts, SMALL).unwrap().tail.unwrap().patches;
     assert!(1 < patches.len());
     for (nth, patch) in patches.iter().enumerate() {

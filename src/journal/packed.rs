@@ -1,0 +1,154 @@
+//! Full segments, packed: bytes to bytes. Pure; the format is at the head of [`super`].
+//!
+//! A block holds whole frames and is checked and unpacked on its own, so that a bad place costs
+//! the records of its block and no others.
+
+use super::frame::{ALIGN, Piece, u32_at, u64_at};
+use super::segment::HEADER;
+
+/// The bytes before the first block.
+pub(super) const PACKED_HEADER: usize = 56;
+/// A block is closed once it holds this much.
+const BLOCK: usize = 64 * 1024;
+/// The bytes before a block's content.
+const BLOCK_HEAD: usize = 20;
+/// How hard zstd tries. Beyond this it takes much longer for little.
+const LEVEL: i32 = 9;
+
+const MAGIC: [u8; 8] = *b"SNAGPAK\n";
+const VERSION: u32 = 1;
+const BLOCK_MAGIC: [u8; 4] = [0xff, b's', b'n', b'z'];
+
+/// What the start of a packed segment says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PackedHeader {
+    /// It is whole.
+    Good(Extent),
+    /// A later version wrote it.
+    Newer { version: u32 },
+    /// It cannot be believed; the blocks behind it can.
+    Bad,
+}
+
+/// How far a packed segment goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// The sequence behind its last record.
+    pub(super) next: u64,
+    /// The batch of its last record.
+    pub(super) batch: u64,
+    /// The bytes it has unpacked.
+    pub(super) bytes: u64,
+}
+
+impl PackedHeader {
+    /// Reads the header of the packed segment that is named after `first`.
+    pub(super) fn decode(bytes: &[u8], first: u64) -> Self {
+        Self::checked(bytes, first).unwrap_or(Self::Bad)
+    }
+
+    fn checked(bytes: &[u8], first: u64) -> Option<Self> {
+        let crc = crc32c::crc32c(bytes.get(..48)?);
+        if !bytes.starts_with(&MAGIC) || u32_at(bytes, 48)? != crc {
+            return None;
+        }
+        match u32_at(bytes, 8)? {
+            VERSION if u64_at(bytes, 16)? == first => Some(Self::Good(Extent {
+                batch: u64_at(bytes, 24)?,
+                next: u64_at(bytes, 32)?,
+                bytes: u64_at(bytes, 40)?,
+            })),
+            0 | VERSION => None,
+            version => Some(Self::Newer { version }),
+        }
+    }
+}
+
+fn header(first: u64, extent: Extent) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    for number in [first, extent.batch, extent.next, extent.bytes] {
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    bytes
+}
+
+/// Packs a segment of whole frames; none if anything in it is not as it should be, since what is
+/// damaged stays as it is.
+pub(super) fn pack(first: u64, segment: &[u8], pieces: &[Piece]) -> Option<Vec<u8>> {
+    let mut extent = Extent { next: first, batch: 0, bytes: HEADER as u64 };
+    let mut cuts = vec![0];
+    let mut end = HEADER;
+    for piece in pieces {
+        let &Piece::Frame { at, head } = piece else { return None };
+        if at - cuts.last()? >= BLOCK {
+            cuts.push(at);
+        }
+        end = at + head.span();
+        extent = Extent { next: head.next(), batch: head.batch, bytes: end as u64 };
+    }
+    cuts.push(end.min(segment.len()));
+    let mut packed = header(first, extent);
+    for cut in cuts.windows(2) {
+        encode_block(&mut packed, cut[0], segment.get(cut[0]..cut[1])?)?;
+    }
+    Some(packed)
+}
+
+fn encode_block(packed: &mut Vec<u8>, at: usize, plain: &[u8]) -> Option<()> {
+    // Into memory, which does not fail.
+    let content = zstd::bulk::compress(plain, LEVEL).ok()?;
+    let start = packed.len();
+    packed.extend_from_slice(&BLOCK_MAGIC);
+    for number in [content.len(), plain.len(), at] {
+        packed.extend_from_slice(&u32::try_from(number).ok()?.to_le_bytes());
+    }
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&packed[start..]), &content);
+    packed.extend_from_slice(&crc.to_le_bytes());
+    packed.extend_from_slice(&content);
+    packed.resize((start + BLOCK_HEAD + content.len()).next_multiple_of(ALIGN), 0);
+    Some(())
+}
+
+/// A block that is whole, unpacked: where it belongs in the segment, its bytes, and how many it
+/// takes packed.
+fn decode_block(packed: &[u8], most: usize) -> Option<(usize, Vec<u8>, usize)> {
+    if !packed.starts_with(&BLOCK_MAGIC) {
+        return None;
+    }
+    let number = |at| u32_at(packed, at).and_then(|number| usize::try_from(number).ok());
+    let (length, plain, at) = (number(4)?, number(8)?, number(12)?);
+    if most < at.checked_add(plain)? {
+        return None;
+    }
+    let content = packed.get(BLOCK_HEAD..BLOCK_HEAD.checked_add(length)?)?;
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&packed[..16]), content);
+    if u32_at(packed, 16)? != crc {
+        return None;
+    }
+    let plain = zstd::bulk::decompress(content, plain).ok().filter(|it| it.len() == plain)?;
+    Some((at, plain, (BLOCK_HEAD + length).next_multiple_of(ALIGN)))
+}
+
+/// Unpacks a segment of at most `most` bytes. What a bad place held comes as zeros, which are no
+/// record.
+pub(super) fn unpack(packed: &[u8], most: usize) -> Vec<u8> {
+    let mut segment = Vec::new();
+    let mut at = PACKED_HEADER.min(packed.len());
+    while at < packed.len() {
+        let Some((start, plain, span)) = decode_block(&packed[at..], most) else {
+            at += ALIGN;
+            continue;
+        };
+        let end = start + plain.len();
+        if segment.len() < end {
+            segment.resize(end, 0);
+        }
+        segment[start..end].copy_from_slice(&plain);
+        at += span;
+    }
+    segment
+}
