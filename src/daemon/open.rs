@@ -18,7 +18,7 @@ use crate::event::scrub;
 use crate::hotspot::fingerprint;
 use crate::index::IndexError;
 use crate::journal::{self, JournalError, Packer};
-use crate::recorder::{CatchUpError, Recorder, Writing};
+use crate::recorder::{CatchUpError, Recorder, Room, Writing};
 
 /// A daemon that is ready to run.
 pub struct Daemon {
@@ -27,6 +27,7 @@ pub struct Daemon {
     pub(super) listeners: Vec<Listener>,
     pub(super) writing: Writing,
     pub(super) packer: Packer,
+    pub(super) room: Arc<Room>,
     pub(super) paths: Paths,
     /// Held as long as the daemon lives: one daemon for one state directory.
     pub(super) _lock: File,
@@ -94,6 +95,9 @@ impl Daemon {
         let paths = config.paths()?;
         make_dir(&paths.state_dir)?;
         let lock = lock(&paths.state_dir)?;
+        // Before anything is written: it gives room where there is none.
+        let room = Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?;
+        let room = Arc::new(room);
         let token = token::read_or_make(&paths.token())?;
         let recovered = recover::recover(&paths.state_dir)?;
         let journal::Opened { mut writer, reader, packer, .. } = recovered.journal;
@@ -101,7 +105,7 @@ impl Daemon {
         writer.prepare().map_err(|source| OpenError::Journal { dir, source })?;
         make_dir(&paths.drop_dir)?;
         let (listeners, listening) = bind(&paths, config.listen).await?;
-        let (recorder, writing) = Recorder::new(writer, recovered.index.clone());
+        let (recorder, writing) = Recorder::new(writer, recovered.index.clone(), room.clone());
         let desk = Arc::new(Desk {
             recorder,
             index: recovered.index,
@@ -122,7 +126,7 @@ impl Daemon {
             allowed_hosts: config.allowed_hosts.clone(),
             behind_proxy: config.behind_proxy,
         };
-        Ok(Self { desk, rules, listeners, writing, packer, paths, _lock: lock })
+        Ok(Self { desk, rules, listeners, writing, packer, room, paths, _lock: lock })
     }
 
     /// Where it listens, as URLs that `snag --url` takes.
@@ -146,8 +150,11 @@ fn warm_up() {
 
 /// Makes a directory for its owner alone, unless it is there.
 fn make_dir(dir: &Path) -> Result<(), OpenError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|source| OpenError::Unusable { path: dir.to_owned(), source })
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable(dir))
+}
+
+fn unusable(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    move |source| OpenError::Unusable { path: path.to_owned(), source }
 }
 
 fn lock(state_dir: &Path) -> Result<File, OpenError> {

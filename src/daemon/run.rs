@@ -45,12 +45,12 @@ impl Daemon {
     ///
     /// When it returns `Ok`, everything that was accepted is on disk.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { desk, rules, listeners, mut writing, mut packer, paths, _lock } = self;
+        let Self { desk, rules, listeners, mut writing, mut packer, room, paths, _lock } = self;
         let changes = writing.changes();
         let index = desk.index.clone();
         let written = spawn("writer", &stop, move || writing.run().map_err(RunError::from))?;
         let checkpointed = spawn("checkpoint", &stop, move || {
-            keep_until_dropped(&index, &mut packer, &changes).map_err(RunError::Checkpoint)
+            keep_until_dropped(&index, &mut packer, &room, &changes).map_err(RunError::Checkpoint)
         })?;
 
         let mut doors = JoinSet::new();

@@ -12,6 +12,7 @@
 //! - When the last [`Recorder`] is dropped, the writer finishes what it accepted and returns.
 
 mod replay;
+mod room;
 mod writing;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::index::Index;
 use crate::journal::Writer;
 
 pub use replay::{CatchUpError, CaughtUp, Progress, agrees, catch_up, holds};
+pub use room::Room;
 pub use writing::{Writing, WritingError, keep_until_dropped};
 
 /// Jobs that may wait.
@@ -74,7 +76,8 @@ pub enum Refusal {
 #[derive(Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Job>,
-    room: Arc<Semaphore>,
+    /// What may wait, in KiB.
+    weight: Arc<Semaphore>,
 }
 
 enum Job {
@@ -85,7 +88,7 @@ enum Job {
 struct Reply {
     answer: oneshot::Sender<Result<Vec<Recorded>, Refusal>>,
     /// Given back when the job is answered.
-    _room: OwnedSemaphorePermit,
+    _weight: OwnedSemaphorePermit,
 }
 
 /// An event, the bytes of its record and the fingerprint of its words, made off the writer's thread.
@@ -97,21 +100,21 @@ struct Parcel {
 
 impl Recorder {
     /// A recorder, and the writing that its caller must run on a thread of its own.
-    pub fn new(journal: Writer, index: Arc<Index>) -> (Self, Writing) {
+    pub fn new(journal: Writer, index: Arc<Index>, room: Arc<Room>) -> (Self, Writing) {
         let (queue, jobs) = mpsc::channel(MOST_JOBS);
-        let recorder = Self { queue, room: Arc::new(Semaphore::new(MOST_KIB)) };
-        (recorder, Writing::new(jobs, journal, index))
+        let recorder = Self { queue, weight: Arc::new(Semaphore::new(MOST_KIB)) };
+        (recorder, Writing::new(jobs, journal, index, room))
     }
 
     /// Records events, one outcome for each; refuses at once when the queue is full.
     pub async fn record_or_refuse(&self, events: Vec<Event>) -> Result<Vec<Recorded>, Refusal> {
         let (parcels, kib) = pack(events);
-        let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| Refusal::Full)?;
+        let weight = self.weight.clone().try_acquire_many_owned(kib).map_err(|_| Refusal::Full)?;
         let slot = self.queue.try_reserve().map_err(|error| match error {
             mpsc::error::TrySendError::Full(()) => Refusal::Full,
             mpsc::error::TrySendError::Closed(()) => Refusal::Failed,
         })?;
-        let (reply, answered) = Reply::new(room);
+        let (reply, answered) = Reply::new(weight);
         slot.send(Job::Record(parcels, reply));
         answered.await.unwrap_or(Err(Refusal::Failed))
     }
@@ -132,9 +135,10 @@ impl Recorder {
         kib: u32,
         job: impl FnOnce(Reply) -> Job,
     ) -> Result<Vec<Recorded>, Refusal> {
-        let room = self.room.clone().acquire_many_owned(kib).await.map_err(|_| Refusal::Failed)?;
+        let weight =
+            self.weight.clone().acquire_many_owned(kib).await.map_err(|_| Refusal::Failed)?;
         let slot = self.queue.reserve().await.map_err(|_| Refusal::Failed)?;
-        let (reply, answered) = Reply::new(room);
+        let (reply, answered) = Reply::new(weight);
         slot.send(job(reply));
         answered.await.unwrap_or(Err(Refusal::Failed))
     }
@@ -142,10 +146,10 @@ impl Recorder {
 
 impl Reply {
     fn new(
-        room: OwnedSemaphorePermit,
+        weight: OwnedSemaphorePermit,
     ) -> (Self, oneshot::Receiver<Result<Vec<Recorded>, Refusal>>) {
         let (answer, answered) = oneshot::channel();
-        (Self { answer, _room: room }, answered)
+        (Self { answer, _weight: weight }, answered)
     }
 
     fn say(self, answer: Result<Vec<Recorded>, Refusal>) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{Job, Parcel, Recorded, Refusal, Reply};
+use super::{Job, Parcel, Recorded, Refusal, Reply, Room};
 use crate::event::{Event, Place, Record, Retraction};
 use crate::index::{Fresh, Index, IndexError, Position};
 use crate::journal::{Appended, JournalError, Packed, Packer, Writer};
@@ -36,13 +36,19 @@ pub struct Writing {
     jobs: mpsc::Receiver<Job>,
     journal: Writer,
     index: Arc<Index>,
+    room: Arc<Room>,
     /// Tells the checkpointer that something changed; dropped, that nothing will any more.
     changed: Option<SyncSender<()>>,
 }
 
 impl Writing {
-    pub(super) fn new(jobs: mpsc::Receiver<Job>, journal: Writer, index: Arc<Index>) -> Self {
-        Self { jobs, journal, index, changed: None }
+    pub(super) fn new(
+        jobs: mpsc::Receiver<Job>,
+        journal: Writer,
+        index: Arc<Index>,
+        room: Arc<Room>,
+    ) -> Self {
+        Self { jobs, journal, index, room, changed: None }
     }
 
     /// What to hand to [`keep_until_dropped`] on a thread of its own.
@@ -110,7 +116,7 @@ impl Writing {
 
     fn retract(&mut self, retraction: Retraction) -> Result<(), Failure> {
         let id = retraction.id;
-        let appended = self.journal.append(&[Record::Retraction(retraction).encode()])?;
+        let appended = self.append(&[Record::Retraction(retraction).encode()])?;
         let position = Position { sequence: appended.last, batch: appended.batch };
         self.index.retract(id, position)?;
         Ok(())
@@ -128,7 +134,7 @@ impl Writing {
         let new_places = self.new_places(&fresh);
         if !fresh.is_empty() {
             let records: Vec<&[u8]> = fresh.iter().map(|parcel| parcel.record.as_slice()).collect();
-            let appended = self.journal.append(&records)?;
+            let appended = self.append(&records)?;
             self.show(&fresh, &appended)?;
         }
         let mut tell = |verdict| match verdict {
@@ -142,6 +148,18 @@ impl Writing {
             }
         };
         Ok(verdicts.into_iter().map(|job| job.into_iter().map(&mut tell).collect()).collect())
+    }
+
+    /// Puts a batch on disk, unless there is no room.
+    fn append(&mut self, records: &[impl AsRef<[u8]>]) -> Result<Appended, Failure> {
+        if !self.room.is_enough() {
+            return Err(Failure::Refused(Refusal::NoRoom));
+        }
+        let appended = self.journal.append(records);
+        if let Err(JournalError::NoRoom(_)) = appended {
+            self.room.release();
+        }
+        Ok(appended?)
     }
 
     /// What a parcel is, given the index and the parcels of the same group before it.
@@ -254,9 +272,13 @@ fn answer(
 
 /// Puts the index on disk a second after it changed, and once more when nothing will change any
 /// more; packs full segments of the journal in between. Blocks; never on the way of an answer.
+///
+/// While there is no room the index stays in memory: nothing is recorded meanwhile, and a later
+/// start catches up from the journal.
 pub fn keep_until_dropped(
     index: &Index,
     packer: &mut Packer,
+    room: &Room,
     changes: &Receiver<()>,
 ) -> Result<(), IndexError> {
     loop {
@@ -268,18 +290,29 @@ pub fn keep_until_dropped(
         match told {
             Ok(()) => {}
             Err(TryRecvError::Empty) => continue,
-            Err(TryRecvError::Disconnected) => return index.checkpoint(),
+            Err(TryRecvError::Disconnected) => break,
         }
-        let due = Instant::now() + CHECKPOINT_EVERY;
+        let mut due = Instant::now() + CHECKPOINT_EVERY;
         loop {
             match changes.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(()) => index.settle_if_much()?,
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return index.checkpoint(),
+                Ok(()) if room.allows_checkpoint() => index.settle_if_much()?,
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) if room.allows_checkpoint() => break,
+                Err(RecvTimeoutError::Timeout) => due = Instant::now() + CHECKPOINT_EVERY,
+                Err(RecvTimeoutError::Disconnected) => return put_on_disk_at_last(index, room),
             }
         }
         index.checkpoint()?;
     }
+    put_on_disk_at_last(index, room)
+}
+
+fn put_on_disk_at_last(index: &Index, room: &Room) -> Result<(), IndexError> {
+    if room.allows_checkpoint() {
+        return index.checkpoint();
+    }
+    tracing::warn!("no room to put the index on disk: the next start catches up from the journal");
+    Ok(())
 }
 
 /// Packs a segment, if one is due. What goes wrong costs room, nothing else.

@@ -21,7 +21,7 @@ use crate::doors::{DropCounts, Facts, now, person, token};
 use crate::event::{Event, Source};
 use crate::index::{self, Index};
 use crate::journal;
-use crate::recorder::{Recorder, WritingError};
+use crate::recorder::{Recorder, Room, WritingError};
 
 /// A desk on a directory of its own, and a taker to scan with.
 struct Bench {
@@ -38,7 +38,8 @@ impl Bench {
         let state = dir.path();
         let opened = journal::open(&state.join("journal")).unwrap();
         let index = Arc::new(Index::open(&state.join("index")).unwrap());
-        let (recorder, writing) = Recorder::new(opened.writer, index.clone());
+        let (recorder, writing) =
+            Recorder::new(opened.writer, index.clone(), Arc::new(Room::of(state).unwrap()));
         let writing = std::thread::spawn(move || writing.run());
         let uid = rustix::process::geteuid().as_raw();
         let desk = Arc::new(Desk {

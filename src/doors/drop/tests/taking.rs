@@ -85,7 +85,8 @@ fn what_cannot_be_recorded_now_waits() {
     bench.drop_file("b", event("b"));
     // A recorder whose writer is gone.
     let opened = journal::open(&bench.dir.path().join("other")).unwrap();
-    let (recorder, writing) = Recorder::new(opened.writer, bench.desk.index.clone());
+    let room = Arc::new(Room::of(bench.dir.path()).unwrap());
+    let (recorder, writing) = Recorder::new(opened.writer, bench.desk.index.clone(), room);
     drop(writing);
     let taker = bench.taker.take().unwrap();
     let desk = Desk {
