@@ -26,10 +26,10 @@ pub(crate) async fn as_events_pile_up(
     story: &mut Story,
 ) -> anyhow::Result<()> {
     say(
-        "\nasking, in ms              cells in     loaded,   hotspots   hotspots   hotspots        why",
+        "\nasking, in ms              cells in     loaded,   hotspots   hotspots   hotspots        why      known",
     );
     say(
-        "     events                 63 days    events/s      first      after a   again      a place",
+        "     events                 63 days    events/s      first      after a   again      a place      names",
     );
     say("                                                                 write");
     let mut loaded = 0;
@@ -38,16 +38,18 @@ pub(crate) async fn as_events_pile_up(
         loaded = *size;
         let mut asked = Connection::open(&snagd.unix(), None).await?;
         let first = time(&mut asked, "/v1/hotspots").await?;
-        let (mut dirty, mut again, mut why) = (Vec::new(), Vec::new(), Vec::new());
+        let [mut dirty, mut again, mut why, mut known] = [const { Vec::new() }; 4];
         for nth in 0..TIMES {
             post_one(snagd, story.event_of_today()).await?;
             dirty.push(time(&mut asked, "/v1/hotspots").await?);
             again.push(time(&mut asked, "/v1/hotspots").await?);
             why.push(time(&mut asked, &format!("/v1/why?place={}", name(nth as u64 * 7))).await?);
+            known.push(time(&mut asked, "/v1/known").await?);
         }
-        let [dirty, again, why] = [dirty, again, why].map(|took| median(took).map_or(0.0, ms));
+        let [dirty, again, why, known] =
+            [dirty, again, why, known].map(|took| median(took).map_or(0.0, ms));
         say(&format!(
-            "{size:>11} {:>23} {rate:>11.0} {:>10.1} {dirty:>12.1} {again:>7.1} {why:>12.1}",
+            "{size:>11} {:>23} {rate:>11.0} {:>10.1} {dirty:>12.1} {again:>7.1} {why:>12.1} {known:>10.1}",
             story.cells(),
             ms(first),
         ));

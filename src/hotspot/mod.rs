@@ -39,5 +39,6 @@ pub use question::{By, Question, Shape};
 pub use rank::{Hotspot, Key, Quote, rank};
 pub use rate::Rate;
 pub use trend::{Trend, TrendWord, Weeks, binomial_tail};
+pub use version::newest_first;
 pub use why::{DayTerm, PersonTerm, Said, SignalCounts, VersionLine, Why, why};
 pub use window::{Window, WindowError};

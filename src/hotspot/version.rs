@@ -39,6 +39,14 @@ pub(super) fn standing(version: Option<&str>, first: Option<Day>) -> Standing {
     }
 }
 
+/// Versions and the days they were first met, the newest version first.
+#[must_use]
+pub fn newest_first<'a>(met: impl IntoIterator<Item = (&'a str, Day)>) -> Vec<&'a str> {
+    let mut met: Vec<_> = met.into_iter().collect();
+    met.sort_by_cached_key(|&(version, first)| (standing(Some(version), Some(first)), version));
+    met.into_iter().rev().map(|(version, _)| version).collect()
+}
+
 fn numbered(text: &str) -> Option<Standing> {
     let text = text.trim().trim_start_matches(['v', 'V']);
     if let Some(numbers) = calver(text) {
@@ -120,5 +128,11 @@ mod tests {
         assert_eq!(name("+1", 3), Standing::Named(Some(Day(3))));
         assert_eq!(name("", 3), Standing::Named(Some(Day(3))));
         assert!(name("nightly", 9) < standing(None, Some(Day(1))));
+    }
+
+    #[test]
+    fn the_newest_comes_first() {
+        let met = [("1.9.0", Day(3)), ("nightly", Day(1)), ("1.10.0", Day(2)), ("1.9", Day(1))];
+        assert_eq!(newest_first(met), ["nightly", "1.10.0", "1.9.0", "1.9"]);
     }
 }

@@ -178,7 +178,7 @@ impl Index {
     }
 }
 
-fn pairs(span: &[DayCells]) -> impl Iterator<Item = (&CellKey, &Cell)> {
+pub(super) fn pairs(span: &[DayCells]) -> impl Iterator<Item = (&CellKey, &Cell)> {
     span.iter().flat_map(|day| day.iter()).map(|(key, cell)| (key, cell))
 }
 

@@ -34,6 +34,7 @@ mod ask;
 mod cells;
 mod check;
 mod key;
+mod known;
 mod list;
 mod store;
 
@@ -53,6 +54,7 @@ use store::Store;
 pub use apply::Fresh;
 pub use ask::{HotspotsAnswer, WhyAnswer};
 pub use check::Sum;
+pub use known::Known;
 pub use list::{Cursor, Filter, Order, Page};
 
 /// Every value starts with it. A directory written in another format is rebuilt.

@@ -160,6 +160,30 @@ fn a_place_is_forgotten_with_its_last_event() {
 }
 
 #[test]
+fn known_are_all_places_and_the_names_of_nine_weeks() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let met = |id: u32, place: &str, person: &str, version: &str, day: &str| {
+        event(&json!({"id": format!("00000000-0000-7000-8000-{id:012x}"), "place": place,
+            "note": "x", "person": person, "version": version, "at": format!("{day}T10:00:00Z")}))
+    };
+    let late = met(4, "web/typo", "dora", "1.10.1", "2026-11-20");
+    let old = met(3, "web/old", "eve", "0.9", "2026-09-18");
+    let first = met(1, "web/b", "ben", "1.9.0", "2026-09-19");
+    apply(&index, &[first, met(2, "web/a", "ana", "1.10.0", "2026-11-01"), old, late.clone()]);
+    let known = |day| index.known(Day::parse(day).unwrap()).unwrap();
+    let places = |known: &Known| known.places.iter().map(Place::to_string).collect::<Vec<_>>();
+    let all = known("2026-11-20");
+    assert_eq!(places(&all), ["web/a", "web/b", "web/old", "web/typo"]);
+    assert_eq!(all.people, ["ana", "ben", "dora"], "eve was met in the week before");
+    assert_eq!(all.versions, ["1.10.1", "1.10.0", "1.9.0"]);
+    assert_eq!(known("2026-11-19").people, ["ana", "ben", "eve"]);
+    retract(&index, late.id);
+    let rest = known("2026-11-20");
+    assert_eq!((places(&rest).len(), rest.people.len(), rest.versions.len()), (3, 2, 2));
+}
+
+#[test]
 fn quotes_are_of_the_worst_and_not_repeated() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(dir.path());

@@ -406,12 +406,18 @@ fn people_appear_by_name_to_themselves_only() {
         why["people"].as_array().unwrap().iter().map(|term| term["person"].clone()).collect();
     assert_eq!(people, ["person 1", "person 2", "person 3"]);
     assert_eq!(snagd.get("/v1/hotspots?by=person").json()["rows"], json!([]), "none of them is us");
+    let known = snagd.get("/v1/known").is(200).json();
+    assert_eq!(known["people"], json!(["ana", "ben", "chi"]), "the owner has the files anyway");
+    assert_eq!((&known["v"], &known["places"]), (&json!(1), &json!(["web/checkout/pay"])));
     let token = format!("Host: localhost\r\nAuthorization: Bearer {}\r\n", snagd.token());
     let ask = |path: &str| {
         snagd.ask_tcp(&format!("GET {path} HTTP/1.1\r\n{token}Connection: close\r\n\r\n"))
     };
     ask("/v1/hotspots?by=person&person=ben").tells(403, "names");
     ask("/v1/why?place=web/checkout/pay&person=ben").tells(403, "names");
+    assert_eq!(ask("/v1/known").is(200).json()["people"], json!([]), "none of them is us");
+    let nobody = "GET /v1/known HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    snagd.ask_tcp(nobody).tells(401, "token");
 
     let dir = crate::harness::Dir::new();
     let config = dir.path().join("snagd.toml");

@@ -1,4 +1,4 @@
-//! `/v1/hotspots`, `/v1/why` and `/v1/status`: what the pile comes to.
+//! `/v1/hotspots`, `/v1/why`, `/v1/known` and `/v1/status`: what the pile comes to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::events::{json_response, read, to_json};
 use super::gate::require_reader;
 use super::problem::Problem;
 use super::query;
-use crate::doors::Desk;
+use crate::doors::{Desk, today};
 use crate::event::{Place, Sender, nearest_places};
 use crate::hotspot::By;
 use crate::index::WhyAnswer;
@@ -55,6 +55,19 @@ pub(super) async fn why(
     Ok(json_response(StatusCode::OK, to_json(&answer)))
 }
 
+/// `GET /v1/known` names what was met, for whoever has to type it.
+pub(super) async fn known(
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+) -> Result<Response, Problem> {
+    require_reader(&sender)?;
+    let mut known = read(&desk, |desk| desk.index.known(today())).await?;
+    if !desk.shows_names && !is_owner(&sender) {
+        known.people.retain(|person| person == name_of(&sender));
+    }
+    Ok(json_response(StatusCode::OK, to_json(&known)))
+}
+
 /// People appear by name to themselves only, unless the team decided otherwise. An owner has the
 /// files anyway, and may log under another name: so may ask about any one person.
 fn may_ask_about(
@@ -63,11 +76,10 @@ fn may_ask_about(
     person: Option<String>,
 ) -> Result<Option<String>, Problem> {
     let own = name_of(sender);
-    let is_owner = matches!(sender, Sender::Owner { .. });
     match person {
         _ if desk.shows_names => Ok(person),
         None => Ok(Some(own.to_owned())),
-        Some(person) if is_owner || person == own => Ok(Some(person)),
+        Some(person) if is_owner(sender) || person == own => Ok(Some(person)),
         Some(_) => Err(Problem::forbidden(
             "people see their own figures only: ask about yourself, or set `names = \"team\"` in snagd's configuration if the team agrees",
         )),
@@ -90,6 +102,10 @@ fn name_of(sender: &Sender) -> &str {
         Sender::Owner { name } | Sender::Token { name } | Sender::Peer { login: name } => name,
         Sender::Anonymous => "",
     }
+}
+
+fn is_owner(sender: &Sender) -> bool {
+    matches!(sender, Sender::Owner { .. })
 }
 
 /// Numbers people other than oneself, in the order in which they are shown.
@@ -194,10 +210,7 @@ fn gather(desk: &Desk, sender: &Sender) -> Status {
         started_at: facts.started_at,
         state_dir: facts.state_dir.display().to_string(),
         listening: facts.listening.clone(),
-        you: You {
-            person: name_of(sender).to_owned(),
-            may_name_others: matches!(sender, Sender::Owner { .. }),
-        },
+        you: You { person: name_of(sender).to_owned(), may_name_others: is_owner(sender) },
         events: desk.index.events(),
         places: desk.index.places().len(),
         journal: JournalStatus {

@@ -36,8 +36,9 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/v1/events/{id}", get(events::show).delete(events::retract))
         .route("/v1/hotspots", get(ask::hotspots))
         .route("/v1/why", get(ask::why))
+        .route("/v1/known", get(ask::known))
         .route("/v1/status", get(ask::status))
-        .fallback(async || Problem::not_found("the API has /v1/events, /v1/events/{id}, /v1/hotspots, /v1/why and /v1/status"))
+        .fallback(async || Problem::not_found("the API has /v1/events, /v1/events/{id}, /v1/hotspots, /v1/why, /v1/known and /v1/status"))
         .method_not_allowed_fallback(async || {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
