@@ -6,9 +6,11 @@
 //! - Nothing gets past the gate (`gate`) unseen: it stands before routing.
 //! - Whatever is wrong with a request is answered with a problem (RFC 9457) that says what to
 //!   change; a bad line never sinks its batch.
+//! - A client that does not read what it asked for is let go; nothing is kept for it.
 
 mod ask;
 mod body;
+mod deadline;
 mod events;
 mod gate;
 pub(crate) mod problem;

@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::deadline::Deadline;
 use super::gate::{self, Peer, Rules};
 use crate::doors::{Desk, chain};
 
@@ -31,6 +32,8 @@ const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 /// How long a client may take to send a request's head, or say nothing between two.
 const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long a client may read nothing of an answer.
+const WRITE_TIME: Duration = Duration::from_secs(30);
 /// How long the accept loop rests when the process is out of file descriptors.
 const REST: Duration = Duration::from_millis(100);
 
@@ -120,6 +123,7 @@ impl Door {
         stop: CancellationToken,
         _permit: OwnedSemaphorePermit,
     ) {
+        let stream = Deadline::new(stream, WRITE_TIME, stop.clone());
         let service = service_fn(|request| self.answer(request, peer));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
