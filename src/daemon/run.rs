@@ -54,7 +54,7 @@ impl Daemon {
         })?;
 
         let mut doors = JoinSet::new();
-        let door = Arc::new(Door::new(desk.clone(), rules));
+        let door = Arc::new(Door::new(desk.clone(), rules, stop.clone()));
         for listener in listeners {
             let serving = http::serve(door.clone(), listener, stop.clone());
             doors.spawn(async move {

@@ -27,7 +27,7 @@ pub struct Desk {
     pub recorder: Recorder,
     /// Where answers come from.
     pub index: Arc<Index>,
-    /// The journal, for its figures.
+    /// The journal, for its figures and for streams.
     pub journal: Reader,
     /// The user the daemon runs as, and the name of an owner who says none.
     pub owner: person::Owner,

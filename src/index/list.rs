@@ -41,7 +41,9 @@ impl Filter {
         }
     }
 
-    fn matches(&self, event: &Event) -> bool {
+    /// Whether an event is one of them, whatever its day.
+    #[must_use]
+    pub fn matches(&self, event: &Event) -> bool {
         self.under.as_ref().is_none_or(|under| event.place.is_under(under))
             && self.class.is_none_or(|class| event.class == class)
             && self.kind.is_none_or(|kind| event.kind == Some(kind))

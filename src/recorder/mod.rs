@@ -17,7 +17,7 @@ mod writing;
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::event::{Event, Record, Retraction};
 use crate::hotspot::fingerprint;
@@ -78,6 +78,7 @@ pub struct Recorder {
     queue: mpsc::Sender<Job>,
     /// What may wait, in KiB.
     weight: Arc<Semaphore>,
+    visible: watch::Receiver<u64>,
 }
 
 enum Job {
@@ -102,8 +103,17 @@ impl Recorder {
     /// A recorder, and the writing that its caller must run on a thread of its own.
     pub fn new(journal: Writer, index: Arc<Index>, room: Arc<Room>) -> (Self, Writing) {
         let (queue, jobs) = mpsc::channel(MOST_JOBS);
-        let recorder = Self { queue, weight: Arc::new(Semaphore::new(MOST_KIB)) };
-        (recorder, Writing::new(jobs, journal, index, room))
+        let (shown, visible) = watch::channel(journal.last());
+        let recorder = Self { queue, weight: Arc::new(Semaphore::new(MOST_KIB)), visible };
+        (recorder, Writing::new(jobs, journal, index, room, shown))
+    }
+
+    /// The last sequence that is on disk and visible, for whoever follows the journal.
+    ///
+    /// It wakes its receivers, but it is no queue: what happened is read from the journal.
+    #[must_use]
+    pub fn visible(&self) -> watch::Receiver<u64> {
+        self.visible.clone()
     }
 
     /// Records events, one outcome for each; refuses at once when the queue is full.

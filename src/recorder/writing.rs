@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::{Job, Parcel, Recorded, Refusal, Reply, Room};
@@ -37,6 +37,8 @@ pub struct Writing {
     journal: Writer,
     index: Arc<Index>,
     room: Arc<Room>,
+    /// The last sequence on disk and visible.
+    shown: watch::Sender<u64>,
     /// Tells the checkpointer that something changed; dropped, that nothing will any more.
     changed: Option<SyncSender<()>>,
 }
@@ -47,8 +49,9 @@ impl Writing {
         journal: Writer,
         index: Arc<Index>,
         room: Arc<Room>,
+        shown: watch::Sender<u64>,
     ) -> Self {
-        Self { jobs, journal, index, room, changed: None }
+        Self { jobs, journal, index, room, shown, changed: None }
     }
 
     /// What to hand to [`keep_until_dropped`] on a thread of its own.
@@ -119,6 +122,7 @@ impl Writing {
         let appended = self.append(&[Record::Retraction(retraction).encode()])?;
         let position = Position { sequence: appended.last, batch: appended.batch };
         self.index.retract(id, position)?;
+        self.shown.send_replace(appended.last);
         Ok(())
     }
 
@@ -136,6 +140,7 @@ impl Writing {
             let records: Vec<&[u8]> = fresh.iter().map(|parcel| parcel.record.as_slice()).collect();
             let appended = self.append(&records)?;
             self.show(&fresh, &appended)?;
+            self.shown.send_replace(appended.last);
         }
         let mut tell = |verdict| match verdict {
             Verdict::Known(event) => Recorded::Known(event),

@@ -10,6 +10,7 @@
 //! | `life` | ready, lock, SIGTERM in flight, configuration, exit codes |
 //! | `crash` | SIGKILL under load, rebuild equals incremental, damaged indexes |
 //! | `dropped` | the drop directory, from outside |
+//! | `stream` | `/v1/stream`: in order, resumable, filtered, bounded |
 //! | `formats` | files written by each released version are read for ever |
 //! | `dogfood` | the friction met while building snag |
 
@@ -32,3 +33,4 @@ mod gate;
 mod life;
 mod readme;
 mod recording;
+mod stream;

@@ -16,15 +16,17 @@ mod gate;
 pub(crate) mod problem;
 mod query;
 mod serve;
+mod stream;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Extension, Router};
 use hyper::StatusCode;
 
 use super::Desk;
 use problem::Problem;
+use stream::Streams;
 
 pub use ask::{DropStatus, IndexStatus, JournalStatus, Status, You};
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
@@ -32,15 +34,16 @@ pub use gate::Rules;
 pub use serve::{Door, Listener, serve};
 
 /// Every route.
-fn router(desk: Arc<Desk>) -> Router {
+fn router(desk: Arc<Desk>, streams: Streams) -> Router {
     Router::new()
         .route("/v1/events", get(events::list).post(events::record))
         .route("/v1/events/{id}", get(events::show).delete(events::retract))
         .route("/v1/hotspots", get(ask::hotspots))
         .route("/v1/why", get(ask::why))
         .route("/v1/known", get(ask::known))
+        .route("/v1/stream", get(stream::stream))
         .route("/v1/status", get(ask::status))
-        .fallback(async || Problem::not_found("the API has /v1/events, /v1/events/{id}, /v1/hotspots, /v1/why, /v1/known and /v1/status"))
+        .fallback(async || Problem::not_found("the API has /v1/events, /v1/events/{id}, /v1/hotspots, /v1/why, /v1/known, /v1/stream and /v1/status"))
         .method_not_allowed_fallback(async || {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -49,5 +52,6 @@ fn router(desk: Arc<Desk>) -> Router {
                 "events are posted to /v1/events, deleted at /v1/events/{id}, and everything is read with GET",
             )
         })
+        .layer(Extension(streams))
         .with_state(desk)
 }

@@ -37,6 +37,13 @@ pub(super) struct Events {
     pub(super) limit: usize,
 }
 
+/// What `/v1/stream` is asked.
+pub(super) struct Stream {
+    pub(super) filter: Filter,
+    /// The sequence behind which it begins; now, if none is said.
+    pub(super) after: Option<u64>,
+}
+
 impl Hotspots {
     pub(super) fn read(query: &str) -> Result<Self, Problem> {
         let mut parameters = Parameters::parse(query);
@@ -77,12 +84,7 @@ impl Events {
         let filter = Filter {
             since: since.is_some().then_some(window.since),
             until: is_bounded.then_some(window.until),
-            under: parameters.place("under")?,
-            class: parameters.word::<Class>("class")?,
-            kind: parameters.word("kind")?,
-            version: parameters.take("version")?.map(Cow::into_owned),
-            person: parameters.take("person")?.map(Cow::into_owned),
-            actor: parameters.word("actor")?,
+            ..parameters.filter()?
         };
         let order = match parameters.take("order")?.as_deref() {
             None | Some("newest") => Order::Newest,
@@ -104,6 +106,22 @@ impl Events {
         let limit = parameters.number("limit", DEFAULT_LIMIT)?;
         parameters.finish()?;
         Ok(Self { filter, order, after, limit })
+    }
+}
+
+impl Stream {
+    pub(super) fn read(query: &str) -> Result<Self, Problem> {
+        let mut parameters = Parameters::parse(query);
+        let after = parameters.take("after")?.map(|text| {
+            text.parse().map_err(|_| {
+                let detail = "`after` is the `id` of the last frame that was seen, a whole number; 0 begins with the first record";
+                Problem::query("after", detail.to_owned())
+            })
+        });
+        let after = after.transpose()?;
+        let filter = parameters.filter()?;
+        parameters.finish()?;
+        Ok(Self { filter, after })
     }
 }
 
@@ -157,6 +175,19 @@ impl<'a> Parameters<'a> {
         let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
         number.ok_or_else(|| {
             Problem::query(name, format!("`{name}` is a whole number from 1 to {MOST}"))
+        })
+    }
+
+    /// What lists and streams of events have in common.
+    fn filter(&mut self) -> Result<Filter, Problem> {
+        Ok(Filter {
+            under: self.place("under")?,
+            class: self.word::<Class>("class")?,
+            kind: self.word("kind")?,
+            version: self.take("version")?.map(Cow::into_owned),
+            person: self.take("person")?.map(Cow::into_owned),
+            actor: self.word("actor")?,
+            ..Filter::default()
         })
     }
 

@@ -23,6 +23,7 @@ use tower::ServiceExt;
 
 use super::deadline::Deadline;
 use super::gate::{self, Peer, Rules};
+use super::stream::Streams;
 use crate::doors::{Desk, chain};
 
 /// Connections at the same time, of each listener: a crowd on TCP leaves the unix socket free.
@@ -54,10 +55,10 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door to this desk.
+    /// A door to this desk; its streams end when `stop` says so.
     #[must_use]
-    pub fn new(desk: Arc<Desk>, rules: Rules) -> Self {
-        let router = super::router(desk.clone());
+    pub fn new(desk: Arc<Desk>, rules: Rules, stop: CancellationToken) -> Self {
+        let router = super::router(desk.clone(), Streams::new(stop));
         Self { desk, rules, router }
     }
 }
