@@ -113,42 +113,55 @@ fn encode_block(packed: &mut Vec<u8>, at: usize, plain: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// A block that is whole, unpacked: where it belongs in the segment, its bytes, and how many it
-/// takes packed.
-fn decode_block(packed: &[u8], most: usize) -> Option<(usize, Vec<u8>, usize)> {
-    if !packed.starts_with(&BLOCK_MAGIC) {
-        return None;
-    }
-    let number = |at| u32_at(packed, at).and_then(|number| usize::try_from(number).ok());
-    let (length, plain, at) = (number(4)?, number(8)?, number(12)?);
-    if most < at.checked_add(plain)? {
-        return None;
-    }
-    let content = packed.get(BLOCK_HEAD..BLOCK_HEAD.checked_add(length)?)?;
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&packed[..16]), content);
-    if u32_at(packed, 16)? != crc {
-        return None;
-    }
-    let plain = zstd::bulk::decompress(content, plain).ok().filter(|it| it.len() == plain)?;
-    Some((at, plain, (BLOCK_HEAD + length).next_multiple_of(ALIGN)))
+/// Where a block lies in the packed file, and what it holds of the segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    /// Where in the packed file its content is,
+    pub(super) offset: usize,
+    /// and how long.
+    pub(super) length: usize,
+    /// Where in the segment its bytes belong,
+    pub(super) at: usize,
+    /// and how many there are.
+    pub(super) plain: usize,
 }
 
-/// Unpacks a segment of at most `most` bytes. What a bad place held comes as zeros, which are no
-/// record.
-pub(super) fn unpack(packed: &[u8], most: usize) -> Vec<u8> {
-    let mut segment = Vec::new();
-    let mut at = PACKED_HEADER.min(packed.len());
-    while at < packed.len() {
-        let Some((start, plain, span)) = decode_block(&packed[at..], most) else {
-            at += ALIGN;
-            continue;
-        };
-        let end = start + plain.len();
-        if segment.len() < end {
-            segment.resize(end, 0);
-        }
-        segment[start..end].copy_from_slice(&plain);
-        at += span;
+impl Block {
+    /// The block that stands at a place of a packed file, if it is whole.
+    fn read(packed: &[u8], start: usize, most: usize) -> Option<Self> {
+        let bytes = packed.get(start..).filter(|bytes| bytes.starts_with(&BLOCK_MAGIC))?;
+        let number = |at| u32_at(bytes, at).and_then(|number| usize::try_from(number).ok());
+        let (length, plain, at) = (number(4)?, number(8)?, number(12)?);
+        let content = bytes.get(BLOCK_HEAD..BLOCK_HEAD.checked_add(length)?)?;
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..16]), content);
+        let is_whole = u32_at(bytes, 16)? == crc && at.checked_add(plain)? <= most;
+        is_whole.then_some(Self { offset: start + BLOCK_HEAD, length, at, plain })
     }
-    segment
+
+    /// Its bytes of the segment, from its content.
+    pub(super) fn unpack(&self, content: &[u8]) -> Option<Vec<u8>> {
+        zstd::bulk::decompress(content, self.plain).ok().filter(|it| it.len() == self.plain)
+    }
+
+    /// Where its bytes end in the segment.
+    pub(super) fn end(&self) -> usize {
+        self.at + self.plain
+    }
+}
+
+/// The blocks of a packed file that are whole, in its order.
+///
+/// None reaches beyond `most` bytes of the segment.
+pub(super) fn blocks(packed: &[u8], most: usize) -> Vec<Block> {
+    let (mut blocks, mut at) = (Vec::new(), PACKED_HEADER);
+    while at < packed.len() {
+        match Block::read(packed, at, most) {
+            Some(block) => {
+                at = (block.offset + block.length).next_multiple_of(ALIGN);
+                blocks.push(block);
+            }
+            None => at += ALIGN,
+        }
+    }
+    blocks
 }

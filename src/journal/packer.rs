@@ -10,11 +10,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
 use super::error::{JournalError, is_no_room};
-use super::packed::{pack, unpack};
+use super::packed::pack;
 use super::reader::Shared;
 use super::recover::pieces;
 use super::segment::{self, Form, HEADER, Header};
-use super::source::{Source, most, read_packed};
+use super::source::{PackedFile, Source};
 
 /// Packs the full segments of a journal. There is one, and it is not `Clone`.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl Packer {
         }
         made?;
         segment::sync_dir(dir)?;
-        let unpacked = unpack(&read_packed(dir, first)?, most());
+        let unpacked = Source::Packed(PackedFile::open(dir, first)?).read_whole()?;
         let rest = segment.get(unpacked.len()..).unwrap_or_default();
         let is_same = segment.starts_with(&unpacked) && rest.iter().all(|byte| *byte == 0);
         if !is_same || unpacked.len() < HEADER {

@@ -178,9 +178,10 @@ impl Reader {
         let dir = self.shared.dir();
         let path = segment::path(dir, damage.segment);
         let length = usize::try_from(damage.bytes.min(SEGMENT_BYTES)).unwrap_or(0);
-        let source = Source::open(dir, damage.segment).map_err(JournalError::unusable(&path))?;
+        let mut source =
+            Source::open(dir, damage.segment).map_err(JournalError::unusable(&path))?;
         let (offset, bytes) = match source {
-            Source::Unpacked(_) => {
+            Source::Packed(_) => {
                 let packed = read_packed(dir, damage.segment);
                 (0, packed.map_err(JournalError::unusable(&path))?)
             }
@@ -290,7 +291,7 @@ impl Records {
 
     /// The frame at the cursor, if a good one can be read there.
     fn read_frame(&mut self) -> io::Result<Option<(Head, Vec<u8>)>> {
-        let Some(Place { source, offset, .. }) = &self.place else { return Ok(None) };
+        let Some(Place { source, offset, .. }) = &mut self.place else { return Ok(None) };
         let read = self.window.frame(source, *offset);
         read.or_else(|error| if segment::is_bad_sector(&error) { Ok(None) } else { Err(error) })
     }
@@ -354,14 +355,14 @@ struct Window {
 }
 
 impl Window {
-    fn frame(&mut self, source: &Source, offset: u64) -> io::Result<Option<(Head, Vec<u8>)>> {
+    fn frame(&mut self, source: &mut Source, offset: u64) -> io::Result<Option<(Head, Vec<u8>)>> {
         let Some(head) = frame::peek(self.get(source, offset, HEAD)?) else { return Ok(None) };
         let bytes = self.get(source, offset, HEAD + head.length)?;
         Ok(frame::decode(bytes).map(|(head, payload)| (head, payload.to_vec())))
     }
 
     /// The bytes at an offset; fewer where the file ends.
-    fn get(&mut self, source: &Source, offset: u64, length: usize) -> io::Result<&[u8]> {
+    fn get(&mut self, source: &mut Source, offset: u64, length: usize) -> io::Result<&[u8]> {
         let skip = |start: u64| usize::try_from(offset.checked_sub(start)?).ok();
         let held = skip(self.start).filter(|skip| skip + length <= self.bytes.len());
         let skip = if let Some(skip) = held {

@@ -7,13 +7,14 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
+use super::SEGMENT_BYTES;
 use super::aside::Why;
 use super::error::JournalError;
 use super::frame::{self, Floor, Head, Kind, MIN_SPAN, Piece};
 use super::packed::{PACKED_HEADER, PackedHeader};
 use super::reader::Segment;
 use super::segment::{self, Form, HEADER, Header};
-use super::source::{Source, most, read_packed};
+use super::source::{Source, read_packed};
 
 /// A bad place in a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +147,7 @@ pub(super) fn survey(
 
 fn read(dir: &Path, first: u64) -> Result<Vec<u8>, JournalError> {
     let path = segment::path(dir, first);
-    let source = Source::open(dir, first).and_then(|source| source.read_whole());
+    let source = Source::open(dir, first).and_then(|mut source| source.read_whole());
     source.map_err(JournalError::unusable(&path))
 }
 
@@ -181,8 +182,8 @@ fn resume(dir: &Path, first: u64, unpacked: &[u8], batch: u64) -> Result<(u64, u
         return Ok((extent.next, extent.batch));
     }
     let next = frames(&pieces(first, unpacked)).last().map_or(first, |(_, head)| head.next());
-    let most = most() / MIN_SPAN;
-    Ok((next.max(first + most as u64), batch + most as u64))
+    let most = SEGMENT_BYTES / MIN_SPAN as u64;
+    Ok((next.max(first + most), batch + most))
 }
 
 fn bad_header(first: u64, bytes: u64) -> Damage {
