@@ -10,9 +10,12 @@ mod open;
 mod paths;
 mod recover;
 mod run;
+mod verify;
 
 pub use config::{Config, ConfigError, KEYS};
 pub use listen::Listen;
 pub use open::{Daemon, OpenError};
 pub use paths::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
+pub use recover::{Repaired, repair};
 pub use run::RunError;
+pub use verify::{IndexVerdict, Verdict, verify};

@@ -153,11 +153,11 @@ fn make_dir(dir: &Path) -> Result<(), OpenError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable(dir))
 }
 
-fn unusable(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+pub(super) fn unusable(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
     move |source| OpenError::Unusable { path: path.to_owned(), source }
 }
 
-fn lock(state_dir: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(state_dir: &Path) -> Result<File, OpenError> {
     let path = state_dir.join("lock");
     let unusable = |source| OpenError::Unusable { path: path.clone(), source };
     let file = File::options().write(true).create(true).truncate(false).open(&path);

@@ -10,11 +10,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::open::OpenError;
+use super::open::{OpenError, lock, unusable};
 use crate::doors::chain;
 use crate::index::Index;
 use crate::journal;
-use crate::recorder::{CatchUpError, CaughtUp, Progress, agrees, catch_up, holds};
+use crate::recorder::{CatchUpError, CaughtUp, Progress, Room, agrees, catch_up, holds};
 
 /// Journal and index, agreeing.
 pub(super) struct Recovered {
@@ -22,6 +22,28 @@ pub(super) struct Recovered {
     pub(super) index: Arc<Index>,
     /// Damaged stretches of the journal.
     pub(super) damaged: u64,
+}
+
+/// What a repair came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repaired {
+    /// Events in the index, taken-back ones aside.
+    pub events: u64,
+    /// The last record of the journal.
+    pub last: u64,
+    /// Damaged stretches of the journal: what was in them is gone.
+    pub damaged: u64,
+}
+
+/// Mends the tail of the journal and builds the index anew, whatever the old one is like; that one
+/// is set aside.
+pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
+    let _lock = lock(state_dir)?;
+    Room::of(state_dir).map_err(unusable(state_dir))?;
+    set_aside(&state_dir.join("index"))?;
+    let Recovered { journal, index, damaged } = recover(state_dir)?;
+    mark_stopped(state_dir).map_err(unusable(state_dir))?;
+    Ok(Repaired { events: index.events(), last: journal.reader.last(), damaged })
 }
 
 /// A progress line is logged each time so many more events were applied.

@@ -1,7 +1,8 @@
 //! Whether index and journal tell of the same events.
 //!
 //! After a power cut sled may have lost pages without noticing. The ids it holds are counted and
-//! hashed per journal segment and compared with the same sums made from the journal.
+//! hashed per journal segment and compared with the same sums made from the journal. Who has more
+//! time compares every key with an index built anew.
 
 use std::collections::BTreeMap;
 
@@ -48,5 +49,22 @@ impl Index {
             sums.entry(segment).or_insert_with(Sum::default).add(id);
         }
         Ok(sums)
+    }
+    /// The first thing of which two indexes of the same records do not say the same, in words;
+    /// reads both whole.
+    pub fn first_difference(&self, other: &Self) -> Result<Option<String>, IndexError> {
+        let all = |index: &Self| index.store.beginning_with(&[]);
+        let (mut ours, mut theirs) = (all(self), all(other));
+        loop {
+            let (our, their) = (ours.next().transpose()?, theirs.next().transpose()?);
+            if our == their {
+                if our.is_none() {
+                    return Ok(None);
+                }
+                continue;
+            }
+            let key = our.into_iter().chain(their).map(|(key, _)| key).min();
+            return Ok(key.map(|key| key::describe(&key)));
+        }
     }
 }

@@ -57,6 +57,24 @@ pub(super) fn read_id(key: &[u8]) -> Result<Uuid, IndexError> {
     Ok(Uuid::from_bytes(array(key, 1)?))
 }
 
+/// What a key is about, in words.
+pub(super) fn describe(key: &[u8]) -> String {
+    match key.first() {
+        Some(&EVENT) => match array(key, 1).map(u64::from_be_bytes) {
+            Ok(sequence) => format!("the event of record {sequence}"),
+            Err(_) => "an event".to_owned(),
+        },
+        Some(&ID) => read_id(key).map_or_else(|_| "an id".to_owned(), |id| format!("the id {id}")),
+        Some(&AT_PLACE) => "the list of events at a place".to_owned(),
+        Some(&NAME) => "the first day of a place".to_owned(),
+        Some(&CELL) => match read_day(key) {
+            Ok(day) => format!("the counts of {day}"),
+            Err(_) => "the counts of a day".to_owned(),
+        },
+        _ => "how far it is and how much it holds".to_owned(),
+    }
+}
+
 /// The last digits of ids, as people type them.
 pub(super) struct Ending {
     digits: u128,

@@ -24,7 +24,7 @@ use crate::hotspot::fingerprint;
 use crate::index::Index;
 use crate::journal::Writer;
 
-pub use replay::{CatchUpError, CaughtUp, Progress, agrees, catch_up, holds};
+pub use replay::{CatchUpError, CaughtUp, Progress, agrees, catch_up, catch_up_to, holds};
 pub use room::Room;
 pub use writing::{Writing, WritingError, keep_until_dropped};
 

@@ -43,12 +43,23 @@ pub enum CatchUpError {
 pub fn catch_up(
     index: &Index,
     journal: &Reader,
+    progress: impl FnMut(Progress),
+) -> Result<CaughtUp, CatchUpError> {
+    catch_up_to(index, journal, u64::MAX, progress)
+}
+
+/// The same, up to a sequence.
+pub fn catch_up_to(
+    index: &Index,
+    journal: &Reader,
+    until: u64,
     mut progress: impl FnMut(Progress),
 ) -> Result<CaughtUp, CatchUpError> {
     let mut caught_up = CaughtUp::default();
     let mut group = Group::default();
     for entry in journal.from(index.position().sequence + 1) {
         let entry = match entry {
+            Ok(entry) if until < entry.sequence => break,
             Ok(entry) => entry,
             Err(JournalError::Damaged(damage)) => {
                 caught_up.damage.push(damage);
