@@ -18,7 +18,7 @@ use crate::event::scrub;
 use crate::hotspot::fingerprint;
 use crate::index::IndexError;
 use crate::journal::{self, JournalError, Packer};
-use crate::recorder::{CatchUpError, Recorder, Room, Writing};
+use crate::recorder::{CatchUpError, Lag, Recorder, Room, Writing};
 
 /// A daemon that is ready to run.
 pub struct Daemon {
@@ -105,9 +105,14 @@ impl Daemon {
         writer.prepare().map_err(|source| OpenError::Journal { dir, source })?;
         make_dir(&paths.drop_dir)?;
         let (listeners, listening) = bind(&paths, config.listen).await?;
-        let (recorder, writing) = Recorder::new(writer, recovered.index.clone(), room.clone());
+        let (recorder, mut writing) = Recorder::new(writer, recovered.index.clone(), room.clone());
+        let lag = Arc::new(Lag::default());
+        if recovered.is_behind {
+            writing.catch_up_meanwhile(reader.clone(), lag.clone());
+        }
         let desk = Arc::new(Desk {
             recorder,
+            lag,
             index: recovered.index,
             journal: reader,
             owner: person::Owner::of_process(config.person.clone()),

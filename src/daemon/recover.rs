@@ -22,7 +22,12 @@ pub(super) struct Recovered {
     pub(super) index: Arc<Index>,
     /// Damaged stretches of the journal.
     pub(super) damaged: u64,
+    /// Whether the index still has much to catch up with, which it does while events are recorded.
+    pub(super) is_behind: bool,
 }
+
+/// More records than this are caught up with while the daemon already records.
+const MUCH: u64 = 20_000;
 
 /// What a repair came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +46,17 @@ pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
     let _lock = lock(state_dir)?;
     Room::of(state_dir).map_err(unusable(state_dir))?;
     set_aside(&state_dir.join("index"))?;
-    let Recovered { journal, index, damaged } = recover(state_dir)?;
+    let Recovered { journal, index, damaged, .. } = recover(state_dir)?;
+    let mut logged = 0;
+    let rest = catch_up(&index, &journal.reader, |Progress { done, of }| {
+        if logged + LOG_EVERY <= done {
+            logged = done;
+            tracing::info!("the index is at {done} of {of} records");
+        }
+    })?;
+    index.checkpoint()?;
     mark_stopped(state_dir).map_err(unusable(state_dir))?;
+    let damaged = damaged + rest.damage.len() as u64;
     Ok(Repaired { events: index.events(), last: journal.reader.last(), damaged })
 }
 
@@ -68,7 +82,7 @@ pub(super) fn recover(state_dir: &Path) -> Result<Recovered, OpenError> {
     } else {
         set_aside(&dir)?;
         let index = Index::open(&dir)?;
-        let caught_up = catch_up_loudly(&index, &journal.reader)?;
+        let caught_up = catch_up_if_little(&index, &journal.reader)?;
         (index, caught_up)
     };
     for damage in &caught_up.damage {
@@ -81,12 +95,13 @@ pub(super) fn recover(state_dir: &Path) -> Result<Recovered, OpenError> {
             "the journal holds records this snagd does not know: install the version that wrote them"
         );
     }
+    let is_behind = is_much(&index, &journal.reader);
     mark_running(state_dir, &boot)?;
     let stretches = findings.damage.iter().chain(&caught_up.damage);
     let damaged: HashSet<(u64, u64)> =
         stretches.map(|found| (found.segment, found.offset)).collect();
     let damaged = damaged.len() as u64;
-    Ok(Recovered { journal, index: Arc::new(index), damaged })
+    Ok(Recovered { journal, index: Arc::new(index), damaged, is_behind })
 }
 
 /// The index, up to date; none if it cannot be trusted, however that shows.
@@ -100,7 +115,7 @@ fn bring_up(
         if !is_trustworthy(&index, journal, is_suspect)? {
             return Ok(None);
         }
-        let caught_up = catch_up_loudly(&index, journal)?;
+        let caught_up = catch_up_if_little(&index, journal)?;
         Ok(Some((index, caught_up)))
     };
     // sled panics where it meets what it does not expect.
@@ -151,19 +166,17 @@ fn is_trustworthy(
     Ok(agree)
 }
 
-fn catch_up_loudly(index: &Index, journal: &journal::Reader) -> Result<CaughtUp, OpenError> {
-    let start = index.position().sequence;
-    let missing = journal.last().saturating_sub(start);
-    if LOG_EVERY <= missing || (start == 0 && 0 < missing) {
-        tracing::info!(records = missing, "building the index from the journal");
+fn catch_up_if_little(index: &Index, journal: &journal::Reader) -> Result<CaughtUp, OpenError> {
+    if index.position().sequence == 0 && 0 < journal.last() {
+        tracing::info!(records = journal.last(), "building the index from the journal");
     }
-    let mut logged = start;
-    let caught_up = catch_up(index, journal, |Progress { done, of }| {
-        if logged + LOG_EVERY <= done {
-            logged = done;
-            tracing::info!("the index is at {done} of {of} records");
-        }
-    })?;
+    if is_much(index, journal) {
+        tracing::info!(
+            "the index has to catch up with the journal: that goes on while events are recorded, and answers are incomplete until then"
+        );
+        return Ok(CaughtUp::default());
+    }
+    let caught_up = catch_up(index, journal, |_| {})?;
     index.checkpoint()?;
     if 0 < caught_up.applied {
         tracing::info!(
@@ -173,6 +186,10 @@ fn catch_up_loudly(index: &Index, journal: &journal::Reader) -> Result<CaughtUp,
         );
     }
     Ok(caught_up)
+}
+
+fn is_much(index: &Index, journal: &journal::Reader) -> bool {
+    MUCH < journal.last().saturating_sub(index.position().sequence)
 }
 
 /// Renames an index directory to one nobody has, if there is one.

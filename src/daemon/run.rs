@@ -47,7 +47,7 @@ impl Daemon {
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         let Self { desk, rules, listeners, mut writing, mut packer, room, paths, _lock } = self;
         let changes = writing.changes();
-        let index = desk.index.clone();
+        let (index, doubted) = (desk.index.clone(), desk.index.clone());
         let written = spawn("writer", &stop, move || writing.run().map_err(RunError::from))?;
         let checkpointed = spawn("checkpoint", &stop, move || {
             keep_until_dropped(&index, &mut packer, &room, &changes).map_err(RunError::Checkpoint)
@@ -68,7 +68,11 @@ impl Daemon {
 
         let closed = close(doors, &stop).await;
         // The doors are gone and with them every sender: the writer ends, then the checkpoints.
-        let written = written.await.unwrap_or(Err(RunError::Died));
+        let written = written.await.unwrap_or_else(|_| {
+            // It panicked, and what panics where it meets the unexpected is sled.
+            doubted.distrust();
+            Err(RunError::Died)
+        });
         let checkpointed = checkpointed.await.unwrap_or(Err(RunError::Died));
         written.and(checkpointed).and(closed)?;
         // A socket left behind would answer nobody.

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::event::{Arrival, Day, Draft, Event, Original, Rejection, Sender, Source};
 use crate::index::Index;
 use crate::journal::Reader;
-use crate::recorder::Recorder;
+use crate::recorder::{Lag, Recorder};
 
 /// What every door has at hand.
 pub struct Desk {
@@ -27,6 +27,8 @@ pub struct Desk {
     pub recorder: Recorder,
     /// Where answers come from.
     pub index: Arc<Index>,
+    /// Whether these are complete.
+    pub lag: Arc<Lag>,
     /// The journal, for its figures and for streams.
     pub journal: Reader,
     /// The user the daemon runs as, and the name of an owner who says none.
@@ -70,6 +72,14 @@ impl Desk {
     #[must_use]
     pub fn dropped(&self) -> (usize, usize) {
         drop::count(&self.facts.drop_dir)
+    }
+
+    /// How far the index is, like `120000/1000000`, while it catches up with the journal and
+    /// answers are therefore incomplete.
+    #[must_use]
+    pub fn behind(&self) -> Option<String> {
+        let (done, of) = (self.index.position().sequence, self.journal.last());
+        self.lag.is_behind().then(|| format!("{done}/{of}"))
     }
 
     /// Checks a draft that just arrived. A "me too" copies from the event it refers to.

@@ -16,6 +16,7 @@ mod room;
 mod writing;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
@@ -70,6 +71,28 @@ pub enum Refusal {
         "snagd could not write to its disk and stops: whether this was recorded shows when it is back; send it again then, with the same id, which is harmless"
     )]
     Failed,
+}
+
+/// How far the index is behind the journal, while it catches up.
+#[derive(Debug, Default)]
+pub struct Lag {
+    is_behind: AtomicBool,
+    /// Damaged stretches of the journal met meanwhile.
+    damaged: AtomicU64,
+}
+
+impl Lag {
+    /// Whether the index is still catching up, so that answers are incomplete.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.is_behind.load(Ordering::Acquire)
+    }
+
+    /// Damaged stretches of the journal met while catching up.
+    #[must_use]
+    pub fn damaged(&self) -> u64 {
+        self.damaged.load(Ordering::Relaxed)
+    }
 }
 
 /// A handle to the writer's queue. Cheap to clone.

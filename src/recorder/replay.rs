@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use uuid::Uuid;
+
 use super::writing::{GROUP_BYTES, GROUP_EVENTS};
 use crate::event::{Event, Record, Retraction};
 use crate::hotspot::fingerprint;
 use crate::index::{Fresh, Index, IndexError, Position, Sum};
-use crate::journal::{Damage, Entry, JournalError, Reader};
+use crate::journal::{Damage, Entry, JournalError, Reader, Records};
 
 /// How far catching up is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,48 +57,79 @@ pub fn catch_up_to(
     until: u64,
     mut progress: impl FnMut(Progress),
 ) -> Result<CaughtUp, CatchUpError> {
-    let mut caught_up = CaughtUp::default();
-    let mut group = Group::default();
-    for entry in journal.from(index.position().sequence + 1) {
-        let entry = match entry {
-            Ok(entry) if until < entry.sequence => break,
-            Ok(entry) => entry,
-            Err(JournalError::Damaged(damage)) => {
-                caught_up.damage.push(damage);
-                continue;
-            }
-            Err(error) => return Err(CatchUpError::Journal(error)),
-        };
+    let mut replay = Replay::new(index, journal, until);
+    while replay.step(index)? {
+        progress(Progress { done: index.position().sequence, of: journal.last().min(until) });
+    }
+    Ok(replay.caught_up)
+}
+
+/// What the journal holds and the index has not seen, a group of records at a time.
+#[derive(Debug)]
+pub(super) struct Replay {
+    records: Records,
+    until: u64,
+    group: Group,
+    pub(super) caught_up: CaughtUp,
+}
+
+impl Replay {
+    /// What follows the index's position, up to a sequence.
+    pub(super) fn new(index: &Index, journal: &Reader, until: u64) -> Self {
+        let records = journal.from(index.position().sequence + 1);
+        Self { records, until, group: Group::default(), caught_up: CaughtUp::default() }
+    }
+
+    /// Applies the next group; says whether there may be more.
+    pub(super) fn step(&mut self, index: &Index) -> Result<bool, CatchUpError> {
+        while self.group.events.len() < GROUP_EVENTS && self.group.bytes < GROUP_BYTES {
+            let entry = match self.records.next() {
+                Some(Ok(entry)) if entry.sequence <= self.until => entry,
+                None | Some(Ok(_)) => {
+                    self.group.apply(index)?;
+                    return Ok(false);
+                }
+                Some(Err(JournalError::Damaged(damage))) => {
+                    self.caught_up.damage.push(damage);
+                    continue;
+                }
+                Some(Err(error)) => return Err(CatchUpError::Journal(error)),
+            };
+            self.take(index, entry)?;
+        }
+        self.group.apply(index)?;
+        Ok(true)
+    }
+
+    fn take(&mut self, index: &Index, entry: Entry) -> Result<(), CatchUpError> {
         let position = Position { sequence: entry.sequence, batch: entry.batch };
         match Record::decode(&entry.payload) {
-            Ok(Record::Event(event)) => group.add(index, entry, *event)?,
+            Ok(Record::Event(event)) => self.group.add(index, entry, *event)?,
             Ok(Record::Retraction(Retraction { id, .. })) => {
-                group.apply(index)?;
+                self.group.apply(index)?;
                 index.retract(id, position)?;
             }
-            Err(_) => caught_up.unknown += 1,
+            Err(_) => self.caught_up.unknown += 1,
         }
-        caught_up.applied += 1;
-        if group.events.len() == GROUP_EVENTS || GROUP_BYTES <= group.bytes {
-            group.apply(index)?;
-            progress(Progress { done: position.sequence, of: journal.last() });
-        }
+        self.caught_up.applied += 1;
+        Ok(())
     }
-    group.apply(index)?;
-    Ok(caught_up)
 }
 
 /// Events read but not applied yet.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Group {
     events: Vec<(Entry, Event)>,
-    ids: HashSet<uuid::Uuid>,
+    ids: HashSet<Uuid>,
     bytes: usize,
+    /// The last record looked at, whether anything of it is applied or not.
+    reached: Option<Position>,
 }
 
 impl Group {
     /// Adds an event, unless its id was recorded before: the first record of an id counts.
     fn add(&mut self, index: &Index, entry: Entry, event: Event) -> Result<(), IndexError> {
+        self.reached = Some(Position { sequence: entry.sequence, batch: entry.batch });
         if index.event(event.id)?.is_none() && self.ids.insert(event.id) {
             self.bytes += entry.payload.len();
             self.events.push((entry, event));
@@ -105,8 +138,7 @@ impl Group {
     }
 
     fn apply(&mut self, index: &Index) -> Result<(), IndexError> {
-        let Some((last, _)) = self.events.last() else { return Ok(()) };
-        let position = Position { sequence: last.sequence, batch: last.batch };
+        let Some(position) = self.reached else { return Ok(()) };
         let fresh: Vec<Fresh<'_>> =
             self.events.iter().map(|(entry, event)| Fresh::of(entry, event)).collect();
         index.apply(&fresh, position)?;
@@ -139,6 +171,8 @@ pub fn holds(journal: &Reader, position: Position) -> Result<bool, JournalError>
 pub fn agrees(index: &Index, journal: &Reader) -> Result<bool, CatchUpError> {
     let segments: Vec<u64> = journal.segments().iter().map(|segment| segment.first).collect();
     let position = index.position().sequence;
+    // While an index was rebuilt an id may have been taken twice; the first record counts.
+    let mut ids = HashSet::new();
     let mut sums: BTreeMap<u64, Sum> = BTreeMap::new();
     for entry in journal.from(1) {
         let entry = match entry {
@@ -149,7 +183,9 @@ pub fn agrees(index: &Index, journal: &Reader) -> Result<bool, CatchUpError> {
             Err(JournalError::Damaged(_)) => continue,
             Err(error) => return Err(CatchUpError::Journal(error)),
         };
-        if let Ok(Record::Event(event)) = Record::decode(&entry.payload) {
+        if let Ok(Record::Event(event)) = Record::decode(&entry.payload)
+            && ids.insert(event.id)
+        {
             let behind = segments.partition_point(|first| *first <= entry.sequence);
             let segment = behind.checked_sub(1).map_or(0, |at| segments[at]);
             sums.entry(segment).or_default().add(event.id);

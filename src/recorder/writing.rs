@@ -2,21 +2,25 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use super::{Job, Parcel, Recorded, Refusal, Reply, Room};
+use super::replay::{CatchUpError, Replay};
+use super::{Job, Lag, Parcel, Recorded, Refusal, Reply, Room};
 use crate::event::{Event, Place, Record, Retraction};
 use crate::index::{Fresh, Index, IndexError, Position};
-use crate::journal::{Appended, JournalError, Packed, Packer, Writer};
+use crate::journal::{Appended, JournalError, Packed, Packer, Reader, Writer};
 
 /// A group of jobs grows up to this many events,
 pub(super) const GROUP_EVENTS: usize = 256;
 /// or this many bytes; the index is given no more at once, either.
 pub(super) const GROUP_BYTES: usize = 1024 * 1024;
+/// A line is logged each time a backlog is so many records shorter.
+const LOG_EVERY: u64 = 100_000;
 /// The index is put on disk this long after it changed.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
@@ -39,6 +43,8 @@ pub struct Writing {
     room: Arc<Room>,
     /// The last sequence on disk and visible.
     shown: watch::Sender<u64>,
+    /// What the index has to catch up with before it can be given what is new.
+    backlog: Option<Backlog>,
     /// Tells the checkpointer that something changed; dropped, that nothing will any more.
     changed: Option<SyncSender<()>>,
 }
@@ -51,7 +57,17 @@ impl Writing {
         room: Arc<Room>,
         shown: watch::Sender<u64>,
     ) -> Self {
-        Self { jobs, journal, index, room, shown, changed: None }
+        Self { jobs, journal, index, room, shown, backlog: None, changed: None }
+    }
+
+    /// Lets the index catch up with the journal while events are recorded.
+    ///
+    /// Until it has, what is recorded is on disk but not visible; an id that the index has not
+    /// reached yet is not known again, and its first record counts in the end.
+    pub fn catch_up_meanwhile(&mut self, journal: Reader, lag: Arc<Lag>) {
+        lag.is_behind.store(true, Ordering::Release);
+        let replay = Replay::new(&self.index, &journal, u64::MAX);
+        self.backlog = Some(Backlog { replay, journal, lag, logged: 0 });
     }
 
     /// What to hand to [`keep_until_dropped`] on a thread of its own.
@@ -64,7 +80,7 @@ impl Writing {
     /// Writes what arrives until every recorder is gone or the disk fails. Blocks.
     pub fn run(mut self) -> Result<(), WritingError> {
         let mut waiting = None;
-        while let Some(job) = waiting.take().or_else(|| self.jobs.blocking_recv()) {
+        while let Some(job) = self.next(&mut waiting)? {
             let (replies, done) = match job {
                 Job::Retract(retraction, reply) => {
                     let done = self.retract(retraction);
@@ -86,6 +102,22 @@ impl Writing {
             answer(replies, done)?;
         }
         Ok(())
+    }
+
+    /// The next job; while there is a backlog, a step of it is taken before each.
+    fn next(&mut self, waiting: &mut Option<Job>) -> Result<Option<Job>, WritingError> {
+        while let Some(backlog) = &mut self.backlog {
+            if !backlog.step(&self.index)? {
+                self.backlog = None;
+            }
+            self.tell_checkpointer();
+            match waiting.take().map_or_else(|| self.jobs.try_recv(), Ok) {
+                Ok(job) => return Ok(Some(job)),
+                Err(mpsc::error::TryRecvError::Empty) => {}
+                Err(mpsc::error::TryRecvError::Disconnected) => return Ok(None),
+            }
+        }
+        Ok(waiting.take().or_else(|| self.jobs.blocking_recv()))
     }
 
     /// Wakes the checkpointer, which costs two switches of threads on the way of an answer: so only
@@ -120,8 +152,10 @@ impl Writing {
     fn retract(&mut self, retraction: Retraction) -> Result<(), Failure> {
         let id = retraction.id;
         let appended = self.append(&[Record::Retraction(retraction).encode()])?;
-        let position = Position { sequence: appended.last, batch: appended.batch };
-        self.index.retract(id, position)?;
+        if self.backlog.is_none() {
+            let position = Position { sequence: appended.last, batch: appended.batch };
+            self.index.retract(id, position)?;
+        }
         self.shown.send_replace(appended.last);
         Ok(())
     }
@@ -139,7 +173,10 @@ impl Writing {
         if !fresh.is_empty() {
             let records: Vec<&[u8]> = fresh.iter().map(|parcel| parcel.record.as_slice()).collect();
             let appended = self.append(&records)?;
-            self.show(&fresh, &appended)?;
+            // While there is a backlog, the journal is where the index gets it from.
+            if self.backlog.is_none() {
+                self.show(&fresh, &appended)?;
+            }
             self.shown.send_replace(appended.last);
         }
         let mut tell = |verdict| match verdict {
@@ -191,6 +228,9 @@ impl Writing {
 
     /// Which of the parcels are the first at their place.
     fn new_places(&self, fresh: &[Parcel]) -> HashSet<usize> {
+        if self.backlog.is_some() {
+            return HashSet::new();
+        }
         let mut places: HashSet<&Place> = HashSet::new();
         let mut is_first = |place| self.index.first_seen(place).is_none() && places.insert(place);
         (0..fresh.len()).filter(|nth| is_first(&fresh[*nth].event.place)).collect()
@@ -213,6 +253,46 @@ impl Writing {
             batch.push(Fresh { sequence, event, json, fingerprint: *fingerprint });
         }
         self.index.apply(&batch, at(appended.last))
+    }
+}
+
+/// An index that has to catch up while events are recorded.
+struct Backlog {
+    replay: Replay,
+    journal: Reader,
+    lag: Arc<Lag>,
+    /// The last record that a line of the log was about.
+    logged: u64,
+}
+
+impl Backlog {
+    /// Applies some of it; says whether there may be more.
+    fn step(&mut self, index: &Index) -> Result<bool, WritingError> {
+        let more = self.replay.step(index);
+        let (done, of) = (index.position().sequence, self.journal.last());
+        if self.logged + LOG_EVERY <= done {
+            self.logged = done;
+            tracing::info!("the index is at {done} of {of} records");
+        }
+        for damage in self.replay.caught_up.damage.drain(..) {
+            tracing::error!(%damage, "the journal is damaged: what can be read was recovered, the damaged bytes stay where they are and are copied to journal/aside");
+            self.lag.damaged.fetch_add(1, Ordering::Relaxed);
+            self.journal.set_aside(&damage).map_err(WritingError::Journal)?;
+        }
+        let more = more.map_err(|error| match error {
+            CatchUpError::Journal(error) => WritingError::Journal(error),
+            CatchUpError::Index(error) => {
+                if error.is_damage() {
+                    index.distrust();
+                }
+                WritingError::Index(error)
+            }
+        })?;
+        if !more {
+            self.lag.is_behind.store(false, Ordering::Release);
+            tracing::info!(events = index.events(), "the index caught up with the journal");
+        }
+        Ok(more)
     }
 }
 

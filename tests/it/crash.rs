@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::Snagd;
+use crate::harness::{Snagd, until};
 
 /// Rounds of the bounded test; `.ci/long` runs more, by `SNAG_ROUNDS`.
 const ROUNDS: u64 = 50;
@@ -224,4 +224,40 @@ fn a_damaged_journal_costs_the_damaged_record_and_says_so() {
     assert_eq!(snagd.get("/v1/status").json()["journal"]["damaged"], 1);
     assert_eq!(fs::read_dir(snagd.state().join("journal/aside")).unwrap().count(), 1);
     snagd.post(r#"{"place":"web/a","note":"and on it goes"}"#).is(201);
+}
+
+/// More records than are caught up with before the daemon is ready.
+#[test]
+fn a_long_rebuild_goes_on_while_events_are_recorded() {
+    let mut snagd = Snagd::start();
+    for batch in 0..24 {
+        let line = |n| json!({"place": format!("web/p{}", n % 7), "note": format!("{batch} {n}"), "at": "2026-11-10T10:00:00Z"});
+        let lines: Vec<String> = (0..1000).map(|n| line(n).to_string()).collect();
+        snagd.post_as("application/x-ndjson", lines.join("\n").as_bytes()).is(200);
+    }
+    let before = answers(&snagd);
+    snagd.kill();
+    fs::remove_dir_all(snagd.state().join("index")).unwrap();
+    snagd.restart();
+    let body =
+        json!({"id": "00000000-0000-7000-8000-00000000abcd", "place": "web/p1", "note": "x"});
+    let told = snagd.post(&body.to_string()).is(201);
+    let behind = told.header("snag-behind").unwrap_or_else(|| panic!("{}", told.text()));
+    assert!(behind.ends_with("/24001") || behind.ends_with("/24000"), "{behind}");
+    // Not known yet, so recorded again: the first record counts in the end.
+    snagd.post(&body.to_string()).is(201);
+    until("the index has caught up", || {
+        snagd.get("/v1/status").is(200).header("snag-behind").is_none()
+    });
+    snagd.post(&body.to_string()).is(200);
+    assert_eq!(snagd.events().len(), 24_001);
+    assert!(snagd.log().contains("answers are incomplete until then"), "{}", snagd.log());
+    snagd.delete("/v1/events/00000000-0000-7000-8000-00000000abcd").is(204);
+    assert_eq!(answers(&snagd), before);
+    // What was taken twice is no disagreement after a power cut.
+    snagd.kill();
+    fs::write(snagd.state().join("running"), "another boot\n").unwrap();
+    snagd.restart();
+    assert!(!snagd.log().contains("do not agree"), "{}", snagd.log());
+    assert_eq!(answers(&snagd), before);
 }

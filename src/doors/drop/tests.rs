@@ -44,6 +44,7 @@ impl Bench {
         let uid = rustix::process::geteuid().as_raw();
         let desk = Arc::new(Desk {
             recorder,
+            lag: Arc::default(),
             index,
             journal: opened.reader,
             owner: person::Owner { uid, name: "ana".to_owned() },

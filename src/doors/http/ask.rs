@@ -217,7 +217,7 @@ fn gather(desk: &Desk, sender: &Sender) -> Status {
             last: desk.journal.last(),
             segments: desk.journal.segments().len(),
             bytes: desk.journal.size_bytes(),
-            damaged: facts.damaged,
+            damaged: facts.damaged + desk.lag.damaged(),
         },
         index: IndexStatus {
             position: desk.index.position().sequence,

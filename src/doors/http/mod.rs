@@ -31,7 +31,7 @@ use stream::Streams;
 pub use ask::{DropStatus, IndexStatus, JournalStatus, Status, You};
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 pub use gate::Rules;
-pub use serve::{Door, Listener, serve};
+pub use serve::{BEHIND, Door, Listener, serve};
 
 /// Every route.
 fn router(desk: Arc<Desk>, streams: Streams) -> Router {

@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::HeaderName;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -35,6 +36,9 @@ const MAX_HEADERS: usize = 64;
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a client may read nothing of an answer.
 const WRITE_TIME: Duration = Duration::from_secs(30);
+/// How far the index is, like `120000/1000000`, on every answer while it catches up with the
+/// journal: until then answers are incomplete.
+pub const BEHIND: HeaderName = HeaderName::from_static("snag-behind");
 /// How long the accept loop rests when the process is out of file descriptors.
 const REST: Duration = Duration::from_millis(100);
 
@@ -153,7 +157,11 @@ impl Door {
             Ok(sender) => {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(sender);
-                self.router.clone().oneshot(request).await
+                let mut response = self.router.clone().oneshot(request).await?;
+                if let Some(behind) = self.desk.behind().and_then(|behind| behind.parse().ok()) {
+                    response.headers_mut().insert(BEHIND, behind);
+                }
+                Ok(response)
             }
         }
     }

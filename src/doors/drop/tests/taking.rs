@@ -91,6 +91,7 @@ fn what_cannot_be_recorded_now_waits() {
     let taker = bench.taker.take().unwrap();
     let desk = Desk {
         recorder,
+        lag: Arc::default(),
         index: bench.desk.index.clone(),
         journal: opened.reader,
         owner: bench.desk.owner.clone(),

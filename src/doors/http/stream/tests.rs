@@ -28,6 +28,7 @@ impl Bench {
         let (recorder, writing) = Recorder::new(opened.writer, index.clone(), room);
         let desk = Arc::new(Desk {
             recorder,
+            lag: Arc::default(),
             index,
             journal: opened.reader,
             owner: person::Owner { uid: 0, name: "ana".to_owned() },
