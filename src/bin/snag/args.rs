@@ -37,6 +37,9 @@ pub(crate) struct Global {
     /// Print JSON instead of text (events: one a line)
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Show exact times (UTC) instead of ages like "2 days ago"
+    #[arg(long, global = true)]
+    pub(crate) utc: bool,
     /// When to use colour: auto, always or never
     #[arg(
         long,

@@ -38,7 +38,8 @@ impl Output {
             .iter()
             .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
             .is_some_and(|locale| locale == "C" || locale == "POSIX");
-        let look = Look { width: width(), colour, today: Day::of(now), now, ascii };
+        let look =
+            Look { width: width(), colour, today: Day::of(now), now, ascii, utc: global.utc };
         Self { json: global.json, look, to_terminal }
     }
 

@@ -49,7 +49,8 @@ async fn show(said: &Demo, output: &Output) -> anyhow::Result<()> {
     let mut connection = daemon.knock(&target).await?;
     replay(&mut connection).await?;
 
-    let global = Global { url: Some(target.clone()), json: output.json, color: Colour::Auto };
+    let global =
+        Global { url: Some(target.clone()), json: output.json, utc: false, color: Colour::Auto };
     read::hotspots(crate::args::Hotspots::default(), &global, output).await?;
     output.note(&format!(
         "\

@@ -20,6 +20,9 @@ const ROOMY: usize = 72;
 /// Below this it shows no notes.
 const NARROW: usize = 56;
 
+/// So many columns more than an age an exact time takes.
+const EXACT: usize = 16;
+
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Receipt {
@@ -98,11 +101,11 @@ pub(crate) fn events(events: &[Event], look: &Look) -> String {
         page.next("record one:", "snag log web/checkout/pay \"what happened\"");
         return page.finish();
     }
-    let has_people = ROOMY <= look.width;
-    let has_notes = NARROW <= look.width;
+    let has_people = ROOMY <= room(look);
+    let has_notes = NARROW <= room(look);
     let mut columns = vec![
-        Column::words(look, "when", Give::End(7)),
-        Column::words(look, "place", Give::Start(10)),
+        Column::words(look, "when", Give::Never),
+        Column::words(look, "place", Give::Start(7)),
         Column::words(look, "what", Give::End(8)),
     ];
     if has_people {
@@ -132,27 +135,40 @@ pub(crate) fn events(events: &[Event], look: &Look) -> String {
 
 /// Age, place, what, person, note and id.
 fn listed(event: &Event, look: &Look) -> Vec<Cell> {
-    let is_wide = WIDE <= look.width;
+    let is_wide = WIDE <= room(look);
     let what = match (event.class, event.severity) {
         (Class::Report, Some(severity)) if !is_wide => human(severity),
         _ => what(event).join(" · "),
     };
     let most = if is_wide { look.width / 4 } else { look.width / 4 + 2 };
-    let age = look.ago(event.at);
-    let age = match age.as_str() {
-        age if NARROW <= look.width => age,
-        "yesterday" => "1 day",
-        age => age.trim_end_matches(" ago"),
-    };
     let note = look.safe(event.words().unwrap_or_default());
     vec![
-        (Tone::Dim, look.safe(age)),
+        (Tone::Dim, look.safe(age(event, look))),
         (Tone::Bold, look.cut_start(&look.safe(event.place.as_str()), most)),
         (Tone::Plain, look.safe(what)),
         (Tone::Plain, look.cut(&look.safe(&event.person), 16)),
         (Tone::Plain, look.cut(&note, look.width)),
         (Tone::Dim, look.safe(format!("…{}", id_tail(event.id)))),
     ]
+}
+
+/// The columns there are when the time has no more than an age.
+fn room(look: &Look) -> usize {
+    if look.utc { look.width.saturating_sub(EXACT) } else { look.width }
+}
+
+/// When it was, as shortly as the terminal wants it.
+fn age(event: &Event, look: &Look) -> String {
+    if NARROW <= room(look) {
+        return look.ago(event.at);
+    }
+    if look.utc {
+        return look.ago_day(event.day());
+    }
+    match look.ago(event.at).as_str() {
+        "yesterday" => "1 day".to_owned(),
+        age => age.trim_end_matches(" ago").to_owned(),
+    }
 }
 
 /// All that is stored of one event.
@@ -251,7 +267,7 @@ fn stored(event: &Event, page: &mut Page, look: &Look) {
 }
 
 fn moment(at: Timestamp, look: &Look) -> String {
-    format!("{}, {}", look.ago(at), exactly(at))
+    if look.utc { look.ago(at) } else { format!("{}, {}", look.ago(at), exactly(at)) }
 }
 
 fn person(event: &Event) -> String {

@@ -48,4 +48,6 @@ pub(crate) struct Look {
     /// Whether to write nothing but ASCII. Where a terminal does not read UTF-8, the bytes of an
     /// innocent letter may be a control sequence.
     pub(crate) ascii: bool,
+    /// Whether times and days are exact: `2026-11-20T16:59:59Z` and `2026-11-20`, no ages.
+    pub(crate) utc: bool,
 }

@@ -20,6 +20,7 @@ pub(super) fn look(width: usize) -> Look {
         today: Day::parse("2026-11-20").unwrap(),
         now: "2026-11-20T17:00:00Z".parse().unwrap(),
         ascii: false,
+        utc: false,
     }
 }
 

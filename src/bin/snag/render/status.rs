@@ -14,9 +14,8 @@ const LABEL: usize = 12;
 /// The state of a daemon, for a reader.
 pub(crate) fn status(status: &Status, look: &Look) -> String {
     let mut page = look.page();
-    let up = span(look.now.as_second() - status.started_at.as_second());
     let title = look.line().bold(format!("snagd {}", status.version));
-    page.push(title.dim(format!("  up for {up}")));
+    page.push(title.dim(format!("  up {}", up(status, look))));
     page.blank();
     if status.listening.is_empty() {
         field(&mut page, "listens", "nowhere: only the drop directory takes events", look);
@@ -40,6 +39,13 @@ pub(crate) fn status(status: &Status, look: &Look) -> String {
         page.next("what hurts most:", "snag hotspots");
     }
     page.finish()
+}
+
+fn up(status: &Status, look: &Look) -> String {
+    match look.now.as_second() - status.started_at.as_second() {
+        _ if look.utc => format!("since {}", status.started_at),
+        seconds => format!("for {}", span(seconds)),
+    }
 }
 
 fn holds(status: &Status) -> String {

@@ -200,6 +200,25 @@ fn a_list_of_events() {
 }
 
 #[test]
+fn exact_times() {
+    let look = |width| Look { utc: true, ..look(width) };
+    let mut told = month();
+    told.truncate(4);
+    let views = [
+        events(&told, &look(100)),
+        events(&told, &look(40)),
+        super::hotspots(&hotspots(&month()), 45, &look(100)),
+        super::why(&why_of(&month(), "web/checkout/pay"), &look(80)),
+        event(&full(), false, &look(80)),
+        super::status(&status(), &look(80)),
+    ];
+    for ago in ["ago", "yesterday", "today", "just now", "Nov "] {
+        assert!(!views.concat().contains(ago), "{ago}: {}", views.concat());
+    }
+    assert_snapshot!(views.join("----\n"));
+}
+
+#[test]
 fn the_state_of_things() {
     let mut bad = status();
     bad.journal.damaged = 1;
@@ -232,8 +251,8 @@ fn hostile_text() {
 fn every_width_fits() {
     let told = month();
     let (ranked, explained) = (hotspots(&told), why_of(&told, "web/checkout/pay"));
-    for width in (40..=200).step_by(5) {
-        let look = look(width);
+    for (width, utc) in (40..=200).step_by(5).flat_map(|width| [(width, false), (width, true)]) {
+        let look = Look { utc, ..look(width) };
         check(&super::hotspots(&ranked, 45, &look), &look);
         check(&super::why(&explained, &look), &look);
         check(&event(&full(), false, &look), &look);
@@ -282,8 +301,9 @@ proptest! {
         width in 20..200_usize,
         colour in any::<bool>(),
         ascii in any::<bool>(),
+        utc in any::<bool>(),
     ) {
-        let look = Look { colour, ascii, ..look(width) };
+        let look = Look { colour, ascii, utc, ..look(width) };
         let told: Vec<_> = places.iter().enumerate().map(|(at, place)| {
             let more = json!({
                 "note": texts[at], "expected": texts[at + 1], "version": texts[at + 2],

@@ -16,6 +16,9 @@ const AHEAD_SECONDS: i64 = 300;
 impl Look {
     /// How long ago an instant was.
     pub(super) fn ago(&self, at: Timestamp) -> String {
+        if self.utc {
+            return at.to_string();
+        }
         match self.now.as_second() - at.as_second() {
             ..0 if AHEAD_SECONDS < at.as_second() - self.now.as_second() => {
                 format!("on {}", Day::of(at))
@@ -30,6 +33,7 @@ impl Look {
     /// How long ago a day was.
     pub(super) fn ago_day(&self, day: Day) -> String {
         match self.today.since(day) {
+            _ if self.utc => day.to_string(),
             ..0 => format!("on {day}"),
             0 => "today".to_owned(),
             1 => "yesterday".to_owned(),
@@ -43,7 +47,9 @@ impl Look {
         let (asked, today) = (date(day), date(self.today));
         let month = usize::try_from(asked.month() - 1).ok().and_then(|at| MONTHS.get(at));
         match month {
-            Some(month) if asked.year() == today.year() => format!("{month} {}", asked.day()),
+            Some(month) if asked.year() == today.year() && !self.utc => {
+                format!("{month} {}", asked.day())
+            }
             _ => day.to_string(),
         }
     }
@@ -206,6 +212,18 @@ mod tests {
         assert_eq!(day("2026-11-12"), "Nov 12");
         assert_eq!(day("2025-12-31"), "2025-12-31");
         assert_eq!(look(80).ago_day(look(80).today), "today");
+    }
+
+    #[test]
+    fn exact_times() {
+        let look = Look { utc: true, ..look(80) };
+        let at = |text: &str| look.ago(text.parse().unwrap());
+        assert_eq!(at("2026-11-20T16:59:59Z"), "2026-11-20T16:59:59Z");
+        assert_eq!(at("2026-11-20T17:59:59.12+01:00"), "2026-11-20T16:59:59.12Z");
+        assert_eq!(
+            (look.ago_day(look.today), look.day(look.today)),
+            ("2026-11-20".into(), "2026-11-20".into())
+        );
     }
 
     #[test]
