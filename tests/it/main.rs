@@ -5,6 +5,7 @@
 //! | `architecture` | floors, file lengths, module docs, what may name what |
 //! | `readme` | every command and output the README shows |
 //! | `cli` | transcripts of `snag`, compared as text |
+//! | `documents` | `--csv`, `--markdown` and `--utc`, as scripts and issues get them |
 //! | `recording` | 201, 200, 409, batches, limits, what bad input is told |
 //! | `gate` | hosts, origins, tokens, content types; raw sockets, so that nothing is rewritten |
 //! | `life` | ready, lock, SIGTERM in flight, configuration, exit codes |
@@ -26,6 +27,7 @@ mod harness;
 mod architecture;
 mod cli;
 mod crash;
+mod documents;
 mod dogfood;
 mod dropped;
 mod formats;

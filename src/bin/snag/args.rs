@@ -34,9 +34,8 @@ pub(crate) struct Global {
     /// The snagd to talk to: unix:PATH or http://HOST:PORT [default: the user's socket, then the system's]
     #[arg(long, global = true, env = "SNAG_URL", value_name = "URL")]
     pub(crate) url: Option<Target>,
-    /// Print JSON instead of text (events: one a line)
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) formats: Formats,
     /// Show exact times (UTC) instead of ages like "2 days ago"
     #[arg(long, global = true)]
     pub(crate) utc: bool,
@@ -49,6 +48,20 @@ pub(crate) struct Global {
         hide_possible_values = true
     )]
     pub(crate) color: Colour,
+}
+
+/// What data is printed as; one of them, or text.
+#[derive(Args, Default)]
+pub(crate) struct Formats {
+    /// Print JSON instead of text (events: one a line)
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print CSV for a spreadsheet: hotspots, why, events
+    #[arg(long, global = true)]
+    pub(crate) csv: bool,
+    /// Print Markdown to paste into an issue: hotspots, why, events
+    #[arg(long, global = true)]
+    pub(crate) markdown: bool,
 }
 
 /// When to use colour.

@@ -17,7 +17,7 @@ use snag::event::{Draft, MAX_EVENT};
 use uuid::Uuid;
 
 use crate::args::Global;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::reach;
 use crate::stop::{Code, stop};
 
@@ -90,7 +90,7 @@ pub(crate) async fn import(file: &Path, global: &Global, output: &Output) -> any
 impl Sum {
     fn tell(&self, output: &Output) -> anyhow::Result<()> {
         let Self { accepted, duplicate, rejected } = self;
-        if output.json {
+        if output.format == Format::Json {
             output.json(format!("{{\"v\":1,\"accepted\":{accepted},\"duplicate\":{duplicate},\"rejected\":{rejected}}}").as_bytes())?;
         } else {
             output.line(&format!(

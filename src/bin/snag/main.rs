@@ -16,8 +16,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command, Hotspots};
-use output::Output;
+use args::{Cli, Command, Formats, Hotspots};
+use output::{Format, Output};
+use stop::{Code, stop};
 
 // One connection at a time: a current-thread runtime starts fastest.
 #[tokio::main(flavor = "current_thread")]
@@ -37,7 +38,9 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     let Cli { command, global } = cli;
     let global = &global;
-    match command.unwrap_or_else(|| Command::Hotspots(Hotspots::default())) {
+    let command = command.unwrap_or_else(|| Command::Hotspots(Hotspots::default()));
+    check_format(&command, &global.formats, output.format)?;
+    match command {
         Command::Hotspots(said) => return read::hotspots(said, global, output).await,
         Command::Log(said) => log::log(*said, global, output).await,
         Command::Undo { id } => last::undo(id, global, output).await,
@@ -51,4 +54,19 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Demo(said) => demo::demo(&said, output).await,
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses formats that contradict each other or that a command does not have.
+fn check_format(command: &Command, said: &Formats, format: Format) -> anyhow::Result<()> {
+    if 1 < usize::from(said.json) + usize::from(said.csv) + usize::from(said.markdown) {
+        let message = "`--json`, `--csv` and `--markdown` exclude each other: say one";
+        return Err(stop(Code::Usage, message));
+    }
+    let is_list = matches!(command, Command::Hotspots(_) | Command::Why(_) | Command::Events(_));
+    if matches!(format, Format::Csv | Format::Markdown) && !is_list {
+        let message =
+            "`--csv` and `--markdown` are for hotspots, why and events: leave it out here";
+        return Err(stop(Code::Usage, message));
+    }
+    Ok(())
 }

@@ -7,18 +7,42 @@ use serde::Serialize;
 use snag::doors::now;
 use snag::event::Day;
 
-use crate::args::{Colour, Global};
+use crate::args::{Colour, Formats, Global};
 use crate::render::{self, Look};
 
 /// The width where nobody says one.
 const DEFAULT_WIDTH: usize = 100;
 
+/// What data is printed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Text for a reader.
+    Text,
+    /// JSON, as the daemon tells it.
+    Json,
+    /// A table for a spreadsheet.
+    Csv,
+    /// A report to paste into an issue.
+    Markdown,
+}
+
 /// How to print.
 pub(crate) struct Output {
-    /// Whether `--json` was said.
-    pub(crate) json: bool,
+    /// As what.
+    pub(crate) format: Format,
     look: Look,
     to_terminal: bool,
+}
+
+impl Format {
+    fn of(said: &Formats) -> Self {
+        match said {
+            Formats { json: true, .. } => Self::Json,
+            Formats { csv: true, .. } => Self::Csv,
+            Formats { markdown: true, .. } => Self::Markdown,
+            _ => Self::Text,
+        }
+    }
 }
 
 impl Output {
@@ -40,7 +64,7 @@ impl Output {
             .is_some_and(|locale| locale == "C" || locale == "POSIX");
         let look =
             Look { width: width(), colour, today: Day::of(now), now, ascii, utc: global.utc };
-        Self { json: global.json, look, to_terminal }
+        Self { format: Format::of(&global.formats), look, to_terminal }
     }
 
     /// How the terminal looks.
@@ -54,6 +78,15 @@ impl Output {
         let mut stdout = io::stdout().lock();
         writeln!(stdout, "{}", text.trim_end_matches('\n'))?;
         Ok(stdout.flush()?)
+    }
+
+    /// Prints a document that may be kept, harmless on a terminal.
+    pub(crate) fn document(&self, text: &str) -> anyhow::Result<()> {
+        if self.to_terminal {
+            self.line(&render::text_for_terminal(&text.replace("\r\n", "\n"), &self.look))
+        } else {
+            self.line(text)
+        }
     }
 
     /// Prints JSON from a daemon, harmless on a terminal.
@@ -72,7 +105,7 @@ impl Output {
         value: &impl Serialize,
         text: impl FnOnce(&Look) -> String,
     ) -> anyhow::Result<()> {
-        if self.json {
+        if self.format == Format::Json {
             self.json(&serde_json::to_vec(value)?)
         } else {
             self.line(&text(&self.look))

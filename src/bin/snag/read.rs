@@ -14,7 +14,7 @@ use snag::index::{HotspotsAnswer, WhyAnswer};
 
 use crate::args::{Asked, Events, Filter, Global, Hotspots, Why};
 use crate::log::path_segment;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::render::Look;
 use crate::{reach, render};
 
@@ -85,12 +85,19 @@ pub(crate) async fn hotspots(
     }
     let answer = connection.get(&query.on("/v1/hotspots")).await?;
     let hotspots: HotspotsAnswer = read(&answer)?;
-    if output.json {
-        output.json(&answer.body)?;
-    } else {
-        // Only an empty answer depends on whether there is anything at all.
-        let events = if hotspots.rows.is_empty() { events(&mut connection).await? } else { 0 };
-        output.line(&render::hotspots(&hotspots, events, &as_of(hotspots.window, output)))?;
+    let look = as_of(hotspots.window, output);
+    match output.format {
+        Format::Json => output.json(&answer.body)?,
+        Format::Csv => {
+            let by = said.by.as_deref().unwrap_or("place");
+            output.document(&render::csv::hotspots(&hotspots, by))?;
+        }
+        Format::Markdown => output.document(&render::markdown::hotspots(&hotspots, &look))?,
+        Format::Text => {
+            // Only an empty answer depends on whether there is anything at all.
+            let events = if hotspots.rows.is_empty() { events(&mut connection).await? } else { 0 };
+            output.line(&render::hotspots(&hotspots, events, &look))?;
+        }
     }
     if said.by.as_deref() == Some("person") && hotspots.rows.len() < 2 {
         output.note(
@@ -124,11 +131,24 @@ pub(crate) async fn why(said: Why, global: &Global, output: &Output) -> anyhow::
     let mut query = Query::new(&said.asked);
     query.say("place", Some(&said.place));
     let answer = connection.get(&query.on("/v1/why")).await?;
-    if output.json {
+    if output.format == Format::Json {
         return output.json(&answer.body);
     }
     let why: WhyAnswer = read(&answer)?;
-    output.line(&render::why(&why, &as_of(why.why.window, output)))
+    let look = as_of(why.why.window, output);
+    match output.format {
+        Format::Csv => {
+            if why.why.people.is_empty() {
+                let place = &why.why.place;
+                output.note(&format!(
+                    "{place} has no points of its own: `snag why {place}` says more"
+                ));
+            }
+            output.document(&render::csv::why(&why))
+        }
+        Format::Markdown => output.document(&render::markdown::why(&why, &look)),
+        _ => output.line(&render::why(&why, &look)),
+    }
 }
 
 /// `snag show`.
@@ -140,7 +160,7 @@ pub(crate) async fn show(
 ) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let answer = connection.get(&format!("/v1/events/{}", path_segment(id))).await?;
-    if raw || output.json {
+    if raw || output.format == Format::Json {
         return output.json(&answer.body);
     }
     let is_retracted = answer.headers.contains_key(RETRACTED);
@@ -156,15 +176,20 @@ pub(crate) async fn list(said: Events, global: &Global, output: &Output) -> anyh
         .say("limit", Some(&said.limit))
         .say("cursor", said.cursor.as_deref());
     let page: Page = read(&connection.get(&query.on("/v1/events")).await?)?;
-    if output.json {
-        for event in &page.events {
-            output.json(&serde_json::to_vec(event)?)?;
+    let events = &page.events;
+    match output.format {
+        Format::Json => {
+            for event in events {
+                output.json(&serde_json::to_vec(event)?)?;
+            }
         }
-    } else if page.events.is_empty() {
-        output
-            .note("no events fit: `snag events` without filters lists all, `snag log` records one");
-    } else {
-        output.line(&render::events(&page.events, output.look()))?;
+        Format::Csv => output.document(&render::csv::events(events))?,
+        _ if events.is_empty() => {
+            let hint = "`snag events` without filters lists all, `snag log` records one";
+            output.note(&format!("no events fit: {hint}"));
+        }
+        Format::Markdown => output.document(&render::markdown::events(events, output.look()))?,
+        Format::Text => output.line(&render::events(events, output.look()))?,
     }
     if let Some(next) = page.next {
         output.note(&format!("there are more: add --cursor {next}"));
@@ -204,7 +229,7 @@ pub(crate) async fn export(
 pub(crate) async fn status(global: &Global, output: &Output) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let answer = connection.get("/v1/status").await?;
-    if output.json {
+    if output.format == Format::Json {
         return output.json(&answer.body);
     }
     output.line(&render::status(&read(&answer)?, output.look()))

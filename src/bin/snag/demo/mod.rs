@@ -19,8 +19,8 @@ use snag::client::{Connection, Target};
 use snag::doors::today;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{Colour, Demo, Global};
-use crate::output::Output;
+use crate::args::{Colour, Demo, Formats, Global};
+use crate::output::{Format, Output};
 use crate::read;
 use crate::stop::{Code, stop};
 
@@ -49,8 +49,12 @@ async fn show(said: &Demo, output: &Output) -> anyhow::Result<()> {
     let mut connection = daemon.knock(&target).await?;
     replay(&mut connection).await?;
 
-    let global =
-        Global { url: Some(target.clone()), json: output.json, utc: false, color: Colour::Auto };
+    let global = Global {
+        url: Some(target.clone()),
+        formats: Formats { json: output.format == Format::Json, ..Formats::default() },
+        utc: false,
+        color: Colour::Auto,
+    };
     read::hotspots(crate::args::Hotspots::default(), &global, output).await?;
     output.note(&format!(
         "\

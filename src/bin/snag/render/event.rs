@@ -71,7 +71,7 @@ fn facts(event: &Event) -> Vec<String> {
 }
 
 /// What was met: the kind and the severity, the signal, or the uses.
-fn what(event: &Event) -> Vec<String> {
+pub(super) fn what(event: &Event) -> Vec<String> {
     match event.class {
         Class::Report => {
             event.kind.map(human).into_iter().chain(event.severity.map(human)).collect()

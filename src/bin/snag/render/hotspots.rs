@@ -44,7 +44,9 @@ pub(crate) fn hotspots(answer: &HotspotsAnswer, events: u64, look: &Look) -> Str
         table(answer, &mut page, look);
     }
     page.blank();
-    next(answer, &mut page);
+    for (what, command) in next(answer) {
+        page.next(&what, &command);
+    }
     page.finish()
 }
 
@@ -68,20 +70,24 @@ fn nothing(answer: &HotspotsAnswer, events: u64, page: &mut Page, look: &Look) {
         page.next("or watch a team's month go by:", "snag demo");
         return;
     }
-    let days = answer.window.days();
-    let when = match days {
-        1 => format!("on {}", answer.window.until),
-        _ => format!("in the {}", window(answer.window)),
-    };
-    page.prose(0, Tone::Bold, &format!("Nothing hurt {when}."));
+    page.prose(0, Tone::Bold, &quiet(answer));
     let recorded = plural(events, "event is", "events are");
     let looked = "none that this question looks at has points in these days";
     page.prose(0, Tone::Plain, &format!("{recorded} recorded in all; {looked}."));
     page.blank();
+    let days = answer.window.days();
     if let Some(wider) = WIDER.into_iter().find(|&wider| days < wider) {
         page.next("look further back:", &format!("snag hotspots --since {wider}d"));
     }
     page.next("see what is recorded:", "snag events");
+}
+
+/// That there is no row.
+pub(super) fn quiet(answer: &HotspotsAnswer) -> String {
+    match answer.window.days() {
+        1 => format!("Nothing hurt on {}.", answer.window.until),
+        _ => format!("Nothing hurt in the {}.", window(answer.window)),
+    }
 }
 
 fn table(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
@@ -249,17 +255,17 @@ fn stacked(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
     }
 }
 
-/// What to do with the list.
-fn next(answer: &HotspotsAnswer, page: &mut Page) {
+/// What to do with the list: what for, and the command.
+pub(super) fn next(answer: &HotspotsAnswer) -> Vec<(String, String)> {
     let mut named = answer.rows.iter().filter_map(|row| explained(&row.key));
-    let (what, command) =
-        named.next().unwrap_or_else(|| ("by place:".to_owned(), "snag hotspots".to_owned()));
-    page.next(&what, &command);
+    let by_place = || ("by place:".to_owned(), "snag hotspots".to_owned());
+    let mut next = vec![named.next().unwrap_or_else(by_place)];
     if answer.more != 0 {
         let all = answer.rows.len() + answer.more;
         let more = plural(answer.more as u64, "more row:", "more rows:");
-        page.next(&more, &format!("snag hotspots --top {all}"));
+        next.push((more, format!("snag hotspots --top {all}")));
     }
+    next
 }
 
 /// What a row is about, and the command that shows it; none for a row without a name.
@@ -278,7 +284,7 @@ fn explained(key: &Key) -> Option<(String, String)> {
     })
 }
 
-fn title(rows: &[Hotspot]) -> &'static str {
+pub(super) fn title(rows: &[Hotspot]) -> &'static str {
     match rows.first().map(|row| &row.key) {
         None | Some(Key::Place(_)) => "place",
         Some(Key::Person(_)) => "person",
@@ -287,7 +293,7 @@ fn title(rows: &[Hotspot]) -> &'static str {
     }
 }
 
-fn name(row: &Hotspot, look: &Look) -> Safe {
+pub(super) fn name(row: &Hotspot, look: &Look) -> Safe {
     match &row.key {
         Key::Kind(Some(kind)) => look.safe(human(*kind)),
         Key::Version(None) => look.safe("(no version)"),
@@ -300,7 +306,7 @@ fn widest_name(rows: &[Hotspot], look: &Look) -> usize {
     rows.iter().map(|row| width(&name(row, look))).max().unwrap_or(0)
 }
 
-fn trend(row: &Hotspot, look: &Look) -> Cell {
+pub(super) fn trend(row: &Hotspot, look: &Look) -> Cell {
     let (tone, text) = match row.trend.word {
         TrendWord::Worse => (Tone::Bad, "▲ worse".to_owned()),
         TrendWord::New => (Tone::Fresh, "✚ new".to_owned()),
@@ -317,7 +323,7 @@ fn trend(row: &Hotspot, look: &Look) -> Cell {
     (tone, look.safe(text))
 }
 
-fn worst_outcome(row: &Hotspot) -> Option<String> {
+pub(super) fn worst_outcome(row: &Hotspot) -> Option<String> {
     let outcome: Outcome = row.worst_outcome?;
     let count = row.outcomes.get(&outcome).copied().unwrap_or(1);
     Some(format!("{} {}", number(count.into()), human(outcome)))

@@ -9,9 +9,11 @@
 //!   sequence at all.
 //! - Every view ends in something to do.
 
+pub(crate) mod csv;
 mod event;
 mod hotspots;
 mod line;
+pub(crate) mod markdown;
 mod safe;
 mod spark;
 mod status;

@@ -50,7 +50,8 @@ pub(super) fn bill(why: &Why, page: &mut Page, look: &Look) {
     page.push(line.pad_to(right.saturating_sub(width(&look.safe(&sum)))).bold(sum));
 }
 
-fn rule(why: &Why) -> String {
+/// How pain is reckoned.
+pub(in crate::render) fn rule(why: &Why) -> String {
     let days = match why.window.days() {
         1 => "on that day".to_owned(),
         days => format!("on each of these {} days", number(days as u64)),
@@ -64,7 +65,7 @@ fn rule(why: &Why) -> String {
 }
 
 /// `Nov 12 blocker 30 ·`, `Nov 13 minor 3`, `= 33, counted 20`; none of them broken at a line's end.
-fn terms(term: &PersonTerm, explained: &mut bool, look: &Look) -> Vec<Safe> {
+pub(in crate::render) fn terms(term: &PersonTerm, explained: &mut bool, look: &Look) -> Vec<Safe> {
     let count = term.days.len();
     let day = |(at, day): (usize, &DayTerm)| {
         let what = day.worst.strip_suffix(" report").unwrap_or(&day.worst);

@@ -3,10 +3,10 @@
 //! It reads like a bill: what each person met and what it comes to, then whether it is getting
 //! worse, and last what people said.
 
-mod bill;
+pub(super) mod bill;
 mod counts;
-mod notes;
-mod trend;
+pub(super) mod notes;
+pub(super) mod trend;
 
 use snag::hotspot::Why;
 use snag::index::WhyAnswer;
@@ -30,7 +30,10 @@ pub(crate) fn why(answer: &WhyAnswer, look: &Look) -> String {
     let why = &answer.why;
     let mut page = look.page();
     headline(why, &mut page, look);
-    standing(why, &mut page);
+    if let Some(text) = standing(why) {
+        page.blank();
+        page.prose(0, Tone::Plain, &text);
+    }
     below(why, &mut page, look);
     if why.figures.pain != 0 {
         bill::bill(why, &mut page, look);
@@ -40,18 +43,25 @@ pub(crate) fn why(answer: &WhyAnswer, look: &Look) -> String {
     counts::counts(why, &mut page, look);
     notes::notes(&answer.notes, &mut page, look);
     page.blank();
-    next(answer, &mut page);
+    for (what, command) in next(answer) {
+        page.next(what, &command);
+    }
     page.finish()
 }
 
-fn headline(why: &Why, page: &mut Page, look: &Look) {
+/// Pain, rank and days.
+pub(super) fn facts(why: &Why) -> String {
     let mut facts = Vec::new();
     if why.figures.pain != 0 || why.below.is_empty() {
         facts.push(format!("pain {}", number(why.figures.pain)));
     }
     facts.extend(why.rank.map(|rank| format!("rank {rank} of {}", why.of)));
     facts.push(window(why.window));
-    let facts = facts.join(" · ");
+    facts.join(" · ")
+}
+
+fn headline(why: &Why, page: &mut Page, look: &Look) {
+    let facts = facts(why);
     let line = look.line().bold(why.place.as_str()).space(GAP).plain(&facts);
     if line.width() <= look.width {
         page.push(line);
@@ -70,36 +80,30 @@ fn headline(why: &Why, page: &mut Page, look: &Look) {
     }
 }
 
-/// Why there is a row, or none.
-fn standing(why: &Why, page: &mut Page) {
+/// Why there is a row, or none, where that needs saying.
+pub(super) fn standing(why: &Why) -> Option<String> {
     let place = &why.place;
-    let mut say = |text: &str| {
-        page.blank();
-        page.prose(0, Tone::Plain, text);
-    };
     if let Some(row) = &why.hotspot {
         let others: Vec<_> = why.places.iter().filter(|other| *other != place).collect();
-        if !others.is_empty() {
-            let named: Vec<_> = others.iter().take(MOST_PLACES).map(|at| at.as_str()).collect();
-            let more = match others.len() - named.len() {
-                0 => String::new(),
-                more => format!(" and {}", plural(more as u64, "other", "others")),
-            };
-            let folded = row.folded.as_ref().map_or_else(
-                || "This row also counts what happened at".to_owned(),
-                |folded| format!("The pain is {folded}, so this row counts what happened at"),
-            );
-            say(&format!("{folded} {}{more}.", named.join(", ")));
-        }
+        let named: Vec<_> = others.iter().take(MOST_PLACES).map(|at| at.as_str()).collect();
+        let more = match others.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {}", plural(more as u64, "other", "others")),
+        };
+        let folded = row.folded.as_ref().map_or_else(
+            || "This row also counts what happened at".to_owned(),
+            |folded| format!("The pain is {folded}, so this row counts what happened at"),
+        );
+        (!others.is_empty()).then(|| format!("{folded} {}{more}.", named.join(", ")))
     } else if let Some(above) = &why.counted_in {
-        say(&format!(
+        Some(format!(
             "{place} has no row of its own: what was filed here is counted in {above}. What \
              follows is about {place} alone."
-        ));
+        ))
     } else if !why.below.is_empty() {
-        say(&format!("Nothing was filed at {place} itself in these days, but below it."));
-    } else if why.figures.pain == 0 {
-        say(&format!("Nothing hurt at {place} in these days."));
+        Some(format!("Nothing was filed at {place} itself in these days, but below it."))
+    } else {
+        (why.figures.pain == 0).then(|| format!("Nothing hurt at {place} in these days."))
     }
 }
 
@@ -125,19 +129,21 @@ fn heading(title: &str, beside: &str, look: &Look) -> Line {
     if beside.is_empty() { line } else { line.space(GAP).dim(beside) }
 }
 
-/// Something to do.
-fn next(answer: &WhyAnswer, page: &mut Page) {
+/// What to do: what for, and the command.
+pub(super) fn next(answer: &WhyAnswer) -> Vec<(&'static str, String)> {
     let why = &answer.why;
     let place = shell(why.place.as_str());
+    let mut next = Vec::new();
     if let Some(above) = &why.counted_in {
-        page.next("where it is counted:", &format!("snag why {}", shell(above.as_str())));
+        next.push(("where it is counted:", format!("snag why {}", shell(above.as_str()))));
     } else if let Some(first) = why.below.first() {
-        page.next("the worst of these:", &format!("snag why {}", shell(first.place.as_str())));
+        next.push(("the worst of these:", format!("snag why {}", shell(first.place.as_str()))));
     } else if why.figures.pain == 0 {
-        page.next("look further back:", &format!("snag why {place} --since 365d"));
+        next.push(("look further back:", format!("snag why {place} --since 365d")));
     }
     if why.figures.pain != 0 {
-        page.next("each event in full:", &format!("snag events --under {place}"));
+        next.push(("each event in full:", format!("snag events --under {place}")));
     }
-    page.next("met it too?", &format!("snag me-too {place}"));
+    next.push(("met it too?", format!("snag me-too {place}")));
+    next
 }

@@ -8,7 +8,7 @@ use crate::render::line::{Page, Tone};
 use crate::render::words::{number, plural};
 
 /// Groups shown.
-const MOST_GROUPS: usize = 10;
+pub(in crate::render) const MOST_GROUPS: usize = 10;
 /// Lines shown of one note.
 const MOST_LINES: usize = 3;
 
@@ -36,7 +36,7 @@ pub(super) fn notes(groups: &[NoteGroup], page: &mut Page, look: &Look) {
 }
 
 /// `4 notes by 3 people · worst major · last 2 days ago`.
-fn sum_up(group: &NoteGroup, look: &Look) -> String {
+pub(in crate::render) fn sum_up(group: &NoteGroup, look: &Look) -> String {
     let mut facts = Vec::new();
     if 1 < group.count {
         let notes = number(group.count as u64);

@@ -17,19 +17,30 @@ const TEST: &str = "Conditional binomial test, threshold 1 in 200. A person-day 
 pub(super) fn trend(why: &Why, page: &mut Page, look: &Look) {
     let Some(row) = &why.hotspot else { return };
     page.blank();
-    let (tone, word) = match row.trend.word {
+    let (tone, word) = word(row);
+    page.push(heading("Trend", "", look).space(2).tone(tone, word));
+    for sentence in sentences(row, look) {
+        page.prose(INDENT, Tone::Plain, &sentence);
+    }
+    if matches!(row.trend.word, TrendWord::Worse | TrendWord::Better | TrendWord::Unclear) {
+        page.prose(INDENT, Tone::Dim, TEST);
+    }
+}
+
+/// The word, as it is shown.
+pub(in crate::render) fn word(row: &Hotspot) -> (Tone, &'static str) {
+    match row.trend.word {
         TrendWord::Worse => (Tone::Bad, "▲ worse"),
         TrendWord::New => (Tone::Fresh, "✚ new"),
         TrendWord::Better => (Tone::Good, "▼ better"),
         TrendWord::Unclear => (Tone::Plain, "unclear"),
         TrendWord::Unknown => (Tone::Plain, "unknown"),
-    };
-    page.push(heading("Trend", "", look).space(2).tone(tone, word));
-    page.prose(INDENT, Tone::Plain, &counts(row));
-    page.prose(INDENT, Tone::Plain, &verdict(row, look));
-    if matches!(row.trend.word, TrendWord::Worse | TrendWord::Better | TrendWord::Unclear) {
-        page.prose(INDENT, Tone::Dim, TEST);
     }
+}
+
+/// The counts, and what they amount to.
+pub(in crate::render) fn sentences(row: &Hotspot, look: &Look) -> [String; 2] {
+    [counts(row), verdict(row, look)]
 }
 
 fn counts(row: &Hotspot) -> String {
