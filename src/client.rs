@@ -5,6 +5,9 @@
 //! - No redirect is followed, and a token goes only where its caller said.
 //! - A problem that the daemon tells is passed on in its own words.
 
+mod sse;
+mod stream;
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -13,13 +16,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{self, HeaderMap};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::{TcpStream, UnixStream};
+
+pub use stream::{Missing, News, Stream, What};
 
 /// How long an answer to a question may take,
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -110,6 +116,9 @@ pub enum ClientError {
         "snagd at {0} does not answer: it may hang or be very busy; look at its log, then try again"
     )]
     Silent(Target),
+    /// It ended a stream: it was told to stop.
+    #[error("snagd at {0} has stopped: start it again with `snagd`")]
+    Ended(Target),
     /// The daemon told a problem.
     #[error("{}", .0.detail)]
     Told(Told),
@@ -147,7 +156,7 @@ pub struct Answer {
 pub struct Connection {
     target: Target,
     token: Option<String>,
-    requests: SendRequest<Full<Bytes>>,
+    requests: Requests,
 }
 
 impl Connection {
@@ -191,6 +200,29 @@ impl Connection {
         self.send(Method::POST, path, Some(content_type), body).await
     }
 
+    /// Follows what is recorded from now on, or behind a position; `path` is `/v1/stream` and what
+    /// is asked for.
+    pub async fn follow(mut self, path: &str, after: Option<u64>) -> Result<Stream, ClientError> {
+        let mut request = self.request(Method::GET, path, None, Bytes::new())?;
+        if let Some(after) = after {
+            request.headers_mut().insert("last-event-id", after.into());
+        }
+        let answered = exchange(&mut self.requests, request);
+        let (head, body) = within(PATIENCE, &self.target, answered).await?.into_parts();
+        let is_stream = head.headers.get(header::CONTENT_TYPE);
+        if is_stream.is_some_and(|kind| kind == "text/event-stream") {
+            return Ok(Stream::new(self.target, body, self.requests));
+        }
+        let body = within(PATIENCE, &self.target, body.collect()).await?;
+        Err(self.problem(head.status, &body.to_bytes()))
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     async fn send(
         &mut self,
         method: Method,
@@ -198,6 +230,26 @@ impl Connection {
         content_type: Option<&'static str>,
         body: Bytes,
     ) -> Result<Answer, ClientError> {
+        let request = self.request(method, path, content_type, body)?;
+        let patience = if content_type.is_some() { POST_PATIENCE } else { PATIENCE };
+        let answered = async {
+            let (head, body) = exchange(&mut self.requests, request).await?.into_parts();
+            Ok((head, body.collect().await?.to_bytes()))
+        };
+        let (head, body) = within(patience, &self.target, answered).await?;
+        if head.status.is_success() {
+            return Ok(Answer { status: head.status, headers: head.headers, body });
+        }
+        Err(self.problem(head.status, &body))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: Option<&'static str>,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
         let host = match &self.target {
             Target::Unix(_) => "localhost".to_owned(),
             Target::Tcp { host, port } => format!("{host}:{port}"),
@@ -209,24 +261,44 @@ impl Connection {
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let strange = || ClientError::Strange(self.target.clone());
-        let request = request.body(Full::new(body)).map_err(|_| strange())?;
-        let patience = if content_type.is_some() { POST_PATIENCE } else { PATIENCE };
-        let answered = tokio::time::timeout(patience, async {
-            self.requests.ready().await?;
-            let (head, body) = self.requests.send_request(request).await?.into_parts();
-            Ok((head, body.collect().await?.to_bytes()))
-        });
-        let silent = |_| ClientError::Silent(self.target.clone());
-        let (head, body) = answered.await.map_err(silent)?.map_err(ClientError::Broken)?;
-        if head.status.is_success() {
-            return Ok(Answer { status: head.status, headers: head.headers, body });
+        let strange = |_| ClientError::Strange(self.target.clone());
+        request.body(Full::new(body)).map_err(strange)
+    }
+
+    /// What an answer says that is no success.
+    fn problem(&self, status: StatusCode, body: &[u8]) -> ClientError {
+        match serde_json::from_slice(body) {
+            Ok(told) => ClientError::Told(told),
+            // A proxy says so of the snagd behind it.
+            Err(_) if (502..=504).contains(&status.as_u16()) => {
+                ClientError::Away(self.target.clone())
+            }
+            Err(_) => ClientError::Strange(self.target.clone()),
         }
-        Err(serde_json::from_slice(&body).map_or_else(|_| strange(), ClientError::Told))
     }
 }
 
-async fn shake_hands<S>(stream: S) -> Result<SendRequest<Full<Bytes>>, ClientError>
+type Requests = SendRequest<Full<Bytes>>;
+
+async fn exchange(
+    requests: &mut Requests,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, hyper::Error> {
+    requests.ready().await?;
+    requests.send_request(request).await
+}
+
+/// Waits for an answer, and not for ever.
+async fn within<T>(
+    patience: Duration,
+    target: &Target,
+    answered: impl Future<Output = Result<T, hyper::Error>>,
+) -> Result<T, ClientError> {
+    let answered = tokio::time::timeout(patience, answered).await;
+    answered.map_err(|_| ClientError::Silent(target.clone()))?.map_err(ClientError::Broken)
+}
+
+async fn shake_hands<S>(stream: S) -> Result<Requests, ClientError>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {

@@ -274,6 +274,7 @@ fn without_a_daemon_reading_says_what_to_do() {
         vec!["events"],
         vec!["status"],
         vec!["export"],
+        vec!["tail"],
         vec!["me-too", "web/a"],
     ] {
         let said = Said::new(snag(dir.path()).args(&args), &args).ended(69);

@@ -12,6 +12,7 @@
 //! | `crash` | SIGKILL under load, rebuild equals incremental, damaged indexes |
 //! | `dropped` | the drop directory, from outside |
 //! | `stream` | `/v1/stream`: in order, resumable, filtered, bounded |
+//! | `tail` | `snag tail` through kills and restarts, in a pipe, told to stop |
 //! | `formats` | files written by each released version are read for ever |
 //! | `dogfood` | the friction met while building snag |
 
@@ -36,3 +37,4 @@ mod life;
 mod readme;
 mod recording;
 mod stream;
+mod tail;

@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, PATIENCE, Snagd, until};
 
 /// An open stream. HTTP/1.0, so that its body is not cut into chunks.
-struct Stream(BufReader<UnixStream>);
+pub(crate) struct Stream(BufReader<UnixStream>);
 
 /// A frame as it came.
 #[derive(Debug, PartialEq, Eq)]
-struct Frame {
-    id: u64,
-    event: String,
-    data: String,
+pub(crate) struct Frame {
+    pub(crate) id: u64,
+    pub(crate) event: String,
+    pub(crate) data: String,
 }
 
 impl Stream {
-    fn open(snagd: &Snagd, query: &str, headers: &str) -> Self {
+    pub(crate) fn open(snagd: &Snagd, query: &str, headers: &str) -> Self {
         let mut stream = Self::knock(snagd, query, headers);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -40,7 +40,7 @@ impl Stream {
     }
 
     /// The next frame that has data.
-    fn next(&mut self) -> Frame {
+    pub(crate) fn next(&mut self) -> Frame {
         loop {
             let frame = self.next_or_position();
             if !frame.data.is_empty() {

@@ -101,6 +101,8 @@ pub(crate) enum Command {
     },
     /// List events, the newest first
     Events(Events),
+    /// Show events as they come
+    Tail(Tail),
     /// Print every event as NDJSON, the oldest first
     Export(Filter),
     /// Record the events of an NDJSON file; the same file twice changes nothing
@@ -187,6 +189,13 @@ pub(crate) struct Asked {
     /// Up to when, included: yesterday or 2026-11-20 [rankings: today unless said]
     #[arg(long, value_name = "WHEN")]
     pub(crate) until: Option<String>,
+    #[command(flatten)]
+    pub(crate) about: About,
+}
+
+/// What a question is about, whatever its days.
+#[derive(Args, Clone, Default)]
+pub(crate) struct About {
     /// Only this place and what lies below it
     #[arg(long, value_name = "PLACE")]
     pub(crate) under: Option<String>,
@@ -256,6 +265,20 @@ pub(crate) struct Events {
     /// Go on where another list ended
     #[arg(long)]
     pub(crate) cursor: Option<String>,
+}
+
+/// What tail takes.
+#[derive(Args)]
+pub(crate) struct Tail {
+    /// Show so many of the last events first
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u16).range(..=1000))]
+    pub(crate) last: u16,
+    #[command(flatten)]
+    pub(crate) about: About,
+    /// report, signal or use [default: all]
+    #[arg(long)]
+    pub(crate) class: Option<String>,
 }
 
 /// What demo takes.

@@ -11,6 +11,7 @@ mod reach;
 mod read;
 mod render;
 mod stop;
+mod tail;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Why(said) => read::why(said, global, output).await,
         Command::Show { id, raw } => read::show(&id, raw, global, output).await,
         Command::Events(said) => read::list(said, global, output).await,
+        Command::Tail(said) => tail::tail(&said, global, output).await,
         Command::Export(filter) => read::export(&filter, global, output).await,
         Command::Import { file } => import::import(&file, global, output).await,
         Command::Status => read::status(global, output).await,

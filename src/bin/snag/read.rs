@@ -12,7 +12,7 @@ use snag::event::Event;
 use snag::hotspot::Window;
 use snag::index::{HotspotsAnswer, WhyAnswer};
 
-use crate::args::{Asked, Events, Filter, Global, Hotspots, Why};
+use crate::args::{About, Asked, Events, Filter, Global, Hotspots, Why};
 use crate::log::path_segment;
 use crate::output::{Format, Output};
 use crate::render::Look;
@@ -29,32 +29,32 @@ pub(crate) struct Page {
 const EXPORT_PAGE: &str = "1000";
 
 /// A query string of what was said; the daemon checks it.
-struct Query(Serializer<'static, String>);
+pub(crate) struct Query(Serializer<'static, String>);
 
 impl Query {
     fn new(asked: &Asked) -> Self {
-        let mut query = Self(Serializer::new(String::new()));
-        let Asked { since, until, under, kind, version, person, actor } = asked;
-        query
-            .say("since", since.as_deref())
-            .say("until", until.as_deref())
-            .say("under", under.as_deref())
-            .say("kind", kind.as_deref());
-        query
-            .say("version", version.as_deref())
-            .say("person", person.as_deref())
-            .say("actor", actor.as_deref());
+        let mut query = Self::about(&asked.about);
+        query.say("since", asked.since.as_deref()).say("until", asked.until.as_deref());
         query
     }
 
-    fn say(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+    pub(crate) fn about(about: &About) -> Self {
+        let mut query = Self(Serializer::new(String::new()));
+        let About { under, kind, version, person, actor } = about;
+        query.say("under", under.as_deref()).say("kind", kind.as_deref());
+        query.say("version", version.as_deref()).say("person", person.as_deref());
+        query.say("actor", actor.as_deref());
+        query
+    }
+
+    pub(crate) fn say(&mut self, name: &str, value: Option<&str>) -> &mut Self {
         if let Some(value) = value {
             self.0.append_pair(name, value);
         }
         self
     }
 
-    fn on(mut self, path: &str) -> String {
+    pub(crate) fn on(mut self, path: &str) -> String {
         format!("{path}?{}", self.0.finish())
     }
 }
@@ -70,9 +70,9 @@ pub(crate) async fn hotspots(
     global: &Global,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
-    if said.by.as_deref() == Some("person") && said.asked.person.is_none() {
+    if said.by.as_deref() == Some("person") && said.asked.about.person.is_none() {
         // Whoever logs under a name of their own wants to see themselves under it.
-        said.asked.person = std::env::var("SNAG_PERSON").ok();
+        said.asked.about.person = std::env::var("SNAG_PERSON").ok();
     }
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let mut query = Query::new(&said.asked);
@@ -167,6 +167,11 @@ pub(crate) async fn show(
     output.line(&render::event(&read(&answer)?, is_retracted, output.look()))
 }
 
+/// A page of events.
+pub(crate) async fn page(connection: &mut Connection, query: Query) -> anyhow::Result<Page> {
+    read(&connection.get(&query.on("/v1/events")).await?)
+}
+
 /// `snag events`.
 pub(crate) async fn list(said: Events, global: &Global, output: &Output) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
@@ -175,7 +180,7 @@ pub(crate) async fn list(said: Events, global: &Global, output: &Output) -> anyh
         .say("class", said.filter.class.as_deref())
         .say("limit", Some(&said.limit))
         .say("cursor", said.cursor.as_deref());
-    let page: Page = read(&connection.get(&query.on("/v1/events")).await?)?;
+    let page = page(&mut connection, query).await?;
     let events = &page.events;
     match output.format {
         Format::Json => {
@@ -209,7 +214,7 @@ pub(crate) async fn export(
         let mut query = Query::new(&filter.asked);
         query.say("class", filter.class.as_deref()).say("cursor", cursor.as_deref());
         query.say("order", Some("oldest")).say("limit", Some(EXPORT_PAGE));
-        let page: Page = read(&connection.get(&query.on("/v1/events")).await?)?;
+        let page = page(&mut connection, query).await?;
         let mut lines = Vec::new();
         for event in &page.events {
             lines.extend(serde_json::to_vec(event)?);

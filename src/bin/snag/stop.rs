@@ -38,6 +38,11 @@ pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code.unwrap_or(Code::Io) as u8)
 }
 
+/// Whether the daemon is away or busy, so that the same may succeed later.
+pub(crate) fn is_passing(error: &ClientError) -> bool {
+    code_of_client(error) == Code::Unavailable && !matches!(error, ClientError::Strange(_))
+}
+
 fn code_of_client(error: &ClientError) -> Code {
     match error {
         ClientError::Told(told) => match told.status {
@@ -49,6 +54,7 @@ fn code_of_client(error: &ClientError) -> Code {
         | ClientError::Unreachable { .. }
         | ClientError::Broken(_)
         | ClientError::Silent(_)
+        | ClientError::Ended(_)
         | ClientError::Strange(_) => Code::Unavailable,
     }
 }

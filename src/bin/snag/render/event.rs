@@ -14,11 +14,11 @@ use super::words::{exactly, human, id_tail, minutes, plural};
 /// Where values begin.
 const LABEL: usize = 14;
 /// From here on a list shows the kind beside the severity.
-const WIDE: usize = 100;
+pub(super) const WIDE: usize = 100;
 /// From here on a list shows people.
-const ROOMY: usize = 72;
+pub(super) const ROOMY: usize = 72;
 /// Below this it shows no notes.
-const NARROW: usize = 56;
+pub(super) const NARROW: usize = 56;
 
 /// So many columns more than an age an exact time takes.
 const EXACT: usize = 16;
@@ -134,7 +134,7 @@ pub(crate) fn events(events: &[Event], look: &Look) -> String {
 }
 
 /// Age, place, what, person, note and id.
-fn listed(event: &Event, look: &Look) -> Vec<Cell> {
+pub(super) fn listed(event: &Event, look: &Look) -> Vec<Cell> {
     let is_wide = WIDE <= room(look);
     let what = match (event.class, event.severity) {
         (Class::Report, Some(severity)) if !is_wide => human(severity),
@@ -153,7 +153,7 @@ fn listed(event: &Event, look: &Look) -> Vec<Cell> {
 }
 
 /// The columns there are when the time has no more than an age.
-fn room(look: &Look) -> usize {
+pub(super) fn room(look: &Look) -> usize {
     if look.utc { look.width.saturating_sub(EXACT) } else { look.width }
 }
 

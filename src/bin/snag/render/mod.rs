@@ -18,6 +18,7 @@ mod safe;
 mod spark;
 mod status;
 mod table;
+mod tail;
 mod text;
 mod why;
 mod words;
@@ -34,6 +35,7 @@ pub(crate) use event::{Receipt, event, events, recorded};
 pub(crate) use hotspots::hotspots;
 pub(crate) use safe::{json_for_terminal, text_for_terminal};
 pub(crate) use status::status;
+pub(crate) use tail::{tail_head, tailed, taken_back};
 pub(crate) use why::why;
 
 /// How to write: for which terminal, and what "now" means.

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use serde_json::json;
-use snag::event::Event;
+use snag::event::{Event, Retraction};
 use snag::hotspot::{By, Shape};
 use unicode_width::UnicodeWidthStr as _;
 
@@ -11,7 +11,7 @@ use super::safe::is_obeyed;
 use super::sample::{
     by, crash, full, hotspots, look, month, report, status, used, why_of, why_shaped,
 };
-use super::{Look, Receipt, event, events, recorded};
+use super::{Look, Receipt, event, events, recorded, tail_head, tailed, taken_back};
 
 /// Every view of some events.
 fn views(told: &[Event], look: &Look) -> Vec<String> {
@@ -22,6 +22,9 @@ fn views(told: &[Event], look: &Look) -> Vec<String> {
     for one in told {
         views.push(event(one, true, look));
         views.push(recorded(one, Receipt::Recorded, look));
+        views.push(tailed(one, look));
+        let (id, at, by) = (one.id, one.at, one.person.clone());
+        views.push(taken_back(&Retraction { id, at, by }, look));
         views.push(super::why(&why_of(told, one.place.as_str()), look));
         views.push(super::why(&why_of(told, "web"), look));
     }
@@ -200,6 +203,22 @@ fn a_list_of_events() {
 }
 
 #[test]
+fn one_after_the_other() {
+    let mut told = month();
+    told.truncate(3);
+    told.push(crash("11-20", "cli/deploy", "bob"));
+    told.push(used("11-20", "cli/deploy", "bob", 3));
+    let taken = Retraction { id: told[0].id, at: look(80).now, by: "ada".to_owned() };
+    let wide = [120, 100, 80, 56, 40].map(look);
+    let exact = [120, 80, 40].map(|width| Look { utc: true, ..look(width) });
+    let views = wide.iter().chain(&exact).map(|look| {
+        let lines: String = told.iter().map(|event| tailed(event, look)).collect();
+        tail_head(look) + &lines + &taken_back(&taken, look)
+    });
+    assert_snapshot!(views.collect::<Vec<_>>().join("----\n"));
+}
+
+#[test]
 fn exact_times() {
     let look = |width| Look { utc: true, ..look(width) };
     let mut told = month();
@@ -257,6 +276,8 @@ fn every_width_fits() {
         check(&super::why(&explained, &look), &look);
         check(&event(&full(), false, &look), &look);
         check(&events(&told, &look), &look);
+        check(&tail_head(&look), &look);
+        check(&tailed(&told[0], &look), &look);
         check(&super::status(&status(), &look), &look);
         check(&recorded(&told[0], Receipt::Recorded, &look), &look);
     }
