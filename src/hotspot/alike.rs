@@ -1,44 +1,58 @@
-//! Notes alike: the same words about the same thing, whatever number or path they were said of.
+//! Notes alike: what several people said in their own words, shown together.
 //!
-//! Shown as "similar notes", never counted by. The fingerprint is kept at ingest, so what it is
-//! of a text must not change: [`mask`] is part of the format of what is stored.
+//! Shown as "similar notes", never counted by. Notes with one fingerprint say the same; of
+//! different ones it is guessed, by average-link clustering: two groups become one if their notes
+//! are alike by [`CUT`] on average.
+//!
+//! # Promises
+//!
+//! - A function of the set of notes: their order does not matter, and no float is involved, so the
+//!   groups are the same on any machine. Ties go by fingerprint.
+//! - Each note is in exactly one group.
+//!
+//! # How good it is
+//!
+//! `tests/data/notes-alike.json` has 284 notes about 146 things at 16 places, written for this. The
+//! cut was chosen on half of the places, as the best of a grid of 0.04 to 0.40 by the sum of pair F1
+//! and B-cubed F1, each place on its own and all of them taken for one. The rest of the method is the
+//! design's; function words are left out because that helped on the same half, most of all at places
+//! with few notes. The other half was not used to choose anything.
+//!
+//! | pair F1, B-cubed F1 | chosen on | held out |
+//! |---|---|---|
+//! | each place on its own | 0.52, 0.80 | 0.40, 0.77 |
+//! | all taken for one place | 0.47, 0.75 | 0.31, 0.69 |
+//!
+//! Held out and each place on its own, 6 of 10 pairs put together belong together, and 3 of 10 that
+//! belong together are found: what is told in other words altogether is not seen to be the same.
+//! Examples one writes oneself flatter, too. That is why a group shows its other wordings, and why
+//! nothing is counted by it.
+
+mod likeness;
+mod link;
+mod mask;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod vectors;
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, LazyLock};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use regex::{Captures, Regex};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::event::{Day, Severity};
+use likeness::{Likeness, percent};
 
-/// What is masked, of a lower-cased text: what comes first wins.
-const MASKS: [(&str, &str); 9] = [
-    ("<url>", r#"\b(?:[a-z][a-z0-9+.-]*://|www\.)[^\s"'<>`]*[^\s"'<>`.,;:!?)\]}]"#),
-    ("<text>", r#""[^"\n]*"|`[^`\n]*`|“[^”\n]*”|„[^“”\n]*[“”]|«[^»\n]*»|\B'[^'\n]+'\B"#),
-    ("<id>", r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"),
-    ("<path>", r"\b[a-z]:\\[^\s,;:]+|\B(?:~|\.\.?)?/[\w@%+.-]*[\w@%+-](?:/[\w@%+.-]*[\w@%+-])*/?"),
-    (
-        "<path>",
-        r"\b[\w@%+-][\w@%+.-]*(?:(?:/[\w@%+.-]*[\w@%+-]){2,}|/[\w@%+.-]*\.[a-z]\w{0,4}\b)/?",
-    ),
-    ("<hex>", r"\b0x[0-9a-f]+\b|\b[0-9a-f]{7,}\b"),
-    ("<id>", r"\b[0-9a-z]{16,}\b"),
-    (
-        "<version>",
-        r"\bv\d+(?:\.\d+)*(?:[-+][0-9a-z.+-]*[0-9a-z])?\b|\b\d+(?:\.\d+){2,}(?:[-+][0-9a-z.+-]*[0-9a-z])?\b",
-    ),
-    ("<n>", r"\d+(?:[.,:]\d+)*"),
-];
+pub use mask::{fingerprint, mask};
 
-/// One alternative per mask, each its own group. Empty if a pattern were wrong, which a test
-/// rules out: then nothing is masked.
-static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let groups: Vec<_> = MASKS.iter().map(|(_, pattern)| format!("({pattern})")).collect();
-    Regex::new(&groups.join("|")).ok()
-});
+/// Fingerprints compared: the time this takes grows with their square.
+pub const MOST_ALIKE: usize = 400;
+/// How alike the notes of two groups must be on average to become one.
+const CUT: u64 = percent(22);
 
 /// A note with what is needed to group it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +71,15 @@ pub struct Note {
     pub fingerprint: u64,
 }
 
-/// Notes that say the same.
+/// Notes that say the same, as far as can be told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteGroup {
-    /// The most recent of them.
+    /// The one that is most like all the others.
     pub text: String,
-    /// How many there are.
+    /// The other wordings, the most like it first.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// How many notes there are.
     pub count: usize,
     /// How many people wrote them.
     pub people: usize,
@@ -72,47 +89,30 @@ pub struct NoteGroup {
     pub last_day: Day,
 }
 
-/// A text without what varies from one occurrence to the next.
-///
-/// Lower-cased, white space made single blanks, and numbers, ids, hex, paths, versions, URLs and
-/// quoted text replaced by the name of what they are.
-#[must_use]
-pub fn mask(text: &str) -> String {
-    let lower = text.to_lowercase();
-    let masked = match PATTERN.as_ref() {
-        Some(pattern) => pattern.replace_all(&lower, replacement),
-        None => lower.into(),
-    };
-    masked.split_whitespace().collect::<Vec<_>>().join(" ")
-}
+/// Notes of one fingerprint, the latest first.
+type Wording = Vec<Note>;
 
-/// What one match becomes.
-fn replacement(found: &Captures<'_>) -> String {
-    let which = (1..=MASKS.len()).find(|&group| found.get(group).is_some());
-    let name = which.map_or("", |group| MASKS[group - 1].0);
-    // Long words are made of the same letters as ids and hex: those have a digit as well.
-    let may_be_a_word = matches!(name, "<hex>" | "<id>");
-    if may_be_a_word && !found[0].bytes().any(|byte| byte.is_ascii_digit()) {
-        return found[0].to_owned();
-    }
-    name.to_owned()
-}
-
-/// A hash of the mask: notes with one fingerprint say the same.
-#[must_use]
-pub fn fingerprint(text: &str) -> u64 {
-    let hash = blake3::hash(mask(text).as_bytes());
-    hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
-}
-
-/// Groups notes by fingerprint: more people first, then more notes, then the later last day, then
-/// the text, A first.
+/// Groups notes that are alike: more people first, then more notes, then the later last day, then
+/// the text, A first. Beyond the latest [`MOST_ALIKE`] fingerprints, only what has the same one is.
 pub fn group(notes: impl IntoIterator<Item = Note>) -> Vec<NoteGroup> {
-    let mut alike = HashMap::<u64, Vec<Note>>::new();
-    for note in notes {
-        alike.entry(note.fingerprint).or_default().push(note);
-    }
-    let mut groups: Vec<_> = alike.into_values().filter_map(sum_up).collect();
+    let mut compared = wordings(notes);
+    compared.sort_by_cached_key(|wording| {
+        Reverse(wording.first().map(|note| (note.at, note.fingerprint)))
+    });
+    let alone = compared.split_off(MOST_ALIKE.min(compared.len()));
+    // The order from here on decides ties.
+    compared.sort_by_key(|wording| wording.first().map(|note| note.fingerprint));
+    let texts = compared.iter().filter_map(|wording| Some(wording.first()?.text.as_str()));
+    let likeness = Likeness::of(texts);
+    let members: Vec<_> = link::average(&likeness, CUT)
+        .into_iter()
+        .map(|members| from_the_centre(members, &likeness, &compared))
+        .collect();
+    let alike = members.into_iter().map(|members| {
+        members.into_iter().map(|member| std::mem::take(&mut compared[member])).collect()
+    });
+    let alone = alone.into_iter().map(|wording| vec![wording]);
+    let mut groups: Vec<_> = alike.chain(alone).filter_map(sum_up).collect();
     groups.sort_by(|a, b| {
         let weight = |group: &NoteGroup| Reverse((group.people, group.count, group.last_day));
         weight(a).cmp(&weight(b)).then_with(|| a.text.cmp(&b.text))
@@ -120,100 +120,51 @@ pub fn group(notes: impl IntoIterator<Item = Note>) -> Vec<NoteGroup> {
     groups
 }
 
-fn sum_up(notes: Vec<Note>) -> Option<NoteGroup> {
-    let people = notes.iter().map(|note| &note.person).collect::<HashSet<_>>().len();
-    let worst = notes.iter().filter_map(|note| note.severity).max();
-    let count = notes.len();
-    let latest = notes.into_iter().max_by_key(|note| (note.at, note.id))?;
-    Some(NoteGroup { count, people, worst, last_day: Day::of(latest.at), text: latest.text })
+fn wordings(notes: impl IntoIterator<Item = Note>) -> Vec<Wording> {
+    let mut wordings = BTreeMap::<u64, Wording>::new();
+    for note in notes {
+        wordings.entry(note.fingerprint).or_default().push(note);
+    }
+    let mut wordings: Vec<_> = wordings.into_values().collect();
+    for wording in &mut wordings {
+        wording.sort_by_key(|note| Reverse((note.at, note.id)));
+    }
+    wordings
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The member that is most like all the others, then those by how like it they are. Where two are
+/// equal, the one more people said, then the one said more often, then with the worse severity.
+fn from_the_centre(
+    mut members: Vec<usize>,
+    likeness: &Likeness,
+    wordings: &[Wording],
+) -> Vec<usize> {
+    let said = |member: usize| {
+        let wording = &wordings[member];
+        (people(wording), wording.len(), wording.iter().filter_map(|note| note.severity).max())
+    };
+    let sum = |member| members.iter().map(|&other| likeness.of_pair(member, other)).sum::<u64>();
+    let weight = |member| (sum(member), said(member));
+    let Some(centre) = members.iter().copied().min_by_key(|&at| (Reverse(weight(at)), at)) else {
+        return members;
+    };
+    members.sort_by_cached_key(|&at| {
+        (at != centre, Reverse((likeness.of_pair(centre, at), said(at))), at)
+    });
+    members
+}
 
-    #[test]
-    fn what_varies_is_masked() {
-        for (text, expected) in [
-            ("Took 31.5s, then  \n 2,000 ms", "took <n>s, then <n> ms"),
-            ("Order-1234 of user42 at 10:32:01", "order-<n> of user<n> at <n>"),
-            ("see https://x.example/a?b=1. Then www.y.org", "see <url>. then <url>"),
-            ("it says \"No such thing\" and 'try again'", "it says <text> and <text>"),
-            (
-                "didn't load, the users' cart wasn't there",
-                "didn't load, the users' cart wasn't there",
-            ),
-            ("id 7f9c24e8-3b12-4f6a-9d1e-0a4be19c0700", "id <id>"),
-            (
-                "token 9f86d081884c7d659a2f, commit 4be19c07, at 0xFF",
-                "token <hex>, commit <hex>, at <hex>",
-            ),
-            ("session k7z9q2m4x8w1p5r3t6", "session <id>"),
-            ("a facade, defaced, internationalisation", "a facade, defaced, internationalisation"),
-            ("in 1.4.3 and v2 but not 2.0.0-rc.1", "in <version> and <version> but not <version>"),
-            ("/disk/ada/x.log and src/main.rs and ~/a", "<path> and <path> and <path>"),
-            ("in web/checkout/pay. C:\\Temp\\x", "in <path>. <path>"),
-            ("yes and/or no, w/o any", "yes and/or no, w/o any"),
-            ("", ""),
-        ] {
-            assert_eq!(mask(text), expected, "{text}");
-        }
-    }
+fn sum_up(wordings: Vec<Wording>) -> Option<NoteGroup> {
+    let notes = || wordings.iter().flatten();
+    let worst = notes().filter_map(|note| note.severity).max();
+    let (count, people) = (notes().count(), people(notes()));
+    let last_day = Day::of(notes().map(|note| note.at).max()?);
+    let latest = wordings.into_iter().filter_map(|notes| notes.into_iter().next());
+    let mut texts = latest.map(|note| note.text);
+    let text = texts.next()?;
+    Some(NoteGroup { text, also: texts.collect(), count, people, worst, last_day })
+}
 
-    #[test]
-    fn fingerprints_are_what_they_were() {
-        // Kept on disk: a change here needs a rebuild of every index.
-        assert_eq!(fingerprint("Took 3 s"), fingerprint("took 45  S"));
-        assert_ne!(fingerprint("Took 3 s"), fingerprint("Took a while"));
-        assert_eq!(format!("{:016x}", fingerprint("Took 3 s")), "1361bde855456a43");
-    }
-
-    fn note(id: u128, person: &str, at: i64, text: &str, severity: Severity) -> Note {
-        Note {
-            id: Uuid::from_u128(id),
-            person: person.into(),
-            at: Timestamp::from_second(at).unwrap(),
-            text: text.to_owned(),
-            severity: Some(severity),
-            fingerprint: fingerprint(text),
-        }
-    }
-
-    #[test]
-    fn people_before_notes() {
-        let mut notes = vec![
-            note(1, "ada", 10, "waited 3 s", Severity::Minor),
-            note(2, "bob", 90_000, "Waited 40 s", Severity::Cosmetic),
-            note(3, "ada", 20, "lost it", Severity::Blocker),
-            note(4, "ada", 20, "lost it", Severity::Minor),
-            note(5, "ada", 20, "lost it", Severity::Minor),
-            note(6, "eve", 5, "a typo", Severity::Cosmetic),
-        ];
-        let forwards = group(notes.clone());
-        notes.reverse();
-        assert_eq!(group(notes), forwards);
-        let short: Vec<_> =
-            forwards.iter().map(|g| (g.text.as_str(), g.people, g.count, g.worst)).collect();
-        let expected = [
-            ("Waited 40 s", 2, 2, Some(Severity::Minor)),
-            ("lost it", 1, 3, Some(Severity::Blocker)),
-            ("a typo", 1, 1, Some(Severity::Cosmetic)),
-        ];
-        assert_eq!(short, expected);
-        assert_eq!(forwards[0].last_day, Day(1));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_digit_is_left(text in "\\PC{0,80}|[0-9a-f:/.'\"v -]{0,80}") {
-            let masked = mask(&text);
-            proptest::prop_assert!(!masked.bytes().any(|byte| byte.is_ascii_digit()), "{}", masked);
-        }
-
-        #[test]
-        fn numbers_do_not_tell_notes_apart(a in 0..100_000_u32, b in 0..100_000_u32) {
-            let note = |n: u32| fingerprint(&format!("Row {n} took {n} ms"));
-            proptest::prop_assert_eq!(note(a), note(b));
-        }
-    }
+fn people<'a>(notes: impl IntoIterator<Item = &'a Note>) -> usize {
+    notes.into_iter().map(|note| &note.person).collect::<HashSet<_>>().len()
 }

@@ -31,7 +31,7 @@ mod properties;
 #[cfg(test)]
 mod vectors;
 
-pub use alike::{Note, NoteGroup, fingerprint, group, mask};
+pub use alike::{MOST_ALIKE, Note, NoteGroup, fingerprint, group, mask};
 pub use cell::{Cell, CellKey};
 pub use fold::Child;
 pub use pain::{CAP, POINTS, Pain, SIGNAL_POINTS, points};

@@ -11,7 +11,8 @@ use super::list::{Order, Spot};
 use super::{Index, IndexError};
 use crate::event::{Actor, Event, Kind, Place};
 use crate::hotspot::{
-    Cell, CellKey, Hotspot, Note, NoteGroup, Question, Quote, Why, Window, group, rank, why,
+    Cell, CellKey, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Why, Window, group, rank,
+    why,
 };
 
 /// The ranked rows of a window.
@@ -35,12 +36,12 @@ pub struct WhyAnswer {
     /// The figures.
     #[serde(flatten)]
     pub why: Why,
-    /// What people said, grouped by likeness; of the latest 400 notes.
+    /// What people said, grouped by likeness; of the latest notes.
     pub notes: Vec<NoteGroup>,
 }
 
-/// Notes read to explain a place.
-const MOST_NOTES: usize = 400;
+/// Notes read to explain a place: people repeat each other, and programs much more.
+const MOST_NOTES: usize = 2000;
 /// Entries of one list looked at, without reading their events.
 const MOST_GLANCES: usize = 10_000;
 /// Notes read of one list before a row goes without a quote.
@@ -146,12 +147,15 @@ impl Index {
         }
         found.sort_by_key(|(spot, _)| std::cmp::Reverse((spot.at, spot.id)));
         let mut notes = Vec::new();
+        let mut wordings = HashSet::new();
         for (Spot { id, .. }, glance) in found {
-            let event = self.event_of(glance.sequence)?.event;
-            if notes.len() == MOST_NOTES {
+            let is_new = !wordings.contains(&glance.fingerprint);
+            if notes.len() == MOST_NOTES || (is_new && wordings.len() == MOST_ALIKE) {
                 break;
             }
+            let event = self.event_of(glance.sequence)?.event;
             if let (true, Some(text)) = (fits(question, &event), event.words()) {
+                wordings.insert(glance.fingerprint);
                 notes.push(Note {
                     id,
                     person: event.person.as_str().into(),

@@ -1,4 +1,4 @@
-//! What people said, notes that say the same shown once.
+//! What people said: notes that say the same once, similar ones together.
 
 use snag::hotspot::NoteGroup;
 
@@ -11,6 +11,8 @@ use crate::render::words::{number, plural};
 pub(in crate::render) const MOST_GROUPS: usize = 10;
 /// Lines shown of one note.
 const MOST_LINES: usize = 3;
+/// Other wordings shown of one group: enough to judge whether they belong together.
+const MOST_WORDINGS: usize = 2;
 
 /// The groups that most people wrote in, first.
 pub(super) fn notes(groups: &[NoteGroup], page: &mut Page, look: &Look) {
@@ -26,6 +28,7 @@ pub(super) fn notes(groups: &[NoteGroup], page: &mut Page, look: &Look) {
     page.push(heading("What people said", &beside, look));
     for group in groups.iter().take(MOST_GROUPS) {
         quote(&group.text, page, look);
+        also(&group.also, page, look);
         page.push(look.line().space(INDENT + 1).dim(sum_up(group, look)));
     }
     let more = groups.len().saturating_sub(MOST_GROUPS);
@@ -52,6 +55,21 @@ pub(in crate::render) fn sum_up(group: &NoteGroup, look: &Look) -> String {
     let last = look.ago_day(group.last_day);
     facts.push(if 1 < group.count { format!("last {last}") } else { last });
     facts.join(" · ")
+}
+
+/// Other wordings, a line each.
+fn also(wordings: &[String], page: &mut Page, look: &Look) {
+    let (shown, more) = wordings.split_at(wordings.len().min(MOST_WORDINGS));
+    for wording in shown {
+        let line = look.line().space(INDENT + 1).dim("similar: ");
+        let words = look.safe(format!("“{}", wording.trim()));
+        let words = look.cut(&words, look.measure(line.width()).saturating_sub(1));
+        page.push(line.tone(Tone::Plain, words.join(&look.safe("”"))));
+    }
+    if !more.is_empty() {
+        let more = plural(more.len() as u64, "more wording", "more wordings");
+        page.push(look.line().space(INDENT + 1).dim(format!("and {more}")));
+    }
 }
 
 /// The words, in quotes, wrapped; no more than a few lines.

@@ -1,0 +1,143 @@
+//! How alike texts are: the cosine of TF-IDF on the letters of English stems, in whole numbers.
+//!
+//! A text is the set of pieces of 3 and 4 letters of its stems, so that `crash`, `crashes` and
+//! `crashing` have most in common and a typo costs little. What few of the texts have weighs more:
+//! 1 + ln(texts / those that have it), the logarithm being the sum of 1/k between the two. Function
+//! words are left out: among the few notes of one place they would be what is alike.
+
+use rust_stemmers::{Algorithm, Stemmer};
+
+/// Three or four letters; the first and the last of a word have a blank beside them.
+type Piece = [char; 4];
+
+/// 1.0, of a cosine and of a weight.
+const ONE: u64 = 1 << 14;
+/// Words looked at: what a note is about is said early, and the time is bounded.
+const MOST_WORDS: usize = 50;
+/// English words that say how, not what.
+const FUNCTION_WORDS: [&str; 116] = [
+    "a", "after", "again", "all", "also", "an", "and", "any", "are", "as", "at", "be", "because",
+    "been", "but", "by", "can", "can't", "cannot", "could", "did", "didn't", "do", "does",
+    "doesn't", "don't", "done", "each", "even", "every", "for", "from", "get", "gets", "got",
+    "had", "has", "have", "he", "her", "him", "his", "how", "i", "i'm", "if", "in", "into", "is",
+    "isn't", "it", "it's", "its", "just", "me", "more", "most", "my", "no", "nobody", "nor", "not",
+    "nothing", "now", "of", "off", "on", "one", "only", "or", "our", "out", "own", "she", "should",
+    "so", "some", "still", "such", "than", "that", "that's", "the", "their", "them", "then",
+    "there", "these", "they", "this", "those", "though", "to", "too", "until", "up", "us", "very",
+    "was", "wasn't", "we", "were", "what", "when", "where", "which", "while", "who", "why", "will",
+    "with", "without", "won't", "would", "you", "your",
+];
+
+/// How alike each two of some texts are.
+pub(super) struct Likeness {
+    texts: usize,
+    cosines: Vec<u64>,
+}
+
+/// A share of [`ONE`].
+pub(super) const fn percent(percent: u64) -> u64 {
+    ONE * percent / 100
+}
+
+impl Likeness {
+    /// Compares each two texts.
+    pub(super) fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let stemmer = Stemmer::create(Algorithm::English);
+        let mut pieces = Vec::new();
+        let mut count = 0;
+        for text in texts {
+            of_text(text, &stemmer, |piece| pieces.push((piece, count)));
+            count += 1;
+        }
+        pieces.sort_unstable();
+        pieces.dedup();
+        Self { texts: count, cosines: cosines(products(&pieces, count), count) }
+    }
+
+    /// How many texts there are.
+    pub(super) fn texts(&self) -> usize {
+        self.texts
+    }
+
+    /// The cosine of two of them.
+    pub(super) fn of_pair(&self, one: usize, other: usize) -> u64 {
+        self.cosines[one * self.texts + other]
+    }
+}
+
+/// Calls with each piece of a text.
+fn of_text(text: &str, stemmer: &Stemmer, mut call: impl FnMut(Piece)) {
+    let text = text.to_lowercase().replace('’', "'");
+    let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '\'');
+    let words = words.map(|word| word.trim_matches('\'')).filter(|word| says_what(word));
+    for word in words.take(MOST_WORDS) {
+        let letters: Vec<_> = format!(" {} ", stemmer.stem(word)).chars().collect();
+        letters.windows(3).for_each(|three| call([three[0], three[1], three[2], '\0']));
+        letters.windows(4).for_each(|four| call([four[0], four[1], four[2], four[3]]));
+    }
+}
+
+/// Numbers and ids say of which one, not what.
+fn says_what(word: &str) -> bool {
+    let is_name = word.bytes().any(|byte| byte.is_ascii_digit());
+    !word.is_empty() && !is_name && !FUNCTION_WORDS.contains(&word)
+}
+
+/// The scalar product of each two of `count` texts, from the sorted pieces and whose they are.
+fn products(pieces: &[(Piece, usize)], count: usize) -> Vec<u64> {
+    let mut products = vec![0; count * count];
+    for owners in pieces.chunk_by(|(one, _), (other, _)| one == other) {
+        let weight = ONE + (owners.len() + 1..=count).map(|k| ONE / k as u64).sum::<u64>();
+        for (_, one) in owners {
+            for (_, other) in owners {
+                products[one * count + other] += weight * weight;
+            }
+        }
+    }
+    products
+}
+
+fn cosines(mut products: Vec<u64>, count: usize) -> Vec<u64> {
+    let lengths: Vec<_> = (0..count).map(|at| products[at * count + at].isqrt()).collect();
+    let pairs = lengths.iter().flat_map(|one| lengths.iter().map(move |other| one * other));
+    for (product, of_lengths) in products.iter_mut().zip(pairs) {
+        *product = *product * ONE / of_lengths.max(1);
+    }
+    products
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alike(one: &str, other: &str) -> u64 {
+        // Beside others, so that what the two have in common is not what all have.
+        let texts = [one, other, "the price is in another currency", "no sound in the video"];
+        Likeness::of(texts).of_pair(0, 1) * 100 / ONE
+    }
+
+    #[test]
+    fn what_is_alike() {
+        for (one, other, least, most) in [
+            ("crashes on start", "it crashed when starting", 95, 100),
+            ("export is slow", "slow exporting", 95, 100),
+            ("voucher refused", "vuocher refused", 45, 80),
+            ("order 8812 is lost", "order 17 lost", 95, 100),
+            ("don’t see it", "it's not for me", 0, 0),
+            ("card form cleared", "bank window hidden", 0, 0),
+            ("", "", 0, 0),
+        ] {
+            let found = alike(one, other);
+            assert!((least..=most).contains(&found), "{one:?} and {other:?}: {found} %");
+            assert_eq!(found, alike(other, one), "{one:?} and {other:?}");
+        }
+    }
+
+    #[test]
+    fn long_texts_stay_within_64_bits() {
+        let letters: String = ('一'..='鿿').collect();
+        let likeness = Likeness::of([letters.as_str(), &letters, &"ab".repeat(30_000)]);
+        let of_pairs = [(0, 1), (0, 2)].map(|(one, other)| likeness.of_pair(one, other));
+        assert_eq!(of_pairs.map(|cosine| cosine * 100 / ONE), [100, 0]);
+    }
+}
