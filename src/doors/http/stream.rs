@@ -52,18 +52,22 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const CHUNK_BYTES: usize = 64 * 1024;
 /// or when so many records were looked at for it.
 const CHUNK_RECORDS: usize = 1024;
+/// Streams that read at the same time: each takes a thread, and a thread memory of its own.
+const MOST_READING: usize = 4;
 
 /// What all streams share.
 #[derive(Clone)]
 pub(super) struct Streams {
     room: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
 impl Streams {
     /// Streams that end when `stop` says so.
     pub(super) fn new(stop: CancellationToken) -> Self {
-        Self { room: Arc::new(Semaphore::new(MOST_STREAMS)), stop }
+        let semaphore = |most| Arc::new(Semaphore::new(most));
+        Self { room: semaphore(MOST_STREAMS), reading: semaphore(MOST_READING), stop }
     }
 }
 
@@ -85,7 +89,7 @@ pub(super) async fn stream(
         return Err(beyond(position, last));
     }
     let room = streams.room.clone().try_acquire_owned().map_err(|_| full())?;
-    let feed = Feed::new(desk, filter, position, streams.stop, room);
+    let feed = Feed::new(desk, filter, position, streams, room);
     let headers = [
         (header::CONTENT_TYPE.as_str(), "text/event-stream"),
         (header::CACHE_CONTROL.as_str(), "no-store"),
@@ -135,7 +139,7 @@ struct Feed {
     position: u64,
     /// When something is said even if nothing happened.
     due: Instant,
-    stop: CancellationToken,
+    streams: Streams,
     /// Given back when the stream ends.
     _room: OwnedSemaphorePermit,
 }
@@ -145,18 +149,18 @@ impl Feed {
         desk: Arc<Desk>,
         filter: Filter,
         position: u64,
-        stop: CancellationToken,
+        streams: Streams,
         room: OwnedSemaphorePermit,
     ) -> Self {
         let records = desk.journal.from(position + 1);
         let visible = desk.recorder.visible();
         let due = Instant::now();
-        Self { desk, filter, records, visible, position, due, stop, _room: room }
+        Self { desk, filter, records, visible, position, due, streams, _room: room }
     }
 
     /// The next chunk, once there is something to tell; none at the end.
     async fn next(self) -> Option<(Bytes, Self)> {
-        let stop = self.stop.clone();
+        let stop = self.streams.stop.clone();
         tokio::select! {
             biased;
             () = stop.cancelled() => None,
@@ -169,9 +173,13 @@ impl Feed {
             // Marked as seen before reading, so that nothing recorded meanwhile is slept through.
             self.visible.borrow_and_update();
             let before = self.position;
-            let read = tokio::task::spawn_blocking(move || self.read()).await;
+            let turn = self.streams.reading.clone().acquire_owned().await.ok()?;
+            let read = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                self.read()
+            });
             let mut chunk;
-            (self, chunk) = read.ok()??;
+            (self, chunk) = read.await.ok()??;
             let position = self.position;
             if position != before {
                 // What is durable is visible a moment later, unless the writer fails.

@@ -57,7 +57,7 @@ impl Bench {
         let under = under.map(|place| Place::parse(place).unwrap());
         let filter = Filter { under, ..Filter::default() };
         let room = streams.room.clone().try_acquire_owned().unwrap();
-        Feed::new(self.desk.clone(), filter, after, streams.stop.clone(), room)
+        Feed::new(self.desk.clone(), filter, after, streams.clone(), room)
     }
 
     fn end(self) {
