@@ -6,6 +6,7 @@
 //! | `readme` | every command and output the README shows |
 //! | `cli` | transcripts of `snag`, compared as text |
 //! | `documents` | `--csv`, `--markdown` and `--utc`, as scripts and issues get them |
+//! | `completions` | what bash, zsh and fish complete, with and without a daemon |
 //! | `recording` | 201, 200, 409, batches, limits, what bad input is told |
 //! | `gate` | hosts, origins, tokens, content types; raw sockets, so that nothing is rewritten |
 //! | `life` | ready, lock, SIGTERM in flight, configuration, exit codes |
@@ -27,6 +28,7 @@ mod harness;
 
 mod architecture;
 mod cli;
+mod completions;
 mod crash;
 mod documents;
 mod dogfood;

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use snag::client::Target;
+
+use crate::complete::Shell;
 
 /// Records the friction you meet while using your own product, and says which places hurt most.
 ///
@@ -108,13 +110,28 @@ pub(crate) enum Command {
     /// Record the events of an NDJSON file; the same file twice changes nothing
     Import {
         /// The file, or - for stdin
+        #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
     /// Show how snagd is
     Status,
     /// Run a snagd of its own on a month of a made-up team, to look around in
     Demo(Demo),
+    /// Print the completions of a shell: of places, people and versions too
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
+
+const COMPLETIONS: &str = "\
+Once, in the shell you use:
+  bash  snag completions bash > ~/.local/share/bash-completion/completions/snag
+  zsh   snag completions zsh > \"${fpath[1]}/_snag\"
+  fish  snag completions fish > ~/.config/fish/completions/snag.fish
+or, in the file it reads at its start:
+  eval \"$(snag completions bash)\"";
 
 /// A friction, as it is told.
 #[derive(Args)]
@@ -285,6 +302,6 @@ pub(crate) struct Tail {
 #[derive(Args)]
 pub(crate) struct Demo {
     /// Keep its data here [default: a temporary directory, removed at the end]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
 }

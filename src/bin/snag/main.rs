@@ -1,6 +1,7 @@
 //! The companion: posts events, reads hotspots. Parse, ask, render.
 
 mod args;
+mod complete;
 mod demo;
 mod import;
 mod last;
@@ -13,20 +14,27 @@ mod render;
 mod stop;
 mod tail;
 
+use std::env;
 use std::process::ExitCode;
+use std::time::Instant;
 
+use anyhow::Context;
 use clap::Parser;
 
 use args::{Cli, Command, Formats, Hotspots};
 use output::{Format, Output};
 use stop::{Code, stop};
 
-// One connection at a time: a current-thread runtime starts fastest.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let started = Instant::now();
+    // Before anything else: whatever is wrong, nothing may be said into somebody's prompt.
+    if let Some(question) = complete::question(env::args_os()) {
+        complete::answer(question, started);
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     let output = Output::new(&cli.global);
-    match run(cli, &output).await {
+    match start(cli, &output) {
         Ok(code) => code,
         Err(error) if stop::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -34,6 +42,16 @@ async fn main() -> ExitCode {
             stop::code_of(&error)
         }
     }
+}
+
+fn start(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
+    // One connection at a time: a current-thread runtime starts fastest.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the async runtime does not start")?;
+    let code = runtime.block_on(run(cli, output));
+    // A name that is still being resolved must not keep the process.
+    runtime.shutdown_background();
+    code
 }
 
 async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
@@ -54,6 +72,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Import { file } => import::import(&file, global, output).await,
         Command::Status => read::status(global, output).await,
         Command::Demo(said) => demo::demo(&said, output).await,
+        Command::Completions { shell } => output.line(shell.script()),
     }?;
     Ok(ExitCode::SUCCESS)
 }

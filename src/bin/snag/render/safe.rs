@@ -97,7 +97,7 @@ pub(crate) fn text_for_terminal(text: &str, look: &Look) -> String {
 }
 
 /// What a terminal obeys, or what reorders or breaks the line a reader sees.
-pub(super) fn is_obeyed(letter: char) -> bool {
+pub(crate) fn is_obeyed(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
             '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
