@@ -27,7 +27,9 @@ use tokio::net::{TcpStream, UnixStream};
 
 pub use stream::{Missing, News, Stream, What};
 
-/// How long an answer to a question may take,
+/// How long a daemon may take to accept a connection,
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// an answer to a question,
 const PATIENCE: Duration = Duration::from_secs(10);
 /// and one to a post, which may be large and waits for the disk.
 const POST_PATIENCE: Duration = Duration::from_mins(1);
@@ -141,6 +143,26 @@ pub struct Told {
     pub more: serde_json::Map<String, Value>,
 }
 
+/// What became of a batch.
+#[derive(Debug, Default, Deserialize)]
+pub struct Tally {
+    /// Events recorded now,
+    pub accepted: u64,
+    /// and before.
+    pub duplicate: u64,
+    /// Lines that could not be recorded.
+    pub rejected: Vec<RejectedLine>,
+}
+
+/// A line that could not be recorded.
+#[derive(Debug, Deserialize)]
+pub struct RejectedLine {
+    /// Which one, from 1.
+    pub line: usize,
+    /// Why.
+    pub problem: Told,
+}
+
 /// An answer that is no problem.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -162,6 +184,14 @@ pub struct Connection {
 impl Connection {
     /// Connects; `token` is sent along with every request.
     pub async fn open(target: &Target, token: Option<String>) -> Result<Self, ClientError> {
+        let opened = tokio::time::timeout(CONNECT_PATIENCE, Self::connect(target, token)).await;
+        opened.unwrap_or_else(|_| {
+            let source = io::ErrorKind::TimedOut.into();
+            Err(ClientError::Unreachable { target: target.clone(), source })
+        })
+    }
+
+    async fn connect(target: &Target, token: Option<String>) -> Result<Self, ClientError> {
         let away = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
                 ClientError::Away(target.clone())
@@ -221,6 +251,20 @@ impl Connection {
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Posts events, one a line (NDJSON); a bad line sinks none of the others.
+    pub async fn post_lines(&mut self, lines: Bytes) -> Result<Tally, ClientError> {
+        let target = self.target.clone();
+        let strange = |_| ClientError::Strange(target);
+        match self.post("/v1/events", "application/x-ndjson", lines).await {
+            Ok(answer) => serde_json::from_slice(&answer.body).map_err(strange),
+            // Every line was bad.
+            Err(ClientError::Told(told)) if told.more.contains_key("rejected") => {
+                serde_json::from_value(Value::Object(told.more)).map_err(strange)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn send(

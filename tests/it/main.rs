@@ -12,6 +12,7 @@
 //! | `life` | ready, lock, SIGTERM in flight, configuration, exit codes |
 //! | `crash` | SIGKILL under load, rebuild equals incremental, damaged indexes |
 //! | `dropped` | the drop directory, from outside |
+//! | `outbox` | events for a daemon that is away: kept, sent once, taken back |
 //! | `stream` | `/v1/stream`: in order, resumable, filtered, bounded |
 //! | `tail` | `snag tail` through kills and restarts, in a pipe, told to stop |
 //! | `formats` | files written by each released version are read for ever |
@@ -36,6 +37,7 @@ mod dropped;
 mod formats;
 mod gate;
 mod life;
+mod outbox;
 mod readme;
 mod recording;
 mod stream;

@@ -125,6 +125,16 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether it asks a daemon, and may wait for what is older than the question.
+    pub(crate) fn asks(&self) -> bool {
+        let waits_for_nobody =
+            matches!(self, Self::Log(_) | Self::Demo(_) | Self::Completions { .. });
+        // Taking back comes before sending.
+        !waits_for_nobody && !matches!(self, Self::Undo { .. })
+    }
+}
+
 const COMPLETIONS: &str = "\
 Once, in the shell you use:
   bash  snag completions bash > ~/.local/share/bash-completion/completions/snag

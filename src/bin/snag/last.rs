@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::args::Global;
 use crate::log::path_segment;
+use crate::outbox::{self, Outbox};
 use crate::output::Output;
 use crate::reach;
 use crate::stop::{Code, stop};
@@ -77,19 +78,31 @@ pub(crate) async fn undo(
         Some(id) => Last { id, spooled: None },
         None => recall(url)?,
     };
-    let is_unseen = last.spooled.is_some_and(|path| fs::remove_file(path).is_ok());
+    let waited = take_from_outbox(&last.id, url)?;
+    outbox::send_first(global, output).await;
+    let is_unseen =
+        waited.is_some() || last.spooled.is_some_and(|path| fs::remove_file(path).is_ok());
+    let id = waited.map_or(last.id, |id| id.to_string());
     // A daemon that was slow may have it all the same.
-    match (delete(&last.id, url).await, is_unseen) {
+    match (delete(&id, url).await, is_unseen) {
         (Ok(()), _) => {
             forget(url);
-            tell(&last.id, "", output)
+            tell(&id, "", output)
         }
         (Err(error), true) if is_absence(&error) => {
             forget(url);
-            tell(&last.id, ", before snagd saw it", output)
+            tell(&id, ", before snagd saw it", output)
         }
-        (Err(error), _) => Err(error.into()),
+        (Err(error), true) => Err(error).context(
+            "it waits no more, but snagd may have got it when it was slow, and could not be asked",
+        ),
+        (Err(error), false) => Err(error.into()),
     }
+}
+
+fn take_from_outbox(id: &str, url: Option<&Target>) -> anyhow::Result<Option<Uuid>> {
+    let Some(outbox) = url.and_then(Outbox::of) else { return Ok(None) };
+    outbox.take_back(id).with_context(|| format!("what waits in {outbox} cannot be taken back"))
 }
 
 async fn delete(id: &str, url: Option<&Target>) -> Result<(), ClientError> {
@@ -100,7 +113,7 @@ async fn delete(id: &str, url: Option<&Target>) -> Result<(), ClientError> {
 /// Whether nobody has the event: no daemon, or one that does not know it.
 fn is_absence(error: &ClientError) -> bool {
     match error {
-        ClientError::Away(_) => true,
+        ClientError::Away(_) | ClientError::Unreachable { .. } => true,
         ClientError::Told(told) => told.status == 404,
         _ => false,
     }

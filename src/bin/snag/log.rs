@@ -1,13 +1,10 @@
 //! `snag log` and `snag me-too`: recording in five seconds, daemon or not.
 //!
 //! Recording never waits for the daemon longer than [`PATIENCE`]: past that, or without one, the
-//! event becomes a file in the drop directory, which the daemon takes at its next start. The id
+//! event becomes a file, which the daemon takes at its next start or a later `snag` sends. The id
 //! is made here, so an event that went both ways is still one event.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, IsTerminal, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal, Read};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,18 +12,20 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
-use snag::client::{Answer, ClientError, Target};
+use snag::client::{Answer, ClientError, Connection, Target};
 use snag::doors::http::{NEAR_PLACES, NEW_PLACE};
 use snag::doors::{now, person, today};
 use snag::event::{Arrival, Day, Draft, Event, Rejection, Sender, Source};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::args::{Global, Log, MeToo};
+use crate::outbox::Outbox;
 use crate::output::Output;
-use crate::reach;
+use crate::reach::Keep;
 use crate::render::Receipt;
 use crate::stop::{Code, stop};
-use crate::{last, prompt, render};
+use crate::{last, prompt, reach, render, spool};
 
 /// How long the daemon may take: connecting, sending and answering together.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -164,49 +163,81 @@ fn own_name() -> String {
     person::Owner::of_process(None).name
 }
 
-/// Sends a draft to the daemon, or leaves it in the drop directory.
+/// Sends a draft to the daemon, or keeps it.
 async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Result<()> {
-    let names_person = draft.has("person") || matches!(global.url, Some(Target::Tcp { .. }));
+    let url = global.url.as_ref();
+    let deadline = Instant::now() + PATIENCE;
+    let names_person = draft.has("person") || matches!(url, Some(Target::Tcp { .. }));
     let mut event = check(draft)?;
-    let is_local = global.url.as_ref().is_none_or(Target::is_local);
-    if !is_local {
+    if !url.is_none_or(Target::is_local) {
         event = event.without_secrets().map_err(rejected)?;
     }
-    let body = body(&event, names_person);
-    match tokio::time::timeout(PATIENCE, post(&body, global.url.as_ref())).await {
-        Ok(Ok(answer)) => {
-            let stored: Event =
-                serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
-            last::remember(global.url.as_ref(), stored.id, None);
-            note_new_place(&answer, output);
-            let is_known = answer.status == StatusCode::OK;
-            let receipt = if is_known { Receipt::Known } else { Receipt::Recorded };
-            return output.json_or(&stored, |look| render::recorded(&stored, receipt, look));
+    let sent = body(&event, names_person);
+    match timeout_at(deadline, post(&sent, url)).await {
+        Ok(Ok((answer, mut connection))) => {
+            tell_recorded(&answer, url, output)?;
+            if let Some(outbox) = url.and_then(Outbox::of) {
+                // What is left of the time goes to what waited; the rest is sent by whoever asks.
+                let _ = timeout_at(deadline, outbox.send(&mut connection, output)).await;
+            }
+            return Ok(());
         }
         Ok(Err(error @ ClientError::Told(_))) if !is_temporary(&error) => return Err(error.into()),
-        // Away, busy, or too slow: the file is as good.
+        // Away, busy, or too slow: a file is as good.
         Ok(Err(_)) | Err(_) => {}
     }
-    let dir = reach::drop_dir(global.url.as_ref())?;
     let event = event.without_secrets().map_err(rejected)?;
-    let path = spool(&dir, event.id, &self::body(&event, names_person)).with_context(|| {
-        format!("no snagd answers, and the event cannot be kept in {}: it is NOT recorded; start snagd and say it again", dir.display())
-    })?;
-    last::remember(global.url.as_ref(), event.id, Some(&path));
-    output.note(&format!(
-        "no snagd answers in time: kept in {}, and recorded when it is back",
-        dir.display()
-    ));
+    keep(&event, &body(&event, names_person), url, output)?;
     output.json_or(&event, |look| render::recorded(&event, Receipt::Kept, look))
+}
+
+fn tell_recorded(answer: &Answer, url: Option<&Target>, output: &Output) -> anyhow::Result<()> {
+    let stored: Event =
+        serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
+    last::remember(url, stored.id, None);
+    note_new_place(answer, output);
+    let is_known = answer.status == StatusCode::OK;
+    let receipt = if is_known { Receipt::Known } else { Receipt::Recorded };
+    output.json_or(&stored, |look| render::recorded(&stored, receipt, look))
+}
+
+/// Leaves an event where its daemon will get it.
+fn keep(event: &Event, body: &[u8], url: Option<&Target>, output: &Output) -> anyhow::Result<()> {
+    let lost = |dir: String| {
+        format!(
+            "no snagd answers, and the event cannot be kept in {dir}: it is NOT recorded; start snagd and say it again"
+        )
+    };
+    match reach::keep(url)? {
+        Keep::Drop(dir) => {
+            let path = spool::keep(&dir, event.id, body, spool::FOR_THE_DAEMON)
+                .with_context(|| lost(dir.display().to_string()))?;
+            last::remember(url, event.id, Some(&path));
+            output.note(&format!(
+                "no snagd answers in time: kept in {}, and recorded when it is back",
+                dir.display()
+            ));
+        }
+        Keep::Outbox(outbox, target) => {
+            outbox.keep(target, event.id, body).with_context(|| lost(outbox.to_string()))?;
+            last::remember(url, event.id, None);
+            output.note(&format!(
+                "{target} does not answer in time: kept, and sent by the next snag that reaches it (`snag status`)"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn is_temporary(error: &ClientError) -> bool {
     matches!(error, ClientError::Told(told) if matches!(told.status, 408 | 429 | 500..))
 }
 
-async fn post(body: &[u8], url: Option<&Target>) -> Result<Answer, ClientError> {
+async fn post(body: &[u8], url: Option<&Target>) -> Result<(Answer, Connection), ClientError> {
     let mut connection = reach::connect_to_post(url).await?;
-    connection.post("/v1/events", "application/json", Bytes::copy_from_slice(body)).await
+    let body = Bytes::copy_from_slice(body);
+    let answer = connection.post("/v1/events", "application/json", body).await?;
+    Ok((answer, connection))
 }
 
 /// The event as a draft: what the daemon decides is left to it. Over a socket or by a file it
@@ -224,26 +255,6 @@ fn body(event: &Event, names_person: bool) -> Vec<u8> {
         fields.remove("person");
     }
     serde_json::to_vec(&fields).unwrap_or_default()
-}
-
-/// Leaves an event in the drop directory: write to a temporary name, fsync, rename, fsync.
-fn spool(dir: &Path, id: Uuid, body: &[u8]) -> io::Result<PathBuf> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let temporary = dir.join(format!(".{id}.tmp"));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(&temporary)?;
-    // Whatever the umask: the group is the daemon's where the directory is the system's.
-    file.set_permissions(Permissions::from_mode(0o640))?;
-    file.write_all(body)?;
-    file.sync_all()?;
-    let path = dir.join(format!("{id}.json"));
-    fs::rename(&temporary, &path)?;
-    // The system's drop directory cannot be read by those who write to it, nor opened.
-    match File::open(dir) {
-        Ok(dir) => dir.sync_all()?,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-        Err(error) => return Err(error),
-    }
-    Ok(path)
 }
 
 fn note_new_place(answer: &Answer, output: &Output) {
@@ -276,10 +287,7 @@ pub(crate) async fn me_too(me_too: MeToo, global: &Global, output: &Output) -> a
 }
 
 /// The event of an id, or the latest report at a place.
-async fn find_original(
-    connection: &mut snag::client::Connection,
-    of: &str,
-) -> anyhow::Result<Event> {
+async fn find_original(connection: &mut Connection, of: &str) -> anyhow::Result<Event> {
     let digits = of.trim_start_matches('…');
     // Shorter ones may be words: `feed`, `cafe`.
     let is_long = 8 <= digits.len() || digits.len() < of.len();

@@ -6,11 +6,13 @@ mod demo;
 mod import;
 mod last;
 mod log;
+mod outbox;
 mod output;
 mod prompt;
 mod reach;
 mod read;
 mod render;
+mod spool;
 mod stop;
 mod tail;
 
@@ -59,6 +61,9 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     let global = &global;
     let command = command.unwrap_or_else(|| Command::Hotspots(Hotspots::default()));
     check_format(&command, &global.formats, output.format)?;
+    if command.asks() {
+        outbox::send_first(global, output).await;
+    }
     match command {
         Command::Hotspots(said) => return read::hotspots(said, global, output).await,
         Command::Log(said) => log::log(*said, global, output).await,

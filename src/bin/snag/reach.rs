@@ -1,4 +1,4 @@
-//! Which daemon to talk to, with what token, and where to leave an event when it is away.
+//! Which daemon to talk to, with what token, and where to keep an event while it is away.
 
 use std::env;
 use std::fs;
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use snag::client::{ClientError, Connection, Target};
 use snag::daemon::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
 
+use crate::outbox::Outbox;
 use crate::stop::{Code, stop};
 
 /// The daemons to try, the first first.
@@ -56,35 +57,47 @@ fn token_file() -> Option<String> {
     Some(token.trim().to_owned())
 }
 
-/// The drop directory of the daemon that events are meant for.
+/// Where an event waits for the daemon it is meant for.
+pub(crate) enum Keep<'a> {
+    /// In the drop directory of a daemon of this machine, which takes it when it is back.
+    Drop(PathBuf),
+    /// In the outbox, with the address it is for.
+    Outbox(Outbox, &'a Target),
+}
+
+/// Where to keep an event.
 ///
-/// `SNAG_DROP`; for a daemon on another machine there is no other. Else the one beside the socket that `--url` names; else the user's, if a daemon
-/// made it; else the system's, if there is one; else the user's, made now.
-pub(crate) fn drop_dir(url: Option<&Target>) -> anyhow::Result<PathBuf> {
+/// In `SNAG_DROP`. Else, for a daemon that `--url` names, in the outbox: whose drop directory is
+/// whose cannot be told from a URL, unless it is that of a default socket. Else in the user's drop
+/// directory, if a daemon made it; else in the system's, if there is one; else in the user's, made
+/// now.
+pub(crate) fn keep(url: Option<&Target>) -> anyhow::Result<Keep<'_>> {
     if let Some(dir) = env::var_os("SNAG_DROP").filter(|dir| !dir.is_empty()) {
-        return Ok(dir.into());
+        return Ok(Keep::Drop(dir.into()));
     }
-    if let Some(target) = url.filter(|target| !target.is_local()) {
-        // A file here would reach another daemon than the one that was meant.
-        return Err(stop(
+    let user = Paths::of_user();
+    let system = PathBuf::from(SYSTEM_DROP_DIR);
+    let homeless = || {
+        stop(
             Code::Unavailable,
-            format!(
-                "{target} does not answer, and nothing was recorded: say it again when it does, or name a directory to keep it in with SNAG_DROP"
-            ),
-        ));
+            "no snagd answers and there is no home directory to keep the event in: name a directory with SNAG_DROP",
+        )
+    };
+    let Some(target) = url else {
+        let user = user.map(|paths| paths.drop_dir);
+        let candidates = user.iter().chain([&system]);
+        let existing = candidates.into_iter().find(|dir| dir.is_dir()).cloned();
+        return existing.or(user).map(Keep::Drop).ok_or_else(homeless);
+    };
+    let socket = match target {
+        Target::Unix(path) => Some(path.as_path()),
+        Target::Tcp { .. } => None,
+    };
+    if let Some(paths) = user.filter(|paths| socket == Some(&paths.socket)) {
+        return Ok(Keep::Drop(paths.drop_dir));
     }
-    if let Some(Target::Unix(socket)) = url {
-        let beside = socket.with_file_name("drop");
-        if beside.is_dir() {
-            return Ok(beside);
-        }
+    if socket == Some(Path::new(SYSTEM_SOCKET)) && system.is_dir() {
+        return Ok(Keep::Drop(system));
     }
-    let user = Paths::of_user().map(|paths| paths.drop_dir);
-    let candidates = user.iter().map(PathBuf::as_path).chain([Path::new(SYSTEM_DROP_DIR)]);
-    if let Some(existing) = candidates.into_iter().find(|dir| dir.is_dir()) {
-        return Ok(existing.to_owned());
-    }
-    user.ok_or_else(|| {
-        stop(Code::Unavailable, "no snagd answers and there is no home directory to keep the event in: name a directory with SNAG_DROP")
-    })
+    Outbox::of(target).map(|outbox| Keep::Outbox(outbox, target)).ok_or_else(homeless)
 }

@@ -16,7 +16,7 @@ use crate::args::{About, Asked, Events, Filter, Global, Hotspots, Why};
 use crate::log::path_segment;
 use crate::output::{Format, Output};
 use crate::render::Look;
-use crate::{reach, render};
+use crate::{outbox, reach, render};
 
 /// A page of `/v1/events`.
 #[derive(Debug, Deserialize)]
@@ -232,10 +232,23 @@ pub(crate) async fn export(
 
 /// `snag status`.
 pub(crate) async fn status(global: &Global, output: &Output) -> anyhow::Result<()> {
-    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
-    let answer = connection.get("/v1/status").await?;
+    let connection = reach::connect_to_read(global.url.as_ref()).await;
+    let outboxes = outbox::look();
+    let answer = match connection {
+        Ok(mut connection) => connection.get("/v1/status").await?,
+        Err(error) => {
+            for outbox in &outboxes {
+                output.note(&render::waits(outbox, output.look()));
+            }
+            return Err(error.into());
+        }
+    };
     if output.format == Format::Json {
-        return output.json(&answer.body);
+        // As snagd said it, and what it cannot know.
+        let said = answer.body.trim_ascii_end();
+        let said = said.strip_suffix(b"}").context("snagd's answer is no object")?;
+        let ours = serde_json::to_vec(&outboxes)?;
+        return output.json(&[said, b",\"outbox\":", &ours, b"}"].concat());
     }
-    output.line(&render::status(&read(&answer)?, output.look()))
+    output.line(&render::status(&read(&answer)?, &outboxes, output.look()))
 }

@@ -1,6 +1,7 @@
 //! `/v1/hotspots`, `/v1/why`, `/v1/known` and `/v1/status`: what the pile comes to.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,7 +15,7 @@ use super::events::{json_response, read, to_json};
 use super::gate::require_reader;
 use super::problem::Problem;
 use super::query;
-use crate::doors::{Desk, today};
+use crate::doors::{Desk, now, today};
 use crate::event::{Place, Sender, nearest_places};
 use crate::hotspot::By;
 use crate::index::WhyAnswer;
@@ -129,8 +130,12 @@ pub struct Status {
     pub version: String,
     /// When it started.
     pub started_at: Timestamp,
+    /// What its clock says.
+    pub now: Timestamp,
     /// Where it stores.
     pub state_dir: String,
+    /// The file system it stores on; none where the system does not tell.
+    pub disk: Option<DiskStatus>,
     /// Where it listens, as URLs that `snag --url` takes.
     pub listening: Vec<String>,
     /// Who is asking.
@@ -154,6 +159,24 @@ pub struct You {
     pub person: String,
     /// Whether they may name other people.
     pub may_name_others: bool,
+}
+
+/// Figures of a file system.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct DiskStatus {
+    /// Bytes that snagd may still write.
+    pub free_bytes: u64,
+    /// All of them.
+    pub total_bytes: u64,
+}
+
+impl DiskStatus {
+    fn of(path: &Path) -> Option<Self> {
+        let stat = rustix::fs::statvfs(path).ok()?;
+        let [free_bytes, total_bytes] =
+            [stat.f_bavail, stat.f_blocks].map(|blocks| blocks.saturating_mul(stat.f_frsize));
+        Some(Self { free_bytes, total_bytes })
+    }
 }
 
 /// Figures of the journal.
@@ -208,7 +231,9 @@ fn gather(desk: &Desk, sender: &Sender) -> Status {
         v: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: facts.started_at,
+        now: now(),
         state_dir: facts.state_dir.display().to_string(),
+        disk: DiskStatus::of(&facts.state_dir),
         listening: facts.listening.clone(),
         you: You { person: name_of(sender).to_owned(), may_name_others: is_owner(sender) },
         events: desk.index.events(),

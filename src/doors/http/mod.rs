@@ -28,7 +28,7 @@ use super::Desk;
 use problem::Problem;
 use stream::Streams;
 
-pub use ask::{DropStatus, IndexStatus, JournalStatus, Status, You};
+pub use ask::{DiskStatus, DropStatus, IndexStatus, JournalStatus, Status, You};
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 pub use gate::Rules;
 pub use serve::{BEHIND, Door, Listener, serve};

@@ -34,7 +34,7 @@ use snag::event::Day;
 pub(crate) use event::{Receipt, event, events, recorded};
 pub(crate) use hotspots::hotspots;
 pub(crate) use safe::{is_obeyed, json_for_terminal, text_for_terminal};
-pub(crate) use status::status;
+pub(crate) use status::{status, waits};
 pub(crate) use tail::{tail_head, tailed, taken_back};
 pub(crate) use why::why;
 

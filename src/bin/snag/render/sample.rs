@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
-use snag::doors::http::{DropStatus, IndexStatus, JournalStatus, Status, You};
+use snag::doors::http::{DiskStatus, DropStatus, IndexStatus, JournalStatus, Status, You};
 use snag::event::{Day, Event, Place};
 use snag::hotspot::{
     By, Cell, CellKey, Note, Question, Quote, Shape, Window, fingerprint, group, rank, why,
@@ -12,6 +12,7 @@ use snag::index::{HotspotsAnswer, WhyAnswer};
 use uuid::Uuid;
 
 use super::Look;
+use crate::outbox::Held;
 
 pub(super) fn look(width: usize) -> Look {
     Look {
@@ -250,7 +251,9 @@ pub(super) fn status() -> Status {
         v: 1,
         version: "0.1.0".to_owned(),
         started_at: "2026-11-17T12:40:00Z".parse().unwrap(),
+        now: "2026-11-20T17:00:00Z".parse().unwrap(),
         state_dir: "/disk/ada/.local/state/snag".to_owned(),
+        disk: Some(DiskStatus { free_bytes: 72_000_000_000, total_bytes: 250_000_000_000 }),
         listening: vec![
             "unix:/run/user/1000/snag.sock".to_owned(),
             "http://127.0.0.1:7624".to_owned(),
@@ -267,4 +270,14 @@ pub(super) fn status() -> Status {
             events: 17,
         },
     }
+}
+
+pub(super) fn outboxes() -> Vec<Held> {
+    vec![Held {
+        target: "http://snag.acme.example:7624".to_owned(),
+        waiting: 3,
+        rejected: 1,
+        oldest: Some("2026-11-20T15:00:00Z".parse().unwrap()),
+        dir: "/disk/ada/.local/state/snag/outbox/http---snag-acme-example-7624-1a2b3c4d".into(),
+    }]
 }

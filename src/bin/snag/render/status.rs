@@ -1,18 +1,19 @@
 //! How snagd is: where it listens and stores, what it holds, and what to look after.
 
-use snag::doors::http::Status;
+use snag::doors::http::{DiskStatus, Status};
 
 use super::Look;
 use super::line::{Page, Tone};
 use super::safe::Safe;
 use super::table::GAP;
 use super::words::{bytes, number, plural, span};
+use crate::outbox::Held;
 
 /// Where values begin.
 const LABEL: usize = 12;
 
-/// The state of a daemon, for a reader.
-pub(crate) fn status(status: &Status, look: &Look) -> String {
+/// The state of a daemon, and what waits for one, for a reader.
+pub(crate) fn status(status: &Status, outboxes: &[Held], look: &Look) -> String {
     let mut page = look.page();
     let title = look.line().bold(format!("snagd {}", status.version));
     page.push(title.dim(format!("  up {}", up(status, look))));
@@ -24,14 +25,24 @@ pub(crate) fn status(status: &Status, look: &Look) -> String {
         field(&mut page, if at == 0 { "listens" } else { "" }, url, look);
     }
     field(&mut page, "stores", &status.state_dir, look);
+    if let Some(DiskStatus { free_bytes, total_bytes }) = status.disk {
+        let free = format!("{} free of {}", bytes(free_bytes), bytes(total_bytes));
+        field(&mut page, "", &free, look);
+    }
     field(&mut page, "holds", &holds(status), look);
     field(&mut page, "journal", &journal(status), look);
     field(&mut page, "index", &index(status), look);
     field(&mut page, "drop dir", &status.drop.dir, look);
     field(&mut page, "", &drops(status), look);
+    for (at, outbox) in outboxes.iter().enumerate() {
+        field(&mut page, if at == 0 { "outbox" } else { "" }, &waits(outbox, look), look);
+    }
     let rights = if status.you.may_name_others { ", and you may name others" } else { "" };
     field(&mut page, "you", &format!("{}{rights}", status.you.person), look);
     warnings(status, &mut page);
+    for outbox in outboxes {
+        warn_of_refused(outbox, &mut page);
+    }
     page.blank();
     if status.events == 0 {
         page.next("record the first:", "snag log web/checkout/pay \"what happened\"");
@@ -42,7 +53,7 @@ pub(crate) fn status(status: &Status, look: &Look) -> String {
 }
 
 fn up(status: &Status, look: &Look) -> String {
-    match look.now.as_second() - status.started_at.as_second() {
+    match status.now.as_second() - status.started_at.as_second() {
         _ if look.utc => format!("since {}", status.started_at),
         seconds => format!("for {}", span(seconds)),
     }
@@ -72,6 +83,27 @@ fn drops(status: &Status) -> String {
     let waiting = plural(drop.waiting as u64, "file waits", "files wait");
     let taken = plural(drop.events, "event", "events");
     format!("{waiting}, {} rejected, {taken} taken since the start", number(drop.rejected as u64))
+}
+
+/// What waits for one daemon, and for how long.
+pub(crate) fn waits(outbox: &Held, look: &Look) -> String {
+    let Held { target, waiting, oldest, .. } = outbox;
+    let events = plural(*waiting as u64, "event waits", "events wait");
+    let oldest = oldest.map(|oldest| format!(", the oldest told {}", look.ago(oldest)));
+    format!("{events} for {target}{}", oldest.unwrap_or_default())
+}
+
+fn warn_of_refused(outbox: &Held, page: &mut Page) {
+    let Held { target, rejected, dir, .. } = outbox;
+    if *rejected != 0 {
+        let events = plural(*rejected as u64, "event was", "events were");
+        page.blank();
+        page.prose(0, Tone::Fresh, &format!(
+            "{events} refused by {target}. What it was and why is in {}/rejected: tell it again as \
+             it wants it, and delete the files there.",
+            dir.display(),
+        ));
+    }
 }
 
 fn warnings(status: &Status, page: &mut Page) {

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::safe::is_obeyed;
 use super::sample::{
-    by, crash, full, hotspots, look, month, report, status, used, why_of, why_shaped,
+    by, crash, full, hotspots, look, month, outboxes, report, status, used, why_of, why_shaped,
 };
 use super::{Look, Receipt, event, events, recorded, tail_head, tailed, taken_back};
 
@@ -35,7 +35,7 @@ fn views(told: &[Event], look: &Look) -> Vec<String> {
         status.you.person = one.person.clone();
         status.drop.rejected = 2;
     }
-    views.push(super::status(&status, look));
+    views.push(super::status(&status, &outboxes(), look));
     views
 }
 
@@ -245,7 +245,8 @@ fn the_state_of_things() {
     bad.drop.waiting = 1;
     bad.index.position = 1200;
     bad.listening.clear();
-    let [well, bad] = [status(), bad].map(|status| super::status(&status, &look(80)));
+    let well = super::status(&status(), &[], &look(80));
+    let bad = super::status(&bad, &outboxes(), &look(80));
     assert_snapshot!(format!("{well}----\n{bad}"));
 }
 
@@ -278,7 +279,7 @@ fn every_width_fits() {
         check(&events(&told, &look), &look);
         check(&tail_head(&look), &look);
         check(&tailed(&told[0], &look), &look);
-        check(&super::status(&status(), &look), &look);
+        check(&super::status(&status(), &outboxes(), &look), &look);
         check(&recorded(&told[0], Receipt::Recorded, &look), &look);
     }
 }
