@@ -63,10 +63,16 @@ pub fn read_or_make(path: &Path) -> Result<Hash, TokenError> {
     }
     let token = fs::read_to_string(path).map_err(io)?;
     let token = token.trim();
-    if !token.starts_with(PREFIX) || token.len() < PREFIX.len() + BITS.div_ceil(6) {
+    if !is_token(token) {
         return Err(TokenError::Malformed(path.to_owned()));
     }
     Ok(Hash::of(token))
+}
+
+/// Whether a text can be a token of ours.
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    text.starts_with(PREFIX) && PREFIX.len() + BITS.div_ceil(6) <= text.len()
 }
 
 fn make(path: &Path) -> io::Result<String> {

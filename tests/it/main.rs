@@ -16,6 +16,7 @@
 //! | `stream` | `/v1/stream`: in order, resumable, filtered, bounded |
 //! | `tail` | `snag tail` through kills and restarts, in a pipe, told to stop |
 //! | `formats` | files written by each released version are read for ever |
+//! | `doctor` | what `snag doctor` finds on machines with something wrong |
 //! | `dogfood` | the friction met while building snag |
 
 #![expect(
@@ -32,6 +33,7 @@ mod cli;
 mod completions;
 mod crash;
 mod documents;
+mod doctor;
 mod dogfood;
 mod dropped;
 mod formats;

@@ -115,6 +115,8 @@ pub(crate) enum Command {
     },
     /// Show how snagd is
     Status,
+    /// Find out what is wrong with snag on this machine, and what to do about it
+    Doctor,
     /// Run a snagd of its own on a month of a made-up team, to look around in
     Demo(Demo),
     /// Print the completions of a shell: of places, people and versions too

@@ -3,6 +3,7 @@
 mod args;
 mod complete;
 mod demo;
+mod doctor;
 mod import;
 mod last;
 mod log;
@@ -66,6 +67,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     }
     match command {
         Command::Hotspots(said) => return read::hotspots(said, global, output).await,
+        Command::Doctor => return doctor::doctor(global, output).await,
         Command::Log(said) => log::log(*said, global, output).await,
         Command::Undo { id } => last::undo(id, global, output).await,
         Command::MeToo(said) => log::me_too(said, global, output).await,

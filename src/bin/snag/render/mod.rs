@@ -10,6 +10,7 @@
 //! - Every view ends in something to do.
 
 pub(crate) mod csv;
+mod doctor;
 mod event;
 mod hotspots;
 mod line;
@@ -31,12 +32,14 @@ mod tests;
 use jiff::Timestamp;
 use snag::event::Day;
 
+pub(crate) use doctor::doctor;
 pub(crate) use event::{Receipt, event, events, recorded};
 pub(crate) use hotspots::hotspots;
 pub(crate) use safe::{is_obeyed, json_for_terminal, text_for_terminal};
 pub(crate) use status::{status, waits};
 pub(crate) use tail::{tail_head, tailed, taken_back};
 pub(crate) use why::why;
+pub(crate) use words::{bytes, plural, shell};
 
 /// How to write: for which terminal, and what "now" means.
 #[derive(Clone, Copy, Debug)]

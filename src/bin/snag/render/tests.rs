@@ -12,6 +12,7 @@ use super::sample::{
     by, crash, full, hotspots, look, month, outboxes, report, status, used, why_of, why_shaped,
 };
 use super::{Look, Receipt, event, events, recorded, tail_head, tailed, taken_back};
+use crate::doctor::{Finding, Grade};
 
 /// Every view of some events.
 fn views(told: &[Event], look: &Look) -> Vec<String> {
@@ -248,6 +249,37 @@ fn the_state_of_things() {
     let well = super::status(&status(), &[], &look(80));
     let bad = super::status(&bad, &outboxes(), &look(80));
     assert_snapshot!(format!("{well}----\n{bad}"));
+}
+
+#[test]
+fn what_the_doctor_found() {
+    let finding = |about, grade, says: &str, advice: Option<&str>| Finding {
+        about,
+        grade,
+        says: says.to_owned(),
+        advice: advice.map(str::to_owned),
+    };
+    let found = [
+        finding("daemon", Grade::Fine, "snagd answers at unix:/r/snag.sock in 0.4 ms", None),
+        finding(
+            "outbox",
+            Grade::Warning,
+            "3 events wait for http://hub.example:7624",
+            Some("once it answers, this sends them: snag status --url http://hub.example:7624"),
+        ),
+        finding(
+            "token",
+            Grade::Wrong,
+            "/r/\u{1b}[2J中文 can be read by others (mode 0644)",
+            Some("rm it"),
+        ),
+    ];
+    let ascii = Look { ascii: true, ..look(50) };
+    for look in [look(40), look(80), look(200), ascii] {
+        check(&super::doctor(&found, &look), &look);
+    }
+    let views = [look(80), ascii].map(|look| super::doctor(&found, &look));
+    assert_snapshot!(views.join("----\n"));
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub(super) fn number(number: u64) -> String {
 }
 
 /// `1 person`, `3 people`.
-pub(super) fn plural(count: u64, one: &str, many: &str) -> String {
+pub(crate) fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
@@ -93,7 +93,7 @@ pub(super) fn human(word: impl Word) -> String {
 }
 
 /// Bytes in the unit that suits them.
-pub(super) fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -177,7 +177,7 @@ pub(super) fn id_tail(id: Uuid) -> String {
 }
 
 /// A word for a command line that somebody will paste: quoted unless it is plainly harmless.
-pub(super) fn shell(word: &str) -> String {
+pub(crate) fn shell(word: &str) -> String {
     let harmless = |letter: char| letter.is_ascii_alphanumeric() || "._/-+@:".contains(letter);
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(harmless) {
         return word.to_owned();
