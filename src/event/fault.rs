@@ -34,12 +34,20 @@ impl fmt::Display for Rejection {
 
 /// The candidate that `text` was probably meant to be, if one is near enough.
 ///
-/// Near is a Jaro-Winkler similarity of at least 0.8, or a common beginning of three letters.
+/// Near is a Jaro-Winkler similarity of at least 0.8, a common beginning of three letters, or
+/// one slip of the fingers in them.
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let text = text.to_lowercase();
     let score = |candidate: &str| {
-        let begins = 3 <= text.len() && candidate.starts_with(&text);
-        if begins { 1.0 } else { strsim::jaro_winkler(&text, candidate) }
+        let is_long = 3 <= text.len();
+        if is_long && candidate.starts_with(&text) {
+            1.0
+        } else if is_long && strsim::damerau_levenshtein(&text, candidate) == 1 {
+            // A slip of the fingers: `lgo`.
+            0.95
+        } else {
+            strsim::jaro_winkler(&text, candidate)
+        }
     };
     candidates
         .into_iter()

@@ -117,7 +117,20 @@ fn a_session_of_mistakes() {
             &["log", "web/a", "x", "--lost", "ages"],
             &["log", "web/a", "x", "--at", "noon"],
             &["log", "web/a", "x", "--tag", "browser"],
+            &["log", "web/a", "form", "cleared", "itself"],
+            &["log", "web/a", "--at yesterday is refused"],
+            &["log", "web/a", "x", "--flet", "calm"],
+            &["log", "web/a", "x", "--kind"],
+            &["log", "web/a", "x", "--kind", "slow", "--kind", "error"],
             &["lgo", "web/a", "x"],
+            &["web/a", "it hangs"],
+            &["the form cleared itself"],
+            &["--byy", "kind"],
+            &["hotspots", "--flat", "--depth", "2"],
+            &["--color", "red"],
+            &["why"],
+            &["completions", "tcsh"],
+            &["help", "exit"],
             &["hotspots", "--since", "soon"],
             &["hotspots", "--kind", "slo"],
             &["hotspots", "--fail-over", "lots"],
@@ -139,11 +152,45 @@ fn a_session_of_mistakes() {
 fn help_is_a_page_worth_reading() {
     let dir = Dir::new();
     let mut pages = String::new();
-    for args in [vec!["--help"], vec!["log", "--help"], vec!["hotspots", "--help"]] {
-        let said = Said::new(snag(dir.path()).args(&args), &args).ok();
+    let pages_of: [&[&str]; 5] = [
+        &["--help"],
+        &["log", "--help"],
+        &["hotspots", "--help"],
+        &["help", "exit-codes"],
+        &["help", "environment"],
+    ];
+    for args in pages_of {
+        let said = Said::new(snag(dir.path()).args(args), args).ok();
         writeln!(pages, "$ snag {}\n{}", args.join(" "), said.stdout).unwrap();
     }
     insta::assert_snapshot!(pages);
+    let same = |one: &[&str], other: &[&str]| {
+        let [one, other] = [one, other].map(|args| Said::new(snag(dir.path()).args(args), args));
+        assert_eq!(one.ok().stdout, other.ok().stdout);
+    };
+    same(&["help"], &["--help"]);
+    same(&["help"], &["-h"]);
+    same(&["help", "log"], &["log", "--help"]);
+    let coloured = ["--color", "always", "help"];
+    let said = Said::new(snag(dir.path()).args(coloured), &coloured).ok();
+    assert!(said.stdout.contains("\u{1b}[1m"), "{said:#?}");
+}
+
+#[test]
+fn without_a_command_it_is_hotspots_with_its_flags() {
+    let snagd = with_events();
+    let flags = ["--until", "2026-10-25", "--by", "kind"];
+    let bare = snagd.snag(&flags).ok();
+    assert_eq!(bare.stdout, snagd.snag(&[&["hotspots"], &flags[..]].concat()).ok().stdout);
+    assert!(bare.stdout.contains("kind") && bare.stderr.is_empty(), "{bare:#?}");
+    // An empty variable names no daemon; a wrong one is told of by its name.
+    let with_url = |url: &'static str| {
+        snagd.snag_with(&["status"], |command| {
+            command.env("SNAG_URL", url);
+        })
+    };
+    assert!(with_url("").ended(69).stderr.contains("start one with `snagd`"));
+    assert!(with_url("nonsense").ended(2).stderr.contains("SNAG_URL: `nonsense` names no snagd"));
 }
 
 #[test]

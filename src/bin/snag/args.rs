@@ -2,16 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use snag::client::Target;
 
 use crate::complete::Shell;
 
-/// Records the friction you meet while using your own product, and says which places hurt most.
-///
-/// Without a command it shows the hotspots.
+/// Records the friction you meet while using your own product, and says which places hurt most
 #[derive(Parser)]
-#[command(name = "snag", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "snag", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -19,22 +17,12 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  snag log web/checkout/pay \"card form cleared itself\" --felt frustrated --did worked-around
-  snag hotspots --since 7d --under web
-  snag why web/checkout/pay
-  snag me-too 4be19c07
-  snag demo
-
-Exit codes: 0 done (kept for later counts as done), 1 the check asked for failed (--fail-over),
-2 usage, 69 no daemon where one is needed, 77 not allowed, 78 bad configuration";
-
 /// What every command takes.
-#[derive(Args)]
+#[derive(Args, Default)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// The snagd to talk to: unix:PATH or http://HOST:PORT [default: the user's socket, then the system's]
-    #[arg(long, global = true, env = "SNAG_URL", value_name = "URL")]
+    /// The snagd to talk to: unix:PATH or http://HOST:PORT [default: `SNAG_URL`, else your socket, then the system's]
+    #[arg(long, global = true, value_name = "URL")]
     pub(crate) url: Option<Target>,
     #[command(flatten)]
     pub(crate) formats: Formats,
@@ -67,14 +55,25 @@ pub(crate) struct Formats {
 }
 
 /// When to use colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
     /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
     Auto,
     /// Always.
     Always,
     /// Never.
     Never,
+}
+
+impl From<Colour> for ColorChoice {
+    fn from(colour: Colour) -> Self {
+        match colour {
+            Colour::Auto => Self::Auto,
+            Colour::Always => Self::Always,
+            Colour::Never => Self::Never,
+        }
+    }
 }
 
 /// What snag can do.
@@ -119,11 +118,16 @@ pub(crate) enum Command {
     Doctor,
     /// Run a snagd of its own on a month of a made-up team, to look around in
     Demo(Demo),
-    /// Print the completions of a shell: of places, people and versions too
+    /// Print completions for a shell, of places, people and versions too
     #[command(after_help = COMPLETIONS)]
     Completions {
         /// The shell
         shell: Shell,
+    },
+    /// Show help: on a command, on exit-codes, or on environment
+    Help {
+        /// A command or topic
+        topic: Option<String>,
     },
 }
 
@@ -260,8 +264,12 @@ pub(crate) struct Hotspots {
     #[arg(long, value_name = "N")]
     pub(crate) depth: Option<String>,
     /// Exit with 1 if a place has more pain than this
-    #[arg(long, value_name = "PAIN")]
+    #[arg(long, value_name = "PAIN", value_parser = pain)]
     pub(crate) fail_over: Option<u64>,
+}
+
+fn pain(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("`{text}` is no pain: write a whole number, like 60"))
 }
 
 /// What why takes.

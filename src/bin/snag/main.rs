@@ -4,6 +4,7 @@ mod args;
 mod complete;
 mod demo;
 mod doctor;
+mod help;
 mod import;
 mod last;
 mod log;
@@ -16,15 +17,15 @@ mod render;
 mod spool;
 mod stop;
 mod tail;
+mod usage;
 
 use std::env;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context;
-use clap::Parser;
 
-use args::{Cli, Command, Formats, Hotspots};
+use args::{Cli, Command, Formats, Global, Hotspots};
 use output::{Format, Output};
 use stop::{Code, stop};
 
@@ -35,16 +36,23 @@ fn main() -> ExitCode {
         complete::answer(question, started);
         return ExitCode::SUCCESS;
     }
-    let cli = Cli::parse();
-    let output = Output::new(&cli.global);
-    match start(cli, &output) {
-        Ok(code) => code,
-        Err(error) if stop::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            output.note(&format!("{error:#}"));
-            stop::code_of(&error)
+    let output = Output::new(&Global::default());
+    match usage::read(&output) {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(cli)) => {
+            let output = Output::new(&cli.global);
+            start(cli, &output).unwrap_or_else(|error| fail(&error, &output))
         }
+        Err(error) => fail(&error, &output),
     }
+}
+
+fn fail(error: &anyhow::Error, output: &Output) -> ExitCode {
+    if stop::is_broken_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    output.note(&format!("{error:#}"));
+    stop::code_of(error)
 }
 
 fn start(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
@@ -80,6 +88,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Status => read::status(global, output).await,
         Command::Demo(said) => demo::demo(&said, output).await,
         Command::Completions { shell } => output.line(shell.script()),
+        Command::Help { topic } => help::help(topic.as_deref(), global.color.into(), output),
     }?;
     Ok(ExitCode::SUCCESS)
 }

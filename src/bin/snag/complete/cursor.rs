@@ -5,6 +5,7 @@ use snag::event::{Actor, Class, Feeling, Kind, Outcome, Severity, Word};
 use snag::hotspot::By;
 
 use super::line::Typed;
+use crate::help::TOPICS;
 
 /// A word that fits, and what it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,8 +96,12 @@ impl<'a> Walk<'a> {
     }
 
     fn find(&self, flag: &str) -> Option<&'a Arg> {
-        let name = flag.strip_prefix("--")?;
-        self.command.get_arguments().find(|arg| {
+        let mut args = self.command.get_arguments();
+        let Some(name) = flag.strip_prefix("--") else {
+            let letter = flag.strip_prefix('-')?.chars().next()?;
+            return args.find(|arg| arg.get_short() == Some(letter));
+        };
+        args.find(|arg| {
             let aliases = arg.get_all_aliases().unwrap_or_default();
             arg.get_long() == Some(name) || aliases.contains(&name)
         })
@@ -113,6 +118,8 @@ impl<'a> Walk<'a> {
             self.said.push(arg.get_id().as_str());
             match value {
                 Some(value) => self.note(arg, value),
+                // `-n5`: the value is there already.
+                None if !word.starts_with("--") && 2 < word.len() => {}
                 None => self.open = Some(arg).filter(|arg| arg.get_action().takes_values()),
             }
         } else if let Some(command) = self.command.find_subcommand(word).filter(|_| !self.is_over) {
@@ -168,6 +175,11 @@ fn commands(command: &Command) -> Vec<Candidate> {
     shown.map(candidate).collect()
 }
 
+fn topics(root: &Command) -> Vec<Candidate> {
+    let topics = TOPICS.map(|(topic, about)| Candidate { word: topic.into(), about: about.into() });
+    commands(root).into_iter().chain(topics).collect()
+}
+
 /// As much of a help text as fits beside a word.
 fn first_clause(help: &str) -> String {
     let line = help.lines().next().unwrap_or_default();
@@ -190,7 +202,7 @@ fn values(root: &Command, arg: &Arg) -> Wanted {
         "by" => words::<By>(),
         "actor" => words::<Actor>(),
         "class" => words::<Class>(),
-        "topic" => Wanted::Listed(commands(root)),
+        "topic" => Wanted::Listed(topics(root)),
         _ => possible(arg),
     }
 }

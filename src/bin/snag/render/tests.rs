@@ -230,7 +230,7 @@ fn exact_times() {
         super::hotspots(&hotspots(&month()), 45, &look(100)),
         super::why(&why_of(&month(), "web/checkout/pay"), &look(80)),
         event(&full(), false, &look(80)),
-        super::status(&status(), &look(80)),
+        super::status(&status(), &[], &look(80)),
     ];
     for ago in ["ago", "yesterday", "today", "just now", "Nov "] {
         assert!(!views.concat().contains(ago), "{ago}: {}", views.concat());

@@ -1,0 +1,224 @@
+//! Help: what to type comes first, then what there is.
+//!
+//! The words of a command and of its flags stand in `args`; here is what is said beside them: an
+//! example of each command, the groups they come in, and the topics that are about none.
+
+use clap::{ColorChoice, Command, CommandFactory};
+use snag::event::nearest;
+
+use crate::args::Cli;
+use crate::output::Output;
+use crate::render::{self, Look, Section};
+use crate::stop::{Code, stop};
+
+/// What somebody new types, in this order.
+const FIRST: [&str; 5] = [
+    "snag log web/checkout/pay \"card form cleared itself\" --felt frustrated --did worked-around",
+    "snag hotspots --since 7d --under web",
+    "snag why web/checkout/pay",
+    "snag me-too web/checkout/pay",
+    "snag demo",
+];
+
+/// Every command, by what it is for.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Record", &["log", "undo", "me-too"]),
+    ("Look", &["hotspots", "why", "show", "events", "tail"]),
+    ("Keep", &["export", "import"]),
+    ("Run it", &["status", "doctor", "demo", "completions", "help"]),
+];
+
+/// How each command is used.
+const EXAMPLES: [(&str, &[&str]); 15] = [
+    (
+        "log",
+        &[
+            "snag log web/checkout/pay \"card form cleared itself\" --felt frustrated --did worked-around",
+            "snag log cli/deploy \"silence for 40 s\" --kind slow --expected \"a progress bar\"",
+        ],
+    ),
+    ("undo", &["snag undo", "snag undo 4be19c07"]),
+    ("me-too", &["snag me-too 4be19c07", "snag me-too web/checkout/pay \"here it was the year\""]),
+    (
+        "hotspots",
+        &["snag hotspots --since 7d --under web", "snag hotspots --by version --fail-over 60"],
+    ),
+    ("why", &["snag why web/checkout/pay"]),
+    ("show", &["snag show 4be19c07", "snag show 4be19c07 --raw"]),
+    ("events", &["snag events --under web/checkout --since yesterday"]),
+    ("tail", &["snag tail --under web"]),
+    ("export", &["snag export > events.ndjson"]),
+    ("import", &["snag import events.ndjson"]),
+    ("status", &["snag status"]),
+    ("doctor", &["snag doctor", "snag doctor --json"]),
+    ("demo", &["snag demo"]),
+    ("completions", &["snag completions bash", "eval \"$(snag completions bash)\""]),
+    ("help", &["snag help log", "snag help exit-codes"]),
+];
+
+/// What is worth a page and is no command.
+pub(crate) const TOPICS: [(&str, &str); 2] = [
+    ("exit-codes", "What snag and snagd end with, for scripts"),
+    ("environment", "The variables that are read, and where things lie"),
+];
+
+const EXIT_CODES: [(&str, &str); 8] = [
+    ("0", "done; kept for later counts as done"),
+    ("1", "the check asked for failed: hotspots --fail-over, doctor"),
+    ("2", "what was said cannot be done: say it differently"),
+    ("69", "no daemon where one is needed"),
+    ("73", "snagd: another one runs on the directory, or something cannot be made"),
+    ("74", "the disk failed"),
+    ("77", "not allowed"),
+    ("78", "snagd: the configuration cannot be used"),
+];
+
+const VARIABLES: [(&str, &str); 7] = [
+    ("SNAG_URL", "the snagd to talk to: unix:PATH or http://HOST:PORT, as --url"),
+    ("SNAG_TOKEN", "the token that reading over TCP needs"),
+    ("SNAG_PERSON", "whom events happened to, as --person"),
+    ("SNAG_DROP", "where events are kept while no snagd answers"),
+    ("NO_COLOR", "no colour, unless --color says otherwise"),
+    ("CLICOLOR_FORCE", "colour even where stdout is no terminal"),
+    ("COLUMNS", "the width to write for"),
+];
+
+const FILES: [(&str, &str); 6] = [
+    ("$XDG_STATE_HOME/snag", "journal, index and token of your snagd (~/.local/state/snag)"),
+    ("$XDG_STATE_HOME/snag/drop", "where files become events, and `rejected/` of what could not"),
+    ("$XDG_STATE_HOME/snag/outbox", "events for a snagd that SNAG_URL names and that is away"),
+    ("$XDG_RUNTIME_DIR/snag.sock", "your snagd's socket; without it, in the state directory"),
+    ("/run/snag/snag.sock", "the system's snagd, where there is none of yours"),
+    ("$XDG_CONFIG_HOME/snag/snagd.toml", "your snagd's configuration"),
+];
+
+/// The command line, its help dressed with examples; the page about all of it is our own.
+pub(crate) fn dressed(look: &Look, colour: ColorChoice) -> Command {
+    let mut command = Cli::command().color(colour);
+    for (name, lines) in EXAMPLES {
+        let examples = format!("Example:\n  {}", lines.join("\n  "));
+        command = command.mut_subcommand(name, |command| command.before_help(examples));
+    }
+    // Escape sequences are taken out where no colour is wanted.
+    let page = overview(&command, &Look { colour: true, ..*look });
+    command.override_help(page)
+}
+
+/// `snag help`, and what comes after it.
+pub(crate) fn help(
+    topic: Option<&str>,
+    colour: ColorChoice,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let pages = match topic {
+        Some("exit-codes") => vec![section("Exit codes", EXIT_CODES)],
+        Some("environment") => vec![section("Variables", VARIABLES), section("Files", FILES)],
+        _ => return help_on(topic, colour, output),
+    };
+    output.line(&render::manual(&[], &pages, &[], output.look()))
+}
+
+fn help_on(topic: Option<&str>, colour: ColorChoice, output: &Output) -> anyhow::Result<()> {
+    let mut command = dressed(output.look(), colour);
+    let names: Vec<_> =
+        command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    if let Some(topic) = topic.filter(|topic| !names.iter().any(|name| name == topic)) {
+        let topics = TOPICS.iter().map(|(topic, _)| *topic);
+        let near = nearest(topic, names.iter().map(String::as_str).chain(topics));
+        let hint = near.map_or("`snag help` lists what there is".to_owned(), |near| {
+            format!("did you mean `snag help {near}`?")
+        });
+        return Err(stop(Code::Usage, format!("there is no help on `{topic}`: {hint}")));
+    }
+    let words = ["snag"].into_iter().chain(topic).chain(["--help"]);
+    if let Err(page) = command.try_get_matches_from_mut(words) {
+        page.print()?;
+    }
+    Ok(())
+}
+
+/// Everything at a glance.
+fn overview(command: &Command, look: &Look) -> String {
+    let about = |name: &str| {
+        let found = command.find_subcommand(name).and_then(Command::get_about);
+        (name.to_owned(), found.map(ToString::to_string).unwrap_or_default())
+    };
+    let groups = GROUPS.iter().map(|(title, names)| Section {
+        title: (*title).to_owned(),
+        rows: names.iter().map(|name| about(name)).collect(),
+    });
+    let everywhere = Section { title: "Everywhere".to_owned(), rows: flags(command) };
+    let mut intro = command.get_about().map(ToString::to_string).unwrap_or_default();
+    intro.push_str(". Without a command it shows the hotspots.");
+    let next = [
+        ("more on one command:", "snag help log"),
+        ("exit codes:", "snag help exit-codes"),
+        ("variables and files:", "snag help environment"),
+    ];
+    let first: Vec<_> = [&intro as &str].into_iter().chain(FIRST).collect();
+    render::manual(&first, &groups.chain([everywhere]).collect::<Vec<_>>(), &next, look)
+}
+
+/// The flags that every command has.
+fn flags(command: &Command) -> Vec<(String, String)> {
+    let mut rows: Vec<_> = command
+        .get_arguments()
+        .filter_map(|arg| {
+            let long = arg.get_long()?;
+            let takes = arg.get_action().takes_values();
+            let value = arg.get_value_names().filter(|_| takes).and_then(|names| names.first());
+            let value = value.map(|value| format!(" <{value}>")).unwrap_or_default();
+            Some((format!("--{long}{value}"), arg.get_help()?.to_string()))
+        })
+        .collect();
+    rows.push(("-h, --help".to_owned(), "Print help, of a command too".to_owned()));
+    rows.push(("-V, --version".to_owned(), "Print the version".to_owned()));
+    rows
+}
+
+fn section<const N: usize>(title: &str, rows: [(&str, &str); N]) -> Section {
+    let rows = rows.into_iter().map(|(left, right)| (left.to_owned(), right.to_owned()));
+    Section { title: title.to_owned(), rows: rows.collect() }
+}
+
+/// An example of a command.
+pub(crate) fn example(name: &str) -> Option<&'static str> {
+    let found = EXAMPLES.iter().find(|(command, _)| *command == name);
+    found.and_then(|(_, lines)| lines.first()).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::FromArgMatches;
+
+    #[test]
+    fn every_command_has_its_place_and_an_example() {
+        let command = Cli::command();
+        let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+        let mut names: Vec<_> = shown.map(Command::get_name).collect();
+        let mut grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| *names).copied().collect();
+        let mut shown_how: Vec<_> = EXAMPLES.iter().map(|(name, _)| *name).collect();
+        for list in [&mut names, &mut grouped, &mut shown_how] {
+            list.sort_unstable();
+        }
+        assert_eq!(grouped, names);
+        assert_eq!(shown_how, names);
+    }
+
+    #[test]
+    fn every_example_can_be_typed() {
+        let examples = EXAMPLES.iter().flat_map(|(_, lines)| *lines).chain(&FIRST);
+        for example in examples.filter(|example| example.starts_with("snag ")) {
+            let line = example.split(" > ").next().unwrap_or_default();
+            // Between every other pair of quotes, blanks are of the word.
+            let words = line.split('"').enumerate().flat_map(|(nth, part)| match nth % 2 {
+                0 => part.split_whitespace().collect(),
+                _ => vec![part],
+            });
+            let matches = Cli::command().try_get_matches_from(words);
+            let read = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+            assert!(read.is_ok(), "{example}");
+        }
+    }
+}

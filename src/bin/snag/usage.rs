@@ -1,0 +1,202 @@
+//! Reading the command line; what cannot be meant is said in our own words.
+//!
+//! A mistake is one line: what is wrong, and what to type instead.
+
+use std::env;
+use std::error::Error as _;
+use std::ffi::OsString;
+use std::fmt;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ColorChoice, CommandFactory, Error, FromArgMatches};
+use snag::client::Target;
+use snag::event::nearest;
+
+use crate::args::{Cli, Colour};
+use crate::help;
+use crate::output::Output;
+use crate::render::shell;
+use crate::stop::{Code, stop};
+
+/// What the arguments say; none where they asked for help, which is printed then.
+pub(crate) fn read(output: &Output) -> anyhow::Result<Option<Cli>> {
+    let mut said: Vec<OsString> = env::args_os().collect();
+    let mut read = parse(&said);
+    if let Err(error) = &read
+        && error.kind() == ErrorKind::UnknownArgument
+        && !names_a_command(&said)
+    {
+        // `snag --by kind`: without a command it is hotspots, with its flags.
+        said.insert(said.len().min(1), "hotspots".into());
+        read = parse(&said);
+    }
+    let page = match read {
+        Ok(mut cli) => {
+            if cli.global.url.is_none() {
+                cli.global.url = url()?;
+            }
+            return Ok(Some(cli));
+        }
+        Err(error) if error.use_stderr() => {
+            let words = said.iter().map(|word| word.to_string_lossy().into_owned());
+            return Err(stop(Code::Usage, explain(&error, &words.collect::<Vec<_>>())));
+        }
+        Err(page) => page,
+    };
+    let dressed = help::dressed(output.look(), colour(&said));
+    dressed.try_get_matches_from(said).err().unwrap_or(page).print()?;
+    Ok(None)
+}
+
+fn parse(said: &[OsString]) -> Result<Cli, Error> {
+    Cli::from_arg_matches(&Cli::command().try_get_matches_from(said)?)
+}
+
+fn names_a_command(said: &[OsString]) -> bool {
+    let command = Cli::command();
+    said.iter().skip(1).any(|word| command.find_subcommand(word).is_some())
+}
+
+/// The daemon that the environment names; an empty name names none.
+fn url() -> anyhow::Result<Option<Target>> {
+    let said = env::var("SNAG_URL").ok().filter(|said| !said.is_empty());
+    said.map(|said| said.parse().map_err(|error| stop(Code::Usage, format!("SNAG_URL: {error}"))))
+        .transpose()
+}
+
+/// The colours of help, which is printed before the arguments are known.
+pub(crate) fn colour(said: &[OsString]) -> ColorChoice {
+    let words = || said.iter().filter_map(|word| word.to_str());
+    let after = words().skip_while(|word| *word != "--color").nth(1);
+    let said = words().find_map(|word| word.strip_prefix("--color=")).or(after);
+    match said {
+        Some("always") => Colour::Always,
+        Some("never") => Colour::Never,
+        _ => Colour::Auto,
+    }
+    .into()
+}
+
+/// A mistake in one line: what is wrong, and what to type instead.
+fn explain(error: &Error, words: &[String]) -> String {
+    let arg = about(error, ContextKind::InvalidArg);
+    // `--kind <KIND>` as it is typed.
+    let flag = arg.split([' ', '=']).next().unwrap_or_default().trim_matches(['<', '>']);
+    let value = about(error, ContextKind::InvalidValue);
+    let help = Help::of(words);
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            no_command(&about(error, ContextKind::InvalidSubcommand), words)
+        }
+        ErrorKind::UnknownArgument => unknown(error, &arg, &help, words),
+        ErrorKind::InvalidValue if value.is_empty() => {
+            format!("`{flag}` needs a value: {help}")
+        }
+        ErrorKind::InvalidValue => {
+            let values = about(error, ContextKind::ValidValue);
+            let near = nearest(&value, values.split(", "))
+                .map(|near| format!(" (did you mean `{near}`?)"));
+            format!("`{flag}` is one of {values}{}", near.unwrap_or_default())
+        }
+        ErrorKind::ValueValidation => match error.source() {
+            Some(reason) => format!("`{flag}`: {reason}"),
+            None => format!("`{value}` cannot be {flag}: {help}"),
+        },
+        ErrorKind::MissingRequiredArgument => {
+            let example = help.command.and_then(help::example).unwrap_or("snag help");
+            format!("{arg} is missing: write it like `{example}`")
+        }
+        ErrorKind::ArgumentConflict => {
+            let prior = about(error, ContextKind::PriorArg);
+            let prior = prior.split(' ').next().unwrap_or_default();
+            if prior == flag || prior.is_empty() {
+                format!("`{flag}` stands there twice: say it once")
+            } else {
+                format!("`{flag}` and `{prior}` exclude each other: say one")
+            }
+        }
+        _ => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            format!("{line}: {help}")
+        }
+    }
+}
+
+/// Where to read how it is meant.
+struct Help<'a> {
+    command: Option<&'a str>,
+}
+
+impl<'a> Help<'a> {
+    fn of(words: &'a [String]) -> Self {
+        let known = Cli::command();
+        let mut words = words.iter().skip(1).map(String::as_str);
+        Self { command: words.find(|word| known.find_subcommand(word).is_some()) }
+    }
+}
+
+impl fmt::Display for Help<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.command {
+            Some(command) => write!(f, "`snag {command} --help` shows how"),
+            None => f.write_str("`snag help` shows how"),
+        }
+    }
+}
+
+fn about(error: &Error, kind: ContextKind) -> String {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        _ => String::new(),
+    }
+}
+
+fn no_command(word: &str, words: &[String]) -> String {
+    let known = Cli::command();
+    let names = known.get_subcommands().filter(|command| !command.is_hide_set());
+    if let Some(near) = nearest(word, names.map(clap::Command::get_name)) {
+        return format!("there is no command `{word}`: did you mean `snag {near}`?");
+    }
+    if word.contains(' ') {
+        return format!("say where it happened as well: snag log web/checkout/pay {}", shell(word));
+    }
+    if word.contains('/') {
+        let note = words.iter().skip_while(|said| *said != word).nth(1);
+        let note = note.map_or("\"what happened\"".to_owned(), |note| shell(note));
+        return format!(
+            "there is no command `{word}`: to record something there: snag log {} {note}",
+            shell(word)
+        );
+    }
+    format!("there is no command `{word}`: `snag help` lists them")
+}
+
+fn unknown(error: &Error, arg: &str, help: &Help<'_>, words: &[String]) -> String {
+    // A sentence is no flag, whatever it begins with.
+    let is_sentence = |word: &&String| word.starts_with(arg) && word.contains(' ');
+    if let Some(sentence) = words.iter().skip(1).find(is_sentence).filter(|_| arg.starts_with('-'))
+    {
+        let place = words.iter().skip_while(|word| *word != "log").nth(1);
+        let place =
+            place.filter(|place| *place != sentence).map_or("web/checkout/pay", |place| place);
+        return format!(
+            "what begins with a dash is taken for a flag: write -- before it: snag log {} -- {}",
+            shell(place),
+            shell(sentence)
+        );
+    }
+    if !arg.starts_with('-') {
+        let example = help.command.and_then(help::example).unwrap_or("snag help");
+        return format!(
+            "`{arg}` is one word too many: put what belongs together in quotes, like `{example}`"
+        );
+    }
+    match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(near)) => {
+            format!("there is no flag `{arg}` here: did you mean `{near}`?")
+        }
+        _ => format!("there is no flag `{arg}` here: {help}"),
+    }
+}
