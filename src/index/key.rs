@@ -46,6 +46,11 @@ pub(super) fn event(sequence: u64, part: u8) -> Vec<u8> {
     key
 }
 
+/// The sequence of an event's part.
+pub(super) fn read_event(key: &[u8]) -> Result<u64, IndexError> {
+    Ok(u64::from_be_bytes(array(key, 1)?))
+}
+
 pub(super) fn id(id: Uuid) -> Vec<u8> {
     let mut key = Vec::with_capacity(17);
     key.push(ID);

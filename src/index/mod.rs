@@ -206,6 +206,15 @@ impl Index {
         self.event_of(sequence).map(Some)
     }
 
+    /// The event recorded last, even if it was taken back since.
+    pub fn newest(&self) -> Result<Option<Stored>, IndexError> {
+        let span = key::event(0, 0)..=key::event(u64::MAX, u8::MAX);
+        let Some(entry) = self.store.range(span, list::Order::Newest).next() else {
+            return Ok(None);
+        };
+        self.event_of(key::read_event(&entry?.0)?).map(Some)
+    }
+
     /// Every id that ends with these hexadecimal digits; at most `most`.
     ///
     /// Short of a whole id, every id is looked at: 24 ms at 60,000 events, and more with more.

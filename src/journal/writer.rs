@@ -143,6 +143,15 @@ impl Writer {
         }
     }
 
+    /// Asks the disk whether it still takes what is written, by making durable what is.
+    pub fn sync(&mut self) -> Result<(), JournalError> {
+        self.refuse_if_broken()?;
+        match self.tail.as_ref().map(|tail| tail.file.sync_data()) {
+            None | Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(self.give_up("making the journal durable", &error)),
+        }
+    }
+
     /// The last sequence that was given, or 0.
     #[must_use]
     pub fn last(&self) -> u64 {

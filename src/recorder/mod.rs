@@ -18,6 +18,7 @@ mod writing;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::event::{Event, Record, Retraction};
@@ -107,6 +108,8 @@ pub struct Recorder {
 enum Job {
     Record(Vec<Parcel>, Reply),
     Retract(Retraction, Reply),
+    /// Answered with the time of the event received last.
+    Probe(oneshot::Sender<Option<Timestamp>>),
 }
 
 struct Reply {
@@ -161,6 +164,14 @@ impl Recorder {
     /// Takes an event back. The caller has made sure that it may be.
     pub async fn retract(&self, retraction: Retraction) -> Result<(), Refusal> {
         self.send(1, |reply| Job::Retract(retraction, reply)).await.map(drop)
+    }
+
+    /// Goes the way of an event without being one: through the queue to the writer, to the
+    /// journal's disk and to the index. Says when the last event was received.
+    pub async fn probe(&self) -> Result<Option<Timestamp>, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Job::Probe(answer)).await.map_err(|_| Refusal::Failed)?;
+        answered.await.map_err(|_| Refusal::Failed)
     }
 
     async fn send(

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
@@ -81,7 +82,16 @@ impl Writing {
     pub fn run(mut self) -> Result<(), WritingError> {
         let mut waiting = None;
         while let Some(job) = self.next(&mut waiting)? {
+            let is_change = !matches!(job, Job::Probe(_));
             let (replies, done) = match job {
+                Job::Probe(answer) => {
+                    let done = self.probe().map(|last| {
+                        // Nobody may be listening any more.
+                        let _ = answer.send(last);
+                        Vec::new()
+                    });
+                    (Vec::new(), done)
+                }
                 Job::Retract(retraction, reply) => {
                     let done = self.retract(retraction);
                     (vec![reply], done.map(|()| vec![Vec::new()]))
@@ -93,7 +103,9 @@ impl Writing {
                     (replies, self.record(parcels))
                 }
             };
-            self.tell_checkpointer();
+            if is_change {
+                self.tell_checkpointer();
+            }
             if let Err(Failure::Broken(WritingError::Index(error))) = &done
                 && error.is_damage()
             {
@@ -147,6 +159,12 @@ impl Writing {
             }
         }
         None
+    }
+
+    /// Touches everything an answer waits for.
+    fn probe(&mut self) -> Result<Option<Timestamp>, Failure> {
+        self.journal.sync()?;
+        Ok(self.index.newest()?.map(|stored| stored.event.received_at))
     }
 
     fn retract(&mut self, retraction: Retraction) -> Result<(), Failure> {
