@@ -1,15 +1,19 @@
 //! The configuration file: one TOML file, few keys, none unknown.
 //!
-//! Flag > environment > file > default. `config/snagd.toml` shows every key with its default.
+//! `config/snagd.toml` shows every key with its default. A file that cannot be meant names its
+//! line, its key and the nearest right one; nothing of it is used.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+use toml::de::DeTable;
 
 use super::listen::Listen;
-use super::paths::Paths;
-use crate::event::nearest;
+use crate::event::{MAX_NAME, is_unprintable, nearest};
 
 /// Every key, as it is suggested to somebody who mistyped one.
 pub const KEYS: [&str; 8] = [
@@ -23,26 +27,32 @@ pub const KEYS: [&str; 8] = [
     "behind_proxy",
 ];
 
-/// What the file says; what it leaves out has a default.
+/// What one source says: the file, the flags, or the environment. What it leaves out, the next one
+/// decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where journal, index and token lie.
+    #[serde(deserialize_with = "absolute_path")]
     pub state_dir: Option<PathBuf>,
     /// The unix socket.
+    #[serde(deserialize_with = "absolute_path")]
     pub socket: Option<PathBuf>,
     /// The TCP address, or `none`; on the default one, a port that is taken is no error.
     pub listen: Option<Listen>,
     /// Where files are dropped.
+    #[serde(deserialize_with = "absolute_path")]
     pub drop_dir: Option<PathBuf>,
     /// The name of events that name nobody; the login name unless said.
+    #[serde(deserialize_with = "plain_name")]
     pub person: Option<String>,
     /// Who appears by name.
-    pub names: Names,
+    pub names: Option<Names>,
     /// Host names that requests may be addressed to, beside localhost.
-    pub allowed_hosts: Vec<String>,
+    #[serde(deserialize_with = "host_names")]
+    pub allowed_hosts: Option<Vec<String>>,
     /// A proxy that speaks TLS stands in front.
-    pub behind_proxy: bool,
+    pub behind_proxy: Option<bool>,
 }
 
 /// Who appears by name in `--by person` and `why`.
@@ -66,7 +76,7 @@ pub enum ConfigError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file says something that cannot be meant.
     #[error("{path}:{line}: {reason}")]
@@ -77,16 +87,6 @@ pub enum ConfigError {
         line: usize,
         /// What is wrong and what to write.
         reason: String,
-    },
-    /// A path that depends on where the daemon happens to be started.
-    #[error("{path}: `{key}` is `{value}`: write an absolute path, from the first slash on")]
-    Relative {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// What it says.
-        value: PathBuf,
     },
     /// There is no home directory and nothing else says where to store.
     #[error("there is no home directory: say where to store with `--state-dir`")]
@@ -99,78 +99,84 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads a file that somebody named.
+    /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-        let text = fs::read_to_string(path).map_err(unreadable)?;
-        let config = Self::parse(&text, path)?;
-        let paths = [
-            ("state_dir", &config.state_dir),
-            ("socket", &config.socket),
-            ("drop_dir", &config.drop_dir),
-        ];
-        for (key, value) in paths {
-            if let Some(value) = value.as_ref().filter(|value| !value.is_absolute()) {
-                let (path, value) = (path.to_owned(), value.clone());
-                return Err(ConfigError::Relative { path, key, value });
-            }
-        }
-        Ok(config)
-    }
-
-    /// Reads the user's file, if there is one.
-    pub fn read_user() -> Result<Self, ConfigError> {
-        match Paths::user_config() {
-            Some(path) if path.exists() => Self::read(&path),
-            _ => Ok(Self::default()),
-        }
-    }
-
-    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let line = text[..start.min(text.len())].matches('\n').count() + 1;
-            let key = text.lines().nth(line - 1).and_then(|line| line.split_once('='));
-            let reason = explain(error.message(), key.map_or("", |(key, _)| key.trim()));
-            ConfigError::Invalid { path: path.to_owned(), line, reason }
+        let bytes = fs::read(path).map_err(unreadable)?;
+        parse(&bytes).map_err(|(before, reason)| {
+            let line = breaks(before) + 1;
+            ConfigError::Invalid { path: path.to_owned(), line, reason: printable(&reason) }
         })
     }
 
-    /// Where everything lies, as the file has it.
-    pub fn paths(&self) -> Result<Paths, ConfigError> {
-        let mut paths = match &self.state_dir {
-            Some(state_dir) => Paths::in_state_dir(state_dir),
-            None => Paths::of_user().ok_or(ConfigError::Homeless)?,
-        };
-        if let Some(socket) = &self.socket {
-            paths.socket.clone_from(socket);
+    /// What this source says, and where it says nothing, what the other one does.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            state_dir: self.state_dir.or(other.state_dir),
+            socket: self.socket.or(other.socket),
+            listen: self.listen.or(other.listen),
+            drop_dir: self.drop_dir.or(other.drop_dir),
+            person: self.person.or(other.person),
+            names: self.names.or(other.names),
+            allowed_hosts: self.allowed_hosts.or(other.allowed_hosts),
+            behind_proxy: self.behind_proxy.or(other.behind_proxy),
         }
-        if let Some(drop_dir) = &self.drop_dir {
-            paths.drop_dir.clone_from(drop_dir);
-        }
-        Ok(paths)
     }
 
-    /// Refuses to listen beyond this machine without what that needs.
-    pub fn check_exposure(&self) -> Result<(), ConfigError> {
-        match self.listen {
-            Some(Listen::Tcp(address))
-                if !address.ip().is_loopback()
-                    && (self.allowed_hosts.is_empty() || !self.behind_proxy) =>
-            {
-                Err(ConfigError::Exposed(address))
-            }
-            _ => Ok(()),
-        }
+    /// Every key with what it is set to, in the order of [`KEYS`].
+    pub(super) fn values(&self) -> [(&'static str, Option<Value>); KEYS.len()] {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| json!(path.to_string_lossy()));
+        let names = |names| match names {
+            Names::Own => json!("own"),
+            Names::Team => json!("team"),
+        };
+        let values = [
+            path(&self.state_dir),
+            path(&self.socket),
+            self.listen.map(|listen| json!(listen.to_string())),
+            path(&self.drop_dir),
+            self.person.as_ref().map(|person| json!(person)),
+            self.names.map(names),
+            self.allowed_hosts.as_ref().map(|hosts| json!(hosts)),
+            self.behind_proxy.map(Value::Bool),
+        ];
+        let mut keys = KEYS.into_iter();
+        values.map(|value| (keys.next().unwrap_or_default(), value))
     }
 }
 
-/// What is wrong with a line: a key nobody knows, with the nearest right one, or serde's words for
-/// its value.
+/// What a file says; else what is in front of the mistake, and what is wrong with it.
+fn parse(bytes: &[u8]) -> Result<Config, (&[u8], String)> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        (&bytes[..error.valid_up_to()], "this is no UTF-8: save the file as UTF-8".to_owned())
+    })?;
+    let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+    let table = DeTable::parse(text).map_err(|error| {
+        let before = &bytes[..start(&error)];
+        let line = text.lines().nth(breaks(before)).unwrap_or_default();
+        (before, format!("{} in `{}`", error.message(), line.trim()))
+    })?;
+    let keys: Vec<(usize, String)> = (table.get_ref().iter())
+        .map(|(key, _)| (key.span().start, key.get_ref().to_string()))
+        .collect();
+    Config::deserialize(toml::Deserializer::from(table)).map_err(|error| {
+        let start = start(&error);
+        // The last key that begins before the mistake is the one that it is made in.
+        let key = keys.iter().filter(|(begin, _)| *begin <= start).max();
+        (&bytes[..start], explain(error.message(), key.map_or("", |(_, key)| key)))
+    })
+}
+
+/// How many line breaks there are.
+fn breaks(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == b'\n').count() - 1
+}
+
+/// What is wrong with a value, or a key that nobody knows, with the nearest right one.
 fn explain(message: &str, key: &str) -> String {
     let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
     match unknown {
-        None => format!("`{key}`: {}", message.trim().replace('\n', " ")),
         Some(key) => {
             let hint = match nearest(key, KEYS) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -178,6 +184,63 @@ fn explain(message: &str, key: &str) -> String {
             };
             format!("there is no key `{key}`: {hint}")
         }
+        None if message.starts_with("invalid type") || message.starts_with("expected") => {
+            format!("`{key}`: {message}: write it like `{}`", example(key))
+        }
+        None => format!("`{key}`: {message}"),
+    }
+}
+
+/// The line of the shipped file that shows a key.
+fn example(key: &str) -> &'static str {
+    let shown = include_str!("../../config/snagd.toml").lines();
+    let mut shown = shown.filter_map(|line| line.strip_prefix("# "));
+    shown.find(|line| line.split_once(" = ").is_some_and(|(shown, _)| shown == key)).unwrap_or("")
+}
+
+/// What a stranger's text says, on one line and without what changes how a reader sees it.
+fn printable(text: &str) -> String {
+    let show = |letter: char| match letter {
+        letter if is_unprintable(letter) => letter.escape_unicode().to_string(),
+        letter => letter.to_string(),
+    };
+    text.trim().chars().map(show).collect()
+}
+
+/// A path that does not depend on where the daemon happens to be started.
+fn absolute_path<'de, D: Deserializer<'de>>(value: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(value)?;
+    if path.is_absolute() {
+        return Ok(Some(path));
+    }
+    let path = path.display();
+    Err(D::Error::custom(format!("`{path}`: write an absolute path, from the first slash on")))
+}
+
+/// A person's name, as an event can have it.
+fn plain_name<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(value)?;
+    let is_plain = !name.trim().is_empty() && !name.contains(is_unprintable);
+    if is_plain && name.len() <= MAX_NAME {
+        return Ok(Some(name));
+    }
+    Err(D::Error::custom(format!(
+        "`{name}` is no name: write one of 1 to {MAX_NAME} bytes without control characters"
+    )))
+}
+
+/// Host names as they stand in a `Host` header.
+fn host_names<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<String>>, D::Error> {
+    let hosts = Vec::<String>::deserialize(value)?;
+    let is_host = |host: &str| {
+        let mut bytes = host.bytes();
+        !host.is_empty() && bytes.all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
+    };
+    match hosts.iter().find(|host| !is_host(host)) {
+        None => Ok(Some(hosts)),
+        Some(host) => Err(D::Error::custom(format!(
+            "`{host}` is no host name: write it without scheme and path, like snag.acme.example"
+        ))),
     }
 }
 
@@ -185,14 +248,27 @@ fn explain(message: &str, key: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(text, Path::new("snagd.toml")).map_err(|error| error.to_string())
+    fn read(bytes: &[u8]) -> Result<Config, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("snagd.toml");
+        fs::write(&file, bytes).unwrap();
+        let shown = file.display().to_string();
+        Config::read(&file).map_err(|error| error.to_string().replace(&shown, "snagd.toml"))
+    }
+
+    /// Each file is refused in these words.
+    #[track_caller]
+    fn told(mistakes: &[(&[u8], &str)]) {
+        for (file, told) in mistakes {
+            let error = read(file).unwrap_err();
+            assert_eq!(error, format!("snagd.toml:{told}"), "{}", String::from_utf8_lossy(file));
+        }
     }
 
     #[test]
     fn the_shipped_file_shows_every_key_with_its_default() {
         let shipped = include_str!("../../config/snagd.toml");
-        assert_eq!(parse(shipped).unwrap(), Config::default(), "as shipped, it changes nothing");
+        assert_eq!(read(shipped.as_bytes()).unwrap(), Config::default(), "it changes nothing");
         let shown: Vec<&str> = shipped
             .lines()
             .filter_map(|line| line.strip_prefix("# ").unwrap_or(line).split_once(" = "))
@@ -205,36 +281,95 @@ mod tests {
             .lines()
             .filter(|line| line.contains(" = "))
             .fold(String::new(), |all, line| all + line.trim_start_matches("# ") + "\n");
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("snagd.toml");
-        fs::write(&file, all).unwrap();
-        let config = Config::read(&file).unwrap();
-        assert_eq!(config.names, Names::default());
+        let config = read(all.as_bytes()).unwrap();
+        assert_eq!(config.names, Some(Names::default()));
         assert_eq!(config.listen, Some(Listen::default_address()));
-        assert!(config.allowed_hosts.is_empty() && !config.behind_proxy);
+        assert_eq!(config.allowed_hosts, Some(Vec::new()));
+        assert_eq!(config.behind_proxy, Some(false));
+        let values = config.values();
+        assert_eq!(values.each_ref().map(|(key, _)| *key), KEYS);
+        assert!(values.iter().all(|(_, value)| value.is_some()), "{values:?}");
     }
 
     #[test]
     fn a_mistake_names_file_line_and_nearest_key() {
-        let error = parse("names = \"team\"\nsokcet = \"/tmp/x\"\n").unwrap_err();
-        assert_eq!(error, "snagd.toml:2: there is no key `sokcet`: did you mean `socket`?");
-        let error = parse("colour = true\n").unwrap_err();
-        assert!(error.contains("the keys are state_dir"), "{error}");
-        let error = parse("\nnames = \"all\"\n").unwrap_err();
-        assert!(error.starts_with("snagd.toml:2: `names`:") && error.contains("own"), "{error}");
-        let error = parse("listen = \"localhost\"\n").unwrap_err();
-        assert!(error.contains("127.0.0.1:7624"), "{error}");
+        told(&[
+            (
+                b"names = \"team\"\nsokcet = \"/a\"\n",
+                "2: there is no key `sokcet`: did you mean `socket`?",
+            ),
+            (
+                b"colour = true\n",
+                "1: there is no key `colour`: the keys are state_dir, socket, listen, drop_dir, person, names, allowed_hosts, behind_proxy",
+            ),
+            (
+                b"[names]\nown = true\n",
+                "2: `names`: expected table, found boolean: write it like `names = \"own\"`",
+            ),
+            (b"\nnames = \"all\"\n", "2: `names`: unknown variant `all`, expected `own` or `team`"),
+            (
+                b"listen = \"localhost\"\n",
+                "1: `listen`: `localhost` is no address to listen on: write it like 127.0.0.1:7624, or `none`",
+            ),
+            (
+                b"listen = 7624\n",
+                "1: `listen`: invalid type: integer `7624`, expected a string: write it like `listen = \"127.0.0.1:7624\"`",
+            ),
+            (
+                b"allowed_hosts = \"snag.acme.example\"\n",
+                "1: `allowed_hosts`: invalid type: string \"snag.acme.example\", expected a sequence: write it like `allowed_hosts = []`",
+            ),
+            (
+                b"allowed_hosts = [\n  \"a\",\n  \"https://a\",\n]\n",
+                "1: `allowed_hosts`: `https://a` is no host name: write it without scheme and path, like snag.acme.example",
+            ),
+            (
+                b"person = \"ana\"\nbehind_proxy = \"yes\"\nnames = \"own\"\n",
+                "2: `behind_proxy`: invalid type: string \"yes\", expected a boolean: write it like `behind_proxy = false`",
+            ),
+            (
+                b"person = \"\"\n",
+                "1: `person`: `` is no name: write one of 1 to 64 bytes without control characters",
+            ),
+            (
+                b"person = \"a\\u001bb\"\n",
+                "1: `person`: `a\\u{1b}b` is no name: write one of 1 to 64 bytes without control characters",
+            ),
+            (
+                b"drop_dir = \"spool\"\n",
+                "1: `drop_dir`: `spool`: write an absolute path, from the first slash on",
+            ),
+            (
+                b"\"a\\u001b\\u202eb\" = 1\n",
+                "1: there is no key `a\\u{1b}\\u{202e}b`: the keys are state_dir, socket, listen, drop_dir, person, names, allowed_hosts, behind_proxy",
+            ),
+        ]);
     }
 
     #[test]
-    fn beyond_this_machine_needs_a_name_and_a_proxy() {
-        let config = |text| parse(text).unwrap().check_exposure();
-        assert!(config("listen = \"0.0.0.0:7624\"").is_err());
-        assert!(config("listen = \"0.0.0.0:7624\"\nbehind_proxy = true").is_err());
-        assert!(config("listen = \"[::]:7624\"\nallowed_hosts = [\"snag.acme.example\"]").is_err());
-        assert!(config("listen = \"127.0.0.1:0\"").is_ok());
-        let safe =
-            "listen = \"0.0.0.0:80\"\nbehind_proxy = true\nallowed_hosts = [\"snag.acme.example\"]";
-        assert!(config(safe).is_ok());
+    fn what_is_no_toml_names_its_line() {
+        told(&[
+            (b"names = \"own\"\n\nnames = \"team\"\n", "3: duplicate key in `names = \"team\"`"),
+            (b"names own\n", "1: key with no value, expected `=` in `names own`"),
+            (b"names = \"own\n", "1: invalid basic string, expected `\"` in `names = \"own`"),
+            (
+                b"names = own\n",
+                "1: string values must be quoted, expected literal string in `names = own`",
+            ),
+            (b"\n# caf\xe9\n", "2: this is no UTF-8: save the file as UTF-8"),
+        ]);
+    }
+
+    #[test]
+    fn what_editors_of_other_systems_write_is_taken() {
+        let config = read(b"\xef\xbb\xbfnames = \"team\"\r\nperson = \"ana\"\r\n").unwrap();
+        assert_eq!((config.names, config.person.as_deref()), (Some(Names::Team), Some("ana")));
+    }
+
+    #[test]
+    fn a_directory_is_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Config::read(dir.path()).unwrap_err();
+        assert!(matches!(error, ConfigError::Unreadable { .. }), "{error:?}");
     }
 }

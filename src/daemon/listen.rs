@@ -6,13 +6,17 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Deserialize;
 use tokio::net::{TcpListener, UnixListener};
 
+use super::inherit::Inherited;
+use super::open::OpenError;
 use super::paths::PORT;
+use super::settings::Settings;
+use crate::doors::http::Listener;
 
 /// A TCP address, or none at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -65,15 +69,76 @@ impl fmt::Display for Listen {
     }
 }
 
+/// Where the daemon listens.
+#[derive(Default)]
+pub(super) struct Listening {
+    pub(super) listeners: Vec<Listener>,
+    /// The same, as URLs that `snag --url` takes.
+    pub(super) urls: Vec<String>,
+    pub(super) addresses: Vec<SocketAddr>,
+    /// The socket file that is ours to remove.
+    pub(super) own_socket: Option<PathBuf>,
+}
+
+/// Takes the listeners that were handed over; of a kind that was not, binds what is said.
+pub(super) async fn listen(
+    settings: &Settings,
+    inherited: Inherited,
+) -> Result<Listening, OpenError> {
+    let mut listening = Listening::default();
+    for contradiction in inherited.contradictions(&settings.said) {
+        tracing::warn!("{contradiction}");
+    }
+    if inherited.unix.is_empty() {
+        let path = &settings.paths.socket;
+        let unix = bind_unix(path).map_err(refused("--socket", path.display()))?;
+        listening.add_unix(path, unix);
+        listening.own_socket = Some(path.clone());
+    }
+    for (path, unix) in inherited.unix {
+        let unix = UnixListener::from_std(unix).map_err(refused("--socket", path.display()))?;
+        listening.add_unix(&path, unix);
+    }
+    if inherited.tcp.is_empty() {
+        let address = settings.said.listen.unwrap_or(Listen::default_address());
+        let tcp = bind_tcp(settings.said.listen).await.map_err(refused("--listen", address))?;
+        if let Some((address, tcp)) = tcp {
+            listening.add_tcp(address, tcp);
+        }
+    }
+    for (address, tcp) in inherited.tcp {
+        let tcp = TcpListener::from_std(tcp).map_err(refused("--listen", address))?;
+        listening.add_tcp(address, tcp);
+    }
+    Ok(listening)
+}
+
+impl Listening {
+    fn add_unix(&mut self, path: &Path, listener: UnixListener) {
+        self.urls.push(format!("unix:{}", path.display()));
+        self.listeners.push(Listener::Unix(listener));
+    }
+
+    fn add_tcp(&mut self, address: SocketAddr, listener: TcpListener) {
+        self.urls.push(format!("http://{address}"));
+        self.listeners.push(Listener::Tcp(listener));
+        self.addresses.push(address);
+    }
+}
+
+fn refused(flag: &'static str, address: impl ToString) -> impl FnOnce(io::Error) -> OpenError {
+    move |source| OpenError::Listen { address: address.to_string(), flag, source }
+}
+
 /// Binds TCP. On the default address a port that is taken is no error: another user's daemon has
 /// it, and the unix socket is there all the same.
-pub(super) async fn bind_tcp(said: Option<Listen>) -> io::Result<Option<TcpListener>> {
+async fn bind_tcp(said: Option<Listen>) -> io::Result<Option<(SocketAddr, TcpListener)>> {
     let address = match said.unwrap_or(Listen::default_address()) {
         Listen::None => return Ok(None),
         Listen::Tcp(address) => address,
     };
     match TcpListener::bind(address).await {
-        Ok(listener) => Ok(Some(listener)),
+        Ok(listener) => Ok(Some((listener.local_addr()?, listener))),
         Err(error) if said.is_none() && error.kind() == io::ErrorKind::AddrInUse => {
             tracing::warn!(%address, "the port is taken, so there is no TCP: say another with `--listen`, or `--listen none`");
             Ok(None)
@@ -85,7 +150,10 @@ pub(super) async fn bind_tcp(said: Option<Listen>) -> io::Result<Option<TcpListe
 /// Binds the unix socket, and removes one that a daemon left behind when it was killed.
 ///
 /// Everybody on this machine may connect: the kernel tells who they are.
-pub(super) fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
     let is_socket = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
     if is_socket && UnixStream::connect(path).is_err() {
         fs::remove_file(path)?;

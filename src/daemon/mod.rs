@@ -5,17 +5,25 @@
 //! and its supervisor starts it again, instead of a daemon that answers 503 for ever.
 
 mod config;
+mod inherit;
 mod listen;
 mod open;
 mod paths;
+mod pulse;
 mod recover;
+mod reload;
 mod run;
+mod settings;
+pub mod systemd;
 mod verify;
+mod watch;
 
 pub use config::{Config, ConfigError, KEYS};
+pub use inherit::{InheritError, Inherited};
 pub use listen::Listen;
 pub use open::{Daemon, OpenError};
 pub use paths::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
 pub use recover::{Repaired, repair};
 pub use run::RunError;
+pub use settings::{ConfigFile, Origin, Settings, Sources};
 pub use verify::{IndexVerdict, Verdict, verify};

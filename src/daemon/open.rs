@@ -1,19 +1,22 @@
 //! Opening: everything that can fail before the daemon says that it is ready.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
 
-use super::config::{Config, ConfigError, Names};
-use super::listen::{self, Listen};
+use super::config::ConfigError;
+use super::inherit::{InheritError, Inherited};
+use super::listen::{self, Listening};
 use super::paths::Paths;
 use super::recover;
-use crate::doors::http::{Listener, Rules};
-use crate::doors::{Desk, DropCounts, Facts, now, person, token};
+use super::reload::Reload;
+use super::settings::Sources;
+use crate::doors::http::Listener;
+use crate::doors::{Desk, DropCounts, Facts, now, token};
 use crate::event::scrub;
 use crate::hotspot::fingerprint;
 use crate::index::IndexError;
@@ -23,12 +26,14 @@ use crate::recorder::{CatchUpError, Lag, Recorder, Room, Writing};
 /// A daemon that is ready to run.
 pub struct Daemon {
     pub(super) desk: Arc<Desk>,
-    pub(super) rules: Rules,
     pub(super) listeners: Vec<Listener>,
     pub(super) writing: Writing,
     pub(super) packer: Packer,
     pub(super) room: Arc<Room>,
+    pub(super) reload: Reload,
     pub(super) paths: Paths,
+    /// The socket file that is ours to remove.
+    pub(super) own_socket: Option<PathBuf>,
     /// Held as long as the daemon lives: one daemon for one state directory.
     pub(super) _lock: File,
 }
@@ -39,6 +44,9 @@ pub enum OpenError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// What systemd handed over cannot be used.
+    #[error(transparent)]
+    Inherited(#[from] InheritError),
     /// Another daemon has the state directory.
     #[error(
         "another snagd already runs on {0}: use that one, or give this one a directory of its own with `--state-dir`"
@@ -85,14 +93,16 @@ pub enum OpenError {
 }
 
 impl Daemon {
-    /// Opens journal and index, catches up, and binds the listeners.
+    /// Reads the configuration, opens journal and index, catches up, and binds what was not
+    /// handed over.
     ///
     /// Must be called on a tokio runtime. From the moment it returns, clients can connect; they
     /// are answered once [`Daemon::run`] runs.
-    pub async fn open(config: &Config) -> Result<Self, OpenError> {
-        config.check_exposure()?;
+    pub async fn open(sources: Sources, inherited: Inherited) -> Result<Self, OpenError> {
+        let settings = sources.read()?;
+        settings.check_exposure()?;
         warm_up();
-        let paths = config.paths()?;
+        let paths = settings.paths.clone();
         make_dir(&paths.state_dir)?;
         let lock = lock(&paths.state_dir)?;
         // Before anything is written: it gives room where there is none.
@@ -104,7 +114,9 @@ impl Daemon {
         let dir = paths.state_dir.join("journal");
         writer.prepare().map_err(|source| OpenError::Journal { dir, source })?;
         make_dir(&paths.drop_dir)?;
-        let (listeners, listening) = bind(&paths, config.listen).await?;
+        let Listening { listeners, urls, addresses, own_socket } =
+            listen::listen(&settings, inherited).await?;
+        settings.check_exposure_of(&addresses)?;
         let (recorder, mut writing) = Recorder::new(writer, recovered.index.clone(), room.clone());
         let lag = Arc::new(Lag::default());
         if recovered.is_behind {
@@ -115,23 +127,19 @@ impl Daemon {
             lag,
             index: recovered.index,
             journal: reader,
-            owner: person::Owner::of_process(config.person.clone()),
             token,
-            shows_names: config.names == Names::Team,
+            rules: watch::Sender::new(Arc::new(settings.rules())),
             facts: Facts {
                 started_at: now(),
                 state_dir: paths.state_dir.clone(),
                 drop_dir: paths.drop_dir.clone(),
-                listening,
+                listening: urls,
                 damaged: recovered.damaged,
             },
             drops: DropCounts::default(),
         });
-        let rules = Rules {
-            allowed_hosts: config.allowed_hosts.clone(),
-            behind_proxy: config.behind_proxy,
-        };
-        Ok(Self { desk, rules, listeners, writing, packer, room, paths, _lock: lock })
+        let reload = Reload::new(sources, settings, addresses);
+        Ok(Self { desk, listeners, writing, packer, room, reload, paths, own_socket, _lock: lock })
     }
 
     /// Where it listens, as URLs that `snag --url` takes.
@@ -172,31 +180,4 @@ pub(super) fn lock(state_dir: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::Taken(state_dir.to_owned())),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
-}
-
-async fn bind(
-    paths: &Paths,
-    tcp: Option<Listen>,
-) -> Result<(Vec<Listener>, Vec<String>), OpenError> {
-    let socket = paths.socket.display().to_string();
-    if let Some(parent) = paths.socket.parent() {
-        fs::create_dir_all(parent)
-            .map_err(|source| OpenError::Unusable { path: parent.to_owned(), source })?;
-    }
-    let unix: UnixListener = listen::bind_unix(&paths.socket).map_err(|source| {
-        OpenError::Listen { address: socket.clone(), flag: "--socket", source }
-    })?;
-    let mut listening = vec![format!("unix:{socket}")];
-    let mut listeners = vec![Listener::Unix(unix)];
-    let refused = |source| OpenError::Listen {
-        address: tcp.unwrap_or(Listen::default_address()).to_string(),
-        flag: "--listen",
-        source,
-    };
-    let tcp: Option<TcpListener> = listen::bind_tcp(tcp).await.map_err(refused)?;
-    if let Some(tcp) = tcp {
-        listening.push(format!("http://{}", tcp.local_addr().map_err(refused)?));
-        listeners.push(Listener::Tcp(tcp));
-    }
-    Ok((listeners, listening))
 }

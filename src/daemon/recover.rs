@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::open::{OpenError, lock, unusable};
+use super::systemd::Start;
 use crate::doors::chain;
 use crate::index::Index;
 use crate::journal;
@@ -159,7 +160,10 @@ fn is_trustworthy(
     tracing::info!(
         "the last stop may have cost the index something: comparing it with the journal"
     );
-    let agree = agrees(index, journal)?;
+    let mut start = Start::default();
+    let agree = agrees(index, journal, |progress| {
+        start.goes_on("comparing the index with the journal", progress);
+    })?;
     if !agree {
         tracing::error!("index and journal do not agree: the index is set aside and rebuilt");
     }
@@ -176,7 +180,8 @@ fn catch_up_if_little(index: &Index, journal: &journal::Reader) -> Result<Caught
         );
         return Ok(CaughtUp::default());
     }
-    let caught_up = catch_up(index, journal, |_| {})?;
+    let mut start = Start::default();
+    let caught_up = catch_up(index, journal, |progress| start.goes_on("recovering", progress))?;
     index.checkpoint()?;
     if 0 < caught_up.applied {
         tracing::info!(

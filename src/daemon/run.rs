@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::open::Daemon;
-use super::recover;
+use super::{pulse, recover, systemd};
 use crate::doors::drop::{self, DropError};
 use crate::doors::http::{self, Door};
 use crate::index::IndexError;
@@ -41,11 +41,22 @@ pub enum RunError {
 }
 
 impl Daemon {
-    /// Runs until told to stop, or until a part of it fails.
+    /// Runs until told to stop, or until a part of it fails. When `reload` is notified, the
+    /// configuration is read again; its file is watched anyway.
     ///
     /// When it returns `Ok`, everything that was accepted is on disk.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { desk, rules, listeners, mut writing, mut packer, room, paths, _lock } = self;
+    pub async fn run(self, stop: CancellationToken, reload: Arc<Notify>) -> Result<(), RunError> {
+        let Self {
+            desk,
+            listeners,
+            mut writing,
+            mut packer,
+            room,
+            reload: config,
+            paths,
+            own_socket,
+            _lock,
+        } = self;
         let changes = writing.changes();
         let (index, doubted) = (desk.index.clone(), desk.index.clone());
         let written = spawn("writer", &stop, move || writing.run().map_err(RunError::from))?;
@@ -54,7 +65,7 @@ impl Daemon {
         })?;
 
         let mut doors = JoinSet::new();
-        let door = Arc::new(Door::new(desk.clone(), rules, stop.clone()));
+        let door = Arc::new(Door::new(desk.clone(), stop.clone()));
         for listener in listeners {
             let serving = http::serve(door.clone(), listener, stop.clone());
             doors.spawn(async move {
@@ -62,9 +73,13 @@ impl Daemon {
                 Ok(())
             });
         }
-        doors.spawn(drop::watch(desk, paths.drop_dir.clone(), stop.clone()));
+        doors.spawn(drop::watch(desk.clone(), paths.drop_dir.clone(), stop.clone()));
+        doors.spawn(until(stop.clone(), config.follow(desk.clone(), reload)));
+        if let Some(watchdog) = systemd::watchdog() {
+            doors.spawn(until(stop.clone(), pulse::feed(desk.clone(), watchdog)));
+        }
         // Only the doors keep the writer waiting.
-        std::mem::drop(door);
+        std::mem::drop((door, desk));
 
         let closed = close(doors, &stop).await;
         // The doors are gone and with them every sender: the writer ends, then the checkpoints.
@@ -75,10 +90,17 @@ impl Daemon {
         });
         let checkpointed = checkpointed.await.unwrap_or(Err(RunError::Died));
         written.and(checkpointed).and(closed)?;
-        // A socket left behind would answer nobody.
-        let _ = std::fs::remove_file(&paths.socket);
+        // One of ours that is left behind would answer nobody; others are kept open by whoever
+        // handed them over.
+        let _ = own_socket.map(std::fs::remove_file);
         recover::mark_stopped(&paths.state_dir).map_err(RunError::Unmarked)
     }
+}
+
+/// Runs a part that has no end of its own.
+async fn until(stop: CancellationToken, part: impl Future<Output = ()>) -> Result<(), DropError> {
+    stop.run_until_cancelled(part).await;
+    Ok(())
 }
 
 /// Runs a blocking part on a thread of its own; its end, for whatever reason, stops the rest.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::event::{Arrival, Day, Draft, Event, Original, Rejection, Sender, Source};
@@ -31,16 +32,27 @@ pub struct Desk {
     pub lag: Arc<Lag>,
     /// The journal, for its figures and for streams.
     pub journal: Reader,
-    /// The user the daemon runs as, and the name of an owner who says none.
-    pub owner: person::Owner,
     /// The token that reading over TCP needs.
     pub token: token::Hash,
-    /// Whether `--by person` shows everybody.
-    pub shows_names: bool,
+    /// What the doors go by; read afresh for each request.
+    pub rules: watch::Sender<Arc<Rules>>,
     /// What `/v1/status` tells beside the figures.
     pub facts: Facts,
     /// What the drop door did since the start.
     pub drops: DropCounts,
+}
+
+/// What the doors go by: the part of the configuration that may change while the daemon runs.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The user the daemon runs as, and the name of an owner who says none.
+    pub owner: person::Owner,
+    /// Whether `--by person` shows everybody.
+    pub shows_names: bool,
+    /// Host names beside localhost and the address connected to.
+    pub allowed_hosts: Vec<String>,
+    /// A proxy stands in front: then loopback is not this machine's own people.
+    pub behind_proxy: bool,
 }
 
 /// What does not change while the daemon runs.
@@ -68,6 +80,12 @@ pub struct DropCounts {
 }
 
 impl Desk {
+    /// The rules of this moment.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.borrow().clone()
+    }
+
     /// Files that wait in the drop directory, and files in its `rejected/`.
     #[must_use]
     pub fn dropped(&self) -> (usize, usize) {

@@ -227,7 +227,8 @@ fn shorten(text: &str) -> String {
 }
 
 /// Control characters and those that change the direction or the order of what a reader sees.
-fn is_unprintable(letter: char) -> bool {
+#[must_use]
+pub fn is_unprintable(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

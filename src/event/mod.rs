@@ -27,6 +27,7 @@ mod tests;
 mod word;
 
 pub use arrival::{Arrival, Original, Sender};
+pub use claim::is_unprintable;
 pub use day::{Day, DayError};
 pub use draft::{Draft, DraftError};
 pub use fact::{Event, Scrubbed, Signal};

@@ -168,7 +168,11 @@ pub fn holds(journal: &Reader, position: Position) -> Result<bool, JournalError>
 }
 
 /// Whether index and journal hold the same ids, segment by segment. Reads both whole.
-pub fn agrees(index: &Index, journal: &Reader) -> Result<bool, CatchUpError> {
+pub fn agrees(
+    index: &Index,
+    journal: &Reader,
+    mut progress: impl FnMut(Progress),
+) -> Result<bool, CatchUpError> {
     let segments: Vec<u64> = journal.segments().iter().map(|segment| segment.first).collect();
     let position = index.position().sequence;
     // While an index was rebuilt an id may have been taken twice; the first record counts.
@@ -183,6 +187,7 @@ pub fn agrees(index: &Index, journal: &Reader) -> Result<bool, CatchUpError> {
             Err(JournalError::Damaged(_)) => continue,
             Err(error) => return Err(CatchUpError::Journal(error)),
         };
+        progress(Progress { done: entry.sequence, of: position });
         if let Ok(Record::Event(event)) = Record::decode(&entry.payload)
             && ids.insert(event.id)
         {
@@ -227,7 +232,7 @@ mod tests {
         let whole = Index::open(&dir.path().join("whole")).unwrap();
         let caught_up = catch_up(&whole, &journal.reader, |_| {}).unwrap();
         assert_eq!((caught_up.applied, whole.events(), whole.position()), (4, 4, position));
-        assert!(agrees(&whole, &journal.reader).unwrap());
+        assert!(agrees(&whole, &journal.reader, |_| {}).unwrap());
         assert!(holds(&journal.reader, position).unwrap());
         let beyond = Position { sequence: 5, ..position };
         assert!(!holds(&journal.reader, beyond).unwrap());
@@ -246,6 +251,6 @@ mod tests {
             };
             torn.apply(&[fresh], position).unwrap();
         }
-        assert!(!agrees(&torn, &journal.reader).unwrap());
+        assert!(!agrees(&torn, &journal.reader, |_| {}).unwrap());
     }
 }

@@ -52,10 +52,17 @@ impl Snagd {
     }
 
     pub(crate) fn start_with(dir: Dir, args: &[&str]) -> Self {
-        let listen = if args.contains(&"--listen") { "" } else { "127.0.0.1:0" };
-        let mut snagd = Self { child: idle(), dir, listen: listen.to_owned() };
+        let mut snagd = Self::new(dir);
+        if args.contains(&"--listen") {
+            snagd.listen.clear();
+        }
         snagd.spawn(args);
         snagd
+    }
+
+    /// One that is not started.
+    pub(crate) fn new(dir: Dir) -> Self {
+        Self { child: idle(), dir, listen: "127.0.0.1:0".to_owned() }
     }
 
     /// Starts it again on the same directory.
@@ -342,7 +349,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn of<S: Read + Write + Timeout>(mut stream: S, request: &[u8]) -> Self {
+    pub(crate) fn of<S: Read + Write + Timeout>(mut stream: S, request: &[u8]) -> Self {
         stream.patience();
         // The daemon may answer, and hang up, before it has read everything.
         let _ = stream.write_all(request);

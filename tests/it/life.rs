@@ -1,4 +1,4 @@
-//! A daemon's life: ready, alone on its directory, told to stop, badly configured.
+//! A daemon's life: ready, alone on its directory, told to stop.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use std::process::Stdio;
 use crate::harness::{Answer, Dir, Said, Snagd, snagd, until};
 
 /// Runs `snagd` with arguments until it ends by itself.
-fn ends(dir: &Dir, args: &[&str]) -> Said {
+pub(crate) fn ends(dir: &Dir, args: &[&str]) -> Said {
     let output = snagd(dir.path()).args(args).output().unwrap();
     Said::of(format!("snagd {}", args.join(" ")), &output)
 }
@@ -65,30 +65,6 @@ fn a_socket_left_behind_is_no_obstacle_but_a_file_is() {
     let said = Said::of("snagd".to_owned(), &output).ended(73);
     assert!(said.stderr.contains("--socket"), "{said:#?}");
     assert_eq!(fs::read_to_string(snagd.socket()).unwrap(), "a file");
-}
-
-#[test]
-fn a_bad_configuration_names_file_line_and_key() {
-    let dir = Dir::new();
-    let config = dir.path().join("snagd.toml");
-    let path = config.display().to_string();
-    let bad = [
-        ("lisen = \"none\"\n", ":1: there is no key `lisen`: did you mean `listen`?"),
-        ("\nnames = \"nobody\"\n", ":2: "),
-        ("listen = 7624\n", ":1: "),
-        ("listen = \"localhost\"\n", "127.0.0.1:7624"),
-        ("state_dir = \"relative\"\n", "absolute"),
-        ("listen = \"0.0.0.0:0\"\n", "allowed_hosts"),
-    ];
-    for (text, reason) in bad {
-        fs::write(&config, text).unwrap();
-        let said = ends(&dir, &["--config", &path]).ended(78);
-        assert!(said.stderr.contains(reason), "{text}: {said:#?}");
-    }
-    let said = ends(&dir, &["--config", "/nonexistent/snagd.toml"]).ended(78);
-    assert!(said.stderr.contains("cannot be read"), "{said:#?}");
-    let said = ends(&dir, &["--listen", "nowhere"]).ended(2);
-    assert!(said.stderr.contains("write it like 127.0.0.1:7624"), "{said:#?}");
 }
 
 #[test]

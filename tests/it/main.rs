@@ -9,7 +9,10 @@
 //! | `completions` | what bash, zsh and fish complete, with and without a daemon |
 //! | `recording` | 201, 200, 409, batches, limits, what bad input is told |
 //! | `gate` | hosts, origins, tokens, content types; raw sockets, so that nothing is rewritten |
-//! | `life` | ready, lock, SIGTERM in flight, configuration, exit codes |
+//! | `life` | ready, lock, SIGTERM in flight, exit codes |
+//! | `service` | what systemd hands over and is told: sockets, readiness, watchdog |
+//! | `configuration` | mistakes, check-config, changes while it runs |
+//! | `logging` | levels, formats, what a log line never contains |
 //! | `crash` | SIGKILL under load, rebuild equals incremental, damaged indexes |
 //! | `dropped` | the drop directory, from outside |
 //! | `outbox` | events for a daemon that is away: kept, sent once, taken back |
@@ -31,6 +34,7 @@ mod harness;
 mod architecture;
 mod cli;
 mod completions;
+mod configuration;
 mod crash;
 mod doctor;
 mod documents;
@@ -40,7 +44,9 @@ mod formats;
 mod gate;
 mod life;
 mod outbox;
+mod logging;
 mod readme;
 mod recording;
+mod service;
 mod stream;
 mod tail;

@@ -245,7 +245,8 @@ impl<'a> Scan<'a> {
     fn read(&mut self, mut sheet: Sheet) -> Result<(), Refusal> {
         let owner = sheet.file.owner;
         let desk = self.taker.desk.clone();
-        let sender = self.senders.entry(owner).or_insert_with(|| desk.owner.sender(owner)).clone();
+        let sender =
+            self.senders.entry(owner).or_insert_with(|| desk.rules().owner.sender(owner)).clone();
         for position in 0..sheet.lines.len() {
             let line = &sheet.lines[position];
             let json = &sheet.file.bytes[line.span.clone()];

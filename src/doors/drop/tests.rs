@@ -15,9 +15,10 @@ use std::time::{Instant, SystemTime};
 
 use tempfile::TempDir;
 use tokio::runtime::{self, Runtime};
+use tokio::sync::watch;
 
 use super::*;
-use crate::doors::{DropCounts, Facts, now, person, token};
+use crate::doors::{DropCounts, Facts, Rules, now, person, token};
 use crate::event::{Event, Source};
 use crate::index::{self, Index};
 use crate::journal;
@@ -42,14 +43,19 @@ impl Bench {
             Recorder::new(opened.writer, index.clone(), Arc::new(Room::of(state).unwrap()));
         let writing = std::thread::spawn(move || writing.run());
         let uid = rustix::process::geteuid().as_raw();
+        let rules = Rules {
+            owner: person::Owner { uid, name: "ana".to_owned() },
+            shows_names: false,
+            allowed_hosts: Vec::new(),
+            behind_proxy: false,
+        };
         let desk = Arc::new(Desk {
             recorder,
             lag: Arc::default(),
             index,
             journal: opened.reader,
-            owner: person::Owner { uid, name: "ana".to_owned() },
             token: token::read_or_make(&state.join("token")).unwrap(),
-            shows_names: false,
+            rules: watch::Sender::new(Arc::new(rules)),
             facts: Facts {
                 started_at: now(),
                 state_dir: state.to_owned(),

@@ -50,7 +50,7 @@ pub(super) async fn why(
     let asked = place.clone();
     let answer = read(&desk, move |desk| desk.index.why(&question, &asked)).await?;
     let Some(mut answer) = answer else { return Err(unknown_place(&desk, &place)) };
-    if !desk.shows_names {
+    if !desk.rules().shows_names {
         hide_names(&mut answer, name_of(&sender));
     }
     Ok(json_response(StatusCode::OK, to_json(&answer)))
@@ -63,7 +63,7 @@ pub(super) async fn known(
 ) -> Result<Response, Problem> {
     require_reader(&sender)?;
     let mut known = read(&desk, |desk| desk.index.known(today())).await?;
-    if !desk.shows_names && !is_owner(&sender) {
+    if !desk.rules().shows_names && !is_owner(&sender) {
         known.people.retain(|person| person == name_of(&sender));
     }
     Ok(json_response(StatusCode::OK, to_json(&known)))
@@ -78,7 +78,7 @@ fn may_ask_about(
 ) -> Result<Option<String>, Problem> {
     let own = name_of(sender);
     match person {
-        _ if desk.shows_names => Ok(person),
+        _ if desk.rules().shows_names => Ok(person),
         None => Ok(Some(own.to_owned())),
         Some(person) if is_owner(sender) || person == own => Ok(Some(person)),
         Some(_) => Err(Problem::forbidden(

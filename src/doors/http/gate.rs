@@ -12,7 +12,7 @@ use hyper::http::uri::Authority;
 use hyper::{Method, Request, StatusCode};
 
 use super::problem::Problem;
-use crate::doors::Desk;
+use crate::doors::{Desk, Rules};
 use crate::event::Sender;
 
 /// The other end of a connection.
@@ -32,28 +32,15 @@ pub(super) enum Peer {
     },
 }
 
-/// What the gate lets in beside what it knows by itself.
-#[derive(Clone, Debug, Default)]
-pub struct Rules {
-    /// Host names beside localhost and the address connected to.
-    pub allowed_hosts: Vec<String>,
-    /// A proxy stands in front: then loopback is not this machine's own people.
-    pub behind_proxy: bool,
-}
-
-/// Lets a request in, and says who sends it.
-pub(super) fn check<B>(
-    request: &Request<B>,
-    peer: Peer,
-    rules: &Rules,
-    desk: &Desk,
-) -> Result<Sender, Problem> {
+/// Lets a request in, by the rules of this moment, and says who sends it.
+pub(super) fn check<B>(request: &Request<B>, peer: Peer, desk: &Desk) -> Result<Sender, Problem> {
+    let rules = desk.rules();
     if let Peer::Tcp { local, .. } = peer {
-        let host = check_host(request, local, rules)?;
+        let host = check_host(request, local, &rules)?;
         check_origin(request.headers(), &host)?;
     }
     check_content_type(request)?;
-    identify(request.headers(), peer, rules, desk)
+    identify(request.headers(), peer, &rules, desk)
 }
 
 fn check_host<B>(
@@ -154,7 +141,7 @@ fn identify(
     desk: &Desk,
 ) -> Result<Sender, Problem> {
     let remote = match peer {
-        Peer::Unix { uid } => return Ok(desk.owner.sender(uid)),
+        Peer::Unix { uid } => return Ok(rules.owner.sender(uid)),
         Peer::Tcp { remote, .. } => remote,
     };
     let wrong = || {
@@ -166,7 +153,7 @@ fn identify(
         Some(authorization) => {
             let (scheme, token) = authorization.split_once(' ').ok_or_else(wrong)?;
             if scheme.eq_ignore_ascii_case("bearer") && desk.token.matches(token.trim()) {
-                return Ok(Sender::Token { name: desk.owner.name.clone() });
+                return Ok(Sender::Token { name: rules.owner.name.clone() });
             }
             Err(wrong())
         }

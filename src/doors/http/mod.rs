@@ -30,7 +30,6 @@ use stream::Streams;
 
 pub use ask::{DiskStatus, DropStatus, IndexStatus, JournalStatus, Status, You};
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
-pub use gate::Rules;
 pub use serve::{BEHIND, Door, Listener, serve};
 
 /// Every route.

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::header::HeaderName;
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,11 +19,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::deadline::Deadline;
-use super::gate::{self, Peer, Rules};
+use super::gate::{self, Peer};
 use super::stream::Streams;
 use crate::doors::{Desk, chain};
 
@@ -39,6 +40,8 @@ const WRITE_TIME: Duration = Duration::from_secs(30);
 /// How far the index is, like `120000/1000000`, on every answer while it catches up with the
 /// journal: until then answers are incomplete.
 pub const BEHIND: HeaderName = HeaderName::from_static("snag-behind");
+/// How long a connection stays open once the daemon stops, for a request that was on its way.
+const LINGER: Duration = Duration::from_secs(1);
 /// How long the accept loop rests when the process is out of file descriptors.
 const REST: Duration = Duration::from_millis(100);
 
@@ -54,16 +57,15 @@ pub enum Listener {
 /// What every connection of the door shares.
 pub struct Door {
     desk: Arc<Desk>,
-    rules: Rules,
     router: Router,
 }
 
 impl Door {
     /// A door to this desk; its streams end when `stop` says so.
     #[must_use]
-    pub fn new(desk: Arc<Desk>, rules: Rules, stop: CancellationToken) -> Self {
+    pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> Self {
         let router = super::router(desk.clone(), Streams::new(stop));
-        Self { desk, rules, router }
+        Self { desk, router }
     }
 }
 
@@ -129,7 +131,12 @@ impl Door {
         _permit: OwnedSemaphorePermit,
     ) {
         let stream = Deadline::new(stream, WRITE_TIME, stop.clone());
-        let service = service_fn(|request| self.answer(request, peer));
+        let service = service_fn(async |request| {
+            let answer = self.answer(request, peer).await;
+            // Told so, a client opens another connection for what comes next.
+            let is_last = stop.is_cancelled();
+            answer.map(|answer| if is_last { close_after(answer) } else { answer })
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             // A client may close its side once it has said all.
@@ -142,8 +149,13 @@ impl Door {
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+                // What was sent before may not have been read, and nobody may answer it later.
+                if let Ok(ended) = timeout(LINGER, connection.as_mut()).await {
+                    ended
+                } else {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
             }
         };
         if let Err(error) = ended {
@@ -152,7 +164,7 @@ impl Door {
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Response, Infallible> {
-        match gate::check(&request, peer, &self.rules, &self.desk) {
+        match gate::check(&request, peer, &self.desk) {
             Err(problem) => Ok(problem.into_response()),
             Ok(sender) => {
                 let mut request = request.map(Body::new);
@@ -165,4 +177,10 @@ impl Door {
             }
         }
     }
+}
+
+/// An answer behind which the connection ends.
+fn close_after(mut answer: Response) -> Response {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
 }

@@ -94,9 +94,8 @@ fn what_cannot_be_recorded_now_waits() {
         lag: Arc::default(),
         index: bench.desk.index.clone(),
         journal: opened.reader,
-        owner: bench.desk.owner.clone(),
         token: bench.desk.token.clone(),
-        shows_names: false,
+        rules: watch::Sender::new(bench.desk.rules()),
         facts: bench.desk.facts.clone(),
         drops: DropCounts::default(),
     };

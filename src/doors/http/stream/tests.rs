@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 
 use super::*;
-use crate::doors::{DropCounts, Facts, now, person, token};
+use crate::doors::{DropCounts, Facts, Rules, now, person, token};
 use crate::event::{Draft, Place, Source};
 use crate::index::Index;
 use crate::journal;
@@ -26,14 +26,19 @@ impl Bench {
         let index = Arc::new(Index::open(&state.join("index")).unwrap());
         let room = Arc::new(Room::of(state).unwrap());
         let (recorder, writing) = Recorder::new(opened.writer, index.clone(), room);
+        let rules = Rules {
+            owner: person::Owner { uid: 0, name: "ana".to_owned() },
+            shows_names: false,
+            allowed_hosts: Vec::new(),
+            behind_proxy: false,
+        };
         let desk = Arc::new(Desk {
             recorder,
             lag: Arc::default(),
             index,
             journal: opened.reader,
-            owner: person::Owner { uid: 0, name: "ana".to_owned() },
             token: token::read_or_make(&state.join("token")).unwrap(),
-            shows_names: false,
+            rules: watch::Sender::new(Arc::new(rules)),
             facts: Facts {
                 started_at: now(),
                 state_dir: state.to_owned(),
