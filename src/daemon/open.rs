@@ -30,7 +30,7 @@ pub struct Daemon {
     pub(super) writing: Writing,
     pub(super) packer: Packer,
     pub(super) room: Arc<Room>,
-    pub(super) reload: Reload,
+    pub(super) configuration: Reload,
     pub(super) paths: Paths,
     /// The socket file that is ours to remove.
     pub(super) own_socket: Option<PathBuf>,
@@ -138,8 +138,17 @@ impl Daemon {
             },
             drops: DropCounts::default(),
         });
-        let reload = Reload::new(sources, settings, addresses);
-        Ok(Self { desk, listeners, writing, packer, room, reload, paths, own_socket, _lock: lock })
+        Ok(Self {
+            desk,
+            listeners,
+            writing,
+            packer,
+            room,
+            configuration: Reload::new(sources, settings, addresses),
+            paths,
+            own_socket,
+            _lock: lock,
+        })
     }
 
     /// Where it listens, as URLs that `snag --url` takes.

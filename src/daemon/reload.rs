@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use notify::RecommendedWatcher;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::config::ConfigError;
 use super::settings::{Change, Settings, Sources};
@@ -23,6 +24,8 @@ use crate::doors::{Desk, chain};
 const FIXED: [&str; 4] = ["state_dir", "socket", "listen", "drop_dir"];
 /// How long changes may gather after the first: whoever saves a file makes several.
 const GATHER: Duration = Duration::from_millis(100);
+/// Where the kernel does not tell of changes, this is how often we look.
+const EVERY: Duration = Duration::from_secs(30);
 
 /// Follows the configuration from where the daemon started with it.
 pub(super) struct Reload {
@@ -35,6 +38,7 @@ pub(super) struct Reload {
     refused: Option<String>,
     /// Where the daemon listens over TCP.
     addresses: Vec<SocketAddr>,
+    /// Whether the kernel does not tell of changes.
     is_deaf: bool,
 }
 
@@ -61,9 +65,10 @@ impl Reload {
             is_asked = tokio::select! {
                 () = asked.notified() => true,
                 () = bell.notified() => {
-                    tokio::time::sleep(GATHER).await;
+                    sleep(GATHER).await;
                     false
                 }
+                () = sleep(EVERY), if self.is_deaf => false,
             };
         }
     }
@@ -71,7 +76,7 @@ impl Reload {
     fn watch(&mut self, bell: &Arc<Notify>) -> Option<RecommendedWatcher> {
         let watched = watch::watch(&self.sources.file.as_ref()?.path, bell.clone());
         if let (Err(error), false) = (&watched, self.is_deaf) {
-            tracing::warn!(%error, "the kernel does not tell when the configuration changes: send SIGHUP to have it read again");
+            tracing::warn!(%error, "the kernel does not tell when the configuration changes: looking every 30 s instead");
         }
         self.is_deaf = watched.is_err();
         watched.ok()
@@ -119,4 +124,15 @@ impl Reload {
 
 fn list(changes: &[Change]) -> String {
     changes.iter().map(Change::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::KEYS;
+
+    #[test]
+    fn what_is_fixed_is_a_key() {
+        assert!(FIXED.iter().all(|key| KEYS.contains(key)));
+    }
 }

@@ -46,17 +46,9 @@ impl Daemon {
     ///
     /// When it returns `Ok`, everything that was accepted is on disk.
     pub async fn run(self, stop: CancellationToken, reload: Arc<Notify>) -> Result<(), RunError> {
-        let Self {
-            desk,
-            listeners,
-            mut writing,
-            mut packer,
-            room,
-            reload: config,
-            paths,
-            own_socket,
-            _lock,
-        } = self;
+        // The lock stays in `self` until the end.
+        let Self { desk, listeners, mut writing, mut packer, room, configuration, paths, .. } =
+            self;
         let changes = writing.changes();
         let (index, doubted) = (desk.index.clone(), desk.index.clone());
         let written = spawn("writer", &stop, move || writing.run().map_err(RunError::from))?;
@@ -74,7 +66,7 @@ impl Daemon {
             });
         }
         doors.spawn(drop::watch(desk.clone(), paths.drop_dir.clone(), stop.clone()));
-        doors.spawn(until(stop.clone(), config.follow(desk.clone(), reload)));
+        doors.spawn(until(stop.clone(), configuration.follow(desk.clone(), reload)));
         if let Some(watchdog) = systemd::watchdog() {
             doors.spawn(until(stop.clone(), pulse::feed(desk.clone(), watchdog)));
         }
@@ -92,7 +84,7 @@ impl Daemon {
         written.and(checkpointed).and(closed)?;
         // One of ours that is left behind would answer nobody; others are kept open by whoever
         // handed them over.
-        let _ = own_socket.map(std::fs::remove_file);
+        let _ = self.own_socket.map(std::fs::remove_file);
         recover::mark_stopped(&paths.state_dir).map_err(RunError::Unmarked)
     }
 }

@@ -306,6 +306,21 @@ fn the_watchdog_is_fed_and_the_status_kept_current() {
 }
 
 #[test]
+fn in_a_terminal_sighup_means_that_it_is_gone() {
+    let mut snagd = Snagd::new(Dir::new());
+    // Under `script` the shell, and what it becomes, have a terminal.
+    let mut terminal = bare_shell(snagd.dir.path());
+    let inner = "echo $$ > pid; exec snagd --state-dir state --socket snag.sock --listen none";
+    terminal.arg("exec script -qefc \"$0\" log").arg(inner).current_dir(snagd.dir.path());
+    snagd.child = terminal.spawn().unwrap();
+    until("it listens", || snagd.log().contains("stores in"));
+    let pid = fs::read_to_string(snagd.path("pid")).unwrap();
+    assert!(Command::new("kill").args(["-HUP", pid.trim()]).status().unwrap().success());
+    assert!(snagd.wait().success(), "{}", snagd.log());
+    assert!(snagd.log().contains("stopping: finishing what was accepted"), "{}", snagd.log());
+}
+
+#[test]
 fn sighup_reads_the_configuration_again_and_systemd_knows() {
     let mut snagd = Snagd::new(Dir::new());
     let mut manager = Manager::start(&mut snagd, |_| {});

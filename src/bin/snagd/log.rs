@@ -53,9 +53,11 @@ fn level(text: &str) -> Result<LevelFilter, String> {
     if LEVELS.contains(&text.as_str()) {
         return text.parse().map_err(|_| format!("`{text}` is no level"));
     }
-    let hint = nearest(&text, LEVELS).map(|near| format!("did you mean `{near}`? "));
-    let hint = hint.unwrap_or_default();
-    Err(format!("`{text}` is no level: {hint}the levels are {}", LEVELS.join(", ")))
+    let hint = match nearest(&text, LEVELS) {
+        Some(near) => format!("did you mean `{near}`? It is"),
+        None => "it is".to_owned(),
+    };
+    Err(format!("`{text}` is no level: {hint} one of {}", LEVELS.join(", ")))
 }
 
 /// Only what snag says itself is ever logged.
@@ -163,10 +165,10 @@ mod tests {
         assert_eq!(filter("info, snag::doors=debug").unwrap(), "snag::doors=debug,info");
         assert_eq!(filter("snag=trace").unwrap(), "snag=trace");
         let bad = [
-            ("inf", "`inf` is no level: did you mean `info`? the levels are off, error, warn"),
-            ("", "`` is no level: the levels are"),
-            ("info,", "`` is no level: the levels are"),
-            ("snag::doors", "`snag::doors` is no level: the levels are"),
+            ("inf", "`inf` is no level: did you mean `info`? It is one of off, error, warn"),
+            ("", "`` is no level: it is one of off"),
+            ("info,", "`` is no level: it is one of off"),
+            ("snag::doors", "`snag::doors` is no level: it is one of off"),
             ("snag::doors=loud", "`loud` is no level"),
             ("hyper=debug", "`hyper` is no module of snag: write one like `snag::doors=debug`"),
             ("snagger=debug", "`snagger` is no module of snag"),
