@@ -7,7 +7,7 @@ mod args;
 mod check;
 mod log;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,9 +64,9 @@ fn check_config(sources: &Sources) -> ExitCode {
 }
 
 /// Says what is wrong where nothing is logged.
-#[expect(clippy::print_stderr, reason = "there is no log to say it in")]
 fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("snagd: {error:#}");
+    // Without a standard error the code must do.
+    let _ = writeln!(io::stderr(), "snagd: {error:#}");
     ExitCode::from(code)
 }
 
