@@ -5,7 +5,7 @@ use snag::index::WhyAnswer;
 
 use super::{Column, Inline, Report};
 use crate::render::Look;
-use crate::render::why::notes::{MOST_GROUPS, sum_up};
+use crate::render::why::notes::{MOST_GROUPS, MOST_WORDINGS, sum_up};
 use crate::render::why::{bill, facts, next, standing, trend};
 use crate::render::words::{number, plural};
 
@@ -81,7 +81,7 @@ impl Report {
         self.about(&word, &trend::sentences(row, &self.look).join(" "));
     }
 
-    /// What people said, notes that say the same shown once.
+    /// What people said: notes that say the same once, similar ones together.
     fn notes(&mut self, answer: &WhyAnswer) {
         if answer.notes.is_empty() {
             return;
@@ -89,6 +89,9 @@ impl Report {
         self.about("What people said.", "");
         for group in answer.notes.iter().take(MOST_GROUPS) {
             self.quote(&group.text);
+            for wording in group.also.iter().take(MOST_WORDINGS) {
+                self.block(&self.words(&format!("similar: “{}”", wording.trim())).to_string());
+            }
             self.say(&sum_up(group, &self.look));
         }
         let more = answer.notes.len().saturating_sub(MOST_GROUPS);

@@ -12,7 +12,7 @@ pub(in crate::render) const MOST_GROUPS: usize = 10;
 /// Lines shown of one note.
 const MOST_LINES: usize = 3;
 /// Other wordings shown of one group: enough to judge whether they belong together.
-const MOST_WORDINGS: usize = 2;
+pub(in crate::render) const MOST_WORDINGS: usize = 2;
 
 /// The groups that most people wrote in, first.
 pub(super) fn notes(groups: &[NoteGroup], page: &mut Page, look: &Look) {
