@@ -11,7 +11,7 @@ use super::word::{Actor, Class, Kind, Outcome, Severity, SignalName, Source};
 use super::{Arrival, Draft, Fault, MAX_EVENT, MAX_LINE, MAX_TEXT, Place, Rejection, Sender};
 
 /// Every field a draft may say, as it is suggested to somebody who mistyped one.
-const FIELDS: [&str; 28] = [
+pub const FIELDS: [&str; 28] = [
     "id",
     "class",
     "at",

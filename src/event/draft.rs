@@ -50,10 +50,16 @@ impl Draft {
         self.fields.get(field).is_some_and(|value| !value.is_null())
     }
 
+    /// What the field says, if it is text.
+    #[must_use]
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field)?.as_str()
+    }
+
     /// The id of the event this one says "me too" to, if it can be read.
     #[must_use]
     pub fn same_as(&self) -> Option<Uuid> {
-        self.fields.get("same_as")?.as_str()?.parse().ok()
+        self.text("same_as")?.parse().ok()
     }
 
     /// The draft as JSON.

@@ -26,6 +26,7 @@ mod scrub;
 mod tests;
 mod word;
 
+pub use admit::FIELDS;
 pub use arrival::{Arrival, Original, Sender};
 pub use claim::is_unprintable;
 pub use day::{Day, DayError};

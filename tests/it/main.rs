@@ -18,6 +18,7 @@
 //! | `outbox` | events for a daemon that is away: kept, sent once, taken back |
 //! | `stream` | `/v1/stream`: in order, resumable, filtered, bounded |
 //! | `tail` | `snag tail` through kills and restarts, in a pipe, told to stop |
+//! | `imports` | sheets of other programs |
 //! | `formats` | files written by each released version are read for ever |
 //! | `doctor` | what `snag doctor` finds on machines with something wrong |
 //! | `dogfood` | the friction met while building snag |
@@ -42,9 +43,10 @@ mod dogfood;
 mod dropped;
 mod formats;
 mod gate;
+mod imports;
 mod life;
-mod outbox;
 mod logging;
+mod outbox;
 mod readme;
 mod recording;
 mod service;

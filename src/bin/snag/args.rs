@@ -106,7 +106,13 @@ pub(crate) enum Command {
     Tail(Tail),
     /// Print every event as NDJSON, the oldest first
     Export(Filter),
-    /// Record the events of an NDJSON file; the same file twice changes nothing
+    /// Record the events of an NDJSON or CSV file; the same file twice changes nothing
+    ///
+    /// NDJSON is what `snag export` prints, one event a line. The first line of a CSV names its
+    /// columns: the fields of an event, like place, person, note, severity and at, and tags.NAME
+    /// for what is free. Commas, semicolons and tabs are told apart. `at` is a day, or an instant
+    /// with its zone. Severities of other trackers are understood: low to critical, S4 to S1,
+    /// P3 to P0, green to red.
     Import {
         /// The file, or - for stdin
         #[arg(value_hint = ValueHint::FilePath)]

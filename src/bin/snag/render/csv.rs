@@ -37,7 +37,8 @@ const EVENT: &str = "
 const TERM: &str = "place person day points worst sum counted";
 
 /// The first letter of a formula, or what leads to one.
-const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+pub(crate) const FORMULA: [char; 11] =
+    ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// One row a hotspot, the worst first; `by` is what they are ranked by.
 pub(crate) fn hotspots(answer: &HotspotsAnswer, by: &str) -> String {

@@ -1,0 +1,49 @@
+//! NDJSON: one event a line, blank lines between them as anyone likes.
+
+use std::io::BufRead;
+
+use anyhow::Context;
+use snag::event::{Draft, MAX_EVENT};
+
+use super::{Ready, Row, ready};
+
+/// The events of an NDJSON text.
+pub(super) struct Lines {
+    input: Box<dyn BufRead>,
+    number: usize,
+}
+
+impl Lines {
+    pub(super) fn new(input: Box<dyn BufRead>) -> Self {
+        Self { input, number: 0 }
+    }
+}
+
+impl Iterator for Lines {
+    type Item = anyhow::Result<Row>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let mut line = Vec::new();
+            match self.input.read_until(b'\n', &mut line).context("the input cannot be read") {
+                Err(error) => return Some(Err(error)),
+                Ok(0) => return None,
+                Ok(bytes) => {
+                    self.number += 1;
+                    if !line.trim_ascii().is_empty() {
+                        let event = read(&line, self.number);
+                        return Some(Ok(Row { line: self.number, bytes, event }));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn read(line: &[u8], number: usize) -> Result<Ready, String> {
+    if MAX_EVENT < line.len() {
+        return Err(format!("has {} bytes, at most {MAX_EVENT} are kept: shorten it", line.len()));
+    }
+    let draft = Draft::parse(line).map_err(|error| error.to_string())?;
+    ready(draft, number, line.trim_ascii())
+}

@@ -1,0 +1,308 @@
+//! `snag import`: events of ours, one a line, or one a row of a sheet.
+//!
+//! What says no id gets one made of its number and content, so that the same file twice changes
+//! nothing. Here alone the severities of other trackers are understood.
+
+mod lines;
+mod sheet;
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Deserialize;
+use snag::client::{ClientError, Connection, Told};
+use snag::event::{Draft, Severity, Word};
+use uuid::Uuid;
+
+use crate::args::Global;
+use crate::output::{Format, Output};
+use crate::reach;
+use crate::stop::{Code, stop};
+use lines::Lines;
+use sheet::Sheet;
+
+/// Events sent at once,
+const BATCH_EVENTS: usize = 500;
+/// or bytes, whichever comes first.
+const BATCH_BYTES: usize = 1024 * 1024;
+/// What says no id gets one in this namespace.
+const NAMESPACE: Uuid = Uuid::from_u128(0x8f6b_0a52_5d0e_4c0e_9a43_1f6f_3a0d_77c1);
+/// How often a busy daemon is asked again, and how long to wait in between.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(500);
+/// The bytes some programs put before a text to say that it is UTF-8, and what says UTF-16.
+const UTF_8: &[u8] = b"\xef\xbb\xbf";
+const UTF_16: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+/// What trackers call the severities, the least first.
+const TRANSLATED: [[&str; 4]; 4] = [
+    ["low", "medium", "high", "critical"],
+    ["s4", "s3", "s2", "s1"],
+    ["p3", "p2", "p1", "p0"],
+    ["green", "yellow", "orange", "red"],
+];
+
+/// One event of the input, or why it cannot be one.
+struct Row {
+    /// The line it begins on.
+    line: usize,
+    /// How many bytes it takes.
+    bytes: usize,
+    event: Result<Ready, String>,
+}
+
+/// The rows of an input, whichever form it has.
+type Rows = Box<dyn Iterator<Item = anyhow::Result<Row>>>;
+
+/// An event as it is sent.
+struct Ready {
+    json: Vec<u8>,
+    /// Whether its id was made here, of its content.
+    is_named_here: bool,
+}
+
+/// What the daemon says of a batch.
+#[derive(Debug, Default, Deserialize)]
+struct Tally {
+    accepted: u64,
+    duplicate: u64,
+    rejected: Vec<Rejected>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rejected {
+    line: usize,
+    problem: Told,
+}
+
+/// What became of the whole file.
+#[derive(Default)]
+struct Sum {
+    accepted: u64,
+    duplicate: u64,
+    rejected: u64,
+}
+
+/// `snag import`.
+pub(crate) async fn import(file: &Path, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let (input, size) = open(file)?;
+    let progress = bar(size);
+    let mut rows = rows(file, input)?;
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    let mut sum = Sum::default();
+    loop {
+        let mut batch = Batch::default();
+        while batch.sent.len() < BATCH_EVENTS && batch.body.len() < BATCH_BYTES {
+            let Some(row) = rows.next().transpose()? else { break };
+            progress.inc(row.bytes as u64);
+            batch.take(row);
+        }
+        let is_last = batch.sent.is_empty();
+        if !is_last {
+            let body = std::mem::take(&mut batch.body);
+            sum.add(&mut batch, send(&mut connection, Bytes::from(body)).await?);
+        }
+        batch.rejected.sort_by_key(|(line, _)| *line);
+        sum.rejected += batch.rejected.len() as u64;
+        for (line, reason) in &batch.rejected {
+            progress.suspend(|| output.note(&format!("line {line}: {reason}")));
+        }
+        if is_last {
+            break;
+        }
+    }
+    progress.finish_and_clear();
+    sum.tell(output)
+}
+
+impl Sum {
+    /// Adds what the daemon said of a batch, whose rejected lines it adds to those known before.
+    fn add(&mut self, batch: &mut Batch, tally: Tally) {
+        self.accepted += tally.accepted;
+        self.duplicate += tally.duplicate;
+        for Rejected { line, problem } in tally.rejected {
+            let sent = line.checked_sub(1).and_then(|at| batch.sent.get(at));
+            let &(line, is_named_here) = sent.unwrap_or(&(0, false));
+            // Whoever has our id has the same content: what differs is what time it was read.
+            if problem.status == 409 && is_named_here {
+                self.duplicate += 1;
+            } else {
+                batch.rejected.push((line, problem.detail));
+            }
+        }
+    }
+
+    fn tell(&self, output: &Output) -> anyhow::Result<()> {
+        let Self { accepted, duplicate, rejected } = self;
+        if output.format == Format::Json {
+            output.json(format!("{{\"v\":1,\"accepted\":{accepted},\"duplicate\":{duplicate},\"rejected\":{rejected}}}").as_bytes())?;
+        } else {
+            output.line(&format!(
+                "imported {accepted}, known before {duplicate}, rejected {rejected}"
+            ))?;
+        }
+        if 0 < *rejected {
+            return Err(stop(
+                Code::Usage,
+                "some lines were rejected, the others are recorded: mend these and import the file again",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn bar(size: Option<u64>) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = size.map_or_else(ProgressBar::no_length, ProgressBar::new);
+    let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {eta} left");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// The input, and how many bytes it has.
+fn open(file: &Path) -> anyhow::Result<(Box<dyn BufRead>, Option<u64>)> {
+    if file == Path::new("-") {
+        return Ok((Box::new(BufReader::new(io::stdin())), None));
+    }
+    let opened = File::open(file).map_err(|error| {
+        stop(Code::Usage, format!("{} cannot be read: {error}", file.display()))
+    })?;
+    let size = opened.metadata().map(|found| found.len()).ok();
+    Ok((Box::new(BufReader::new(opened)), size))
+}
+
+/// Lines of JSON, or a sheet: by how it begins, else by the file's name.
+fn rows(file: &Path, mut input: Box<dyn BufRead>) -> anyhow::Result<Rows> {
+    let begins = input.fill_buf().context("the input cannot be read")?;
+    if UTF_16.iter().any(|mark| begins.starts_with(mark)) {
+        return Err(stop(Code::Usage, "this is UTF-16: save it as UTF-8 (\"CSV UTF-8\")"));
+    }
+    if begins.starts_with(UTF_8) {
+        input.consume(UTF_8.len());
+    }
+    let begins = input.fill_buf().context("the input cannot be read")?;
+    let begins_as_json = matches!(begins.trim_ascii_start().first(), None | Some(b'{' | b'['));
+    let says_json =
+        |extension: &OsStr| ["ndjson", "jsonl", "json"].map(OsStr::new).contains(&extension);
+    if begins_as_json || file.extension().is_some_and(says_json) {
+        return Ok(Box::new(Lines::new(input)));
+    }
+    Ok(Box::new(Sheet::read(input)?))
+}
+
+/// NDJSON to send; of each of its lines, the line in the file and whether its id was made here.
+#[derive(Default)]
+struct Batch {
+    body: Vec<u8>,
+    sent: Vec<(usize, bool)>,
+    /// What is not recorded: its line in the file, and why.
+    rejected: Vec<(usize, String)>,
+}
+
+impl Batch {
+    fn take(&mut self, Row { line, event, .. }: Row) {
+        match event {
+            Ok(Ready { json, is_named_here }) => {
+                self.body.extend(json);
+                self.body.push(b'\n');
+                self.sent.push((line, is_named_here));
+            }
+            Err(reason) => self.rejected.push((line, reason)),
+        }
+    }
+}
+
+/// A draft as it is sent: with an id, with where it comes from, with a severity of ours.
+fn ready(mut draft: Draft, number: usize, content: &[u8]) -> Result<Ready, String> {
+    let is_named_here = !draft.has("id");
+    if is_named_here {
+        let content = [number.to_string().as_bytes(), b"\n", content].concat();
+        draft.set("id", Uuid::new_v5(&NAMESPACE, &content).to_string());
+    }
+    if !draft.has("source") {
+        draft.set("source", "import");
+    }
+    if let Some(written) = draft.text("severity") {
+        draft.set("severity", severity(written)?.word());
+    }
+    Ok(Ready { json: draft.to_json(), is_named_here })
+}
+
+/// The severity that is meant, in our word or in that of another tracker.
+fn severity(written: &str) -> Result<Severity, String> {
+    let word = written.trim().to_lowercase();
+    let of = |words: &[&str; 4]| words.iter().position(|one| *one == word);
+    let found = Severity::find(&word);
+    let found = found.or_else(|| Some(Severity::ALL[TRANSLATED.iter().find_map(of)?]));
+    found.ok_or_else(|| {
+        format!(
+            "`severity` cannot be `{written}`: write cosmetic, minor, major or blocker; low to \
+             critical, S4 to S1, P3 to P0 and green to red are translated"
+        )
+    })
+}
+
+/// Sends a batch; a daemon that is busy is asked again.
+async fn send(connection: &mut Connection, body: Bytes) -> anyhow::Result<Tally> {
+    for _ in 0..TRIES {
+        match connection.post("/v1/events", "application/x-ndjson", body.clone()).await {
+            Ok(answer) => {
+                return serde_json::from_slice(&answer.body)
+                    .context("snagd's answer cannot be read");
+            }
+            Err(ClientError::Told(told)) if told.status == 503 => tokio::time::sleep(PAUSE).await,
+            Err(ClientError::Told(told)) if told.status == 422 => {
+                let more = serde_json::Value::Object(told.more);
+                return serde_json::from_value(more).context("snagd's answer cannot be read");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(stop(Code::Unavailable, "snagd is too busy to import: try again later, what it took stays"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn severities_of_other_trackers_are_understood() {
+        let words = |words: [&str; 4]| words.map(|word| severity(word).unwrap());
+        let ours = words(["cosmetic", "minor", "major", "blocker"]);
+        assert_eq!(ours, [Severity::Cosmetic, Severity::Minor, Severity::Major, Severity::Blocker]);
+        assert_eq!(words(["low", "Medium", "HIGH", " critical "]), ours);
+        assert_eq!(words(["S4", "S3", "s2", "s1"]), ours);
+        assert_eq!(words(["P3", "P2", "P1", "P0"]), ours);
+        assert_eq!(words(["green", "yellow", "orange", "red"]), ours);
+        for none in ["", "s0", "p4", "urgent", "mayor"] {
+            let error = severity(none).unwrap_err();
+            assert!(error.contains(&format!("`{none}`")) && error.contains("P3 to P0"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_input_is_told_by_how_it_begins_and_by_its_name() {
+        let line = |name: &str, text: &'static str| {
+            let rows = rows(Path::new(name), Box::new(text.as_bytes()))?;
+            let read = |row: anyhow::Result<Row>| row.map(|row| (row.line, row.event.is_ok()));
+            rows.map(read).collect::<anyhow::Result<Vec<_>>>()
+        };
+        let json = "\u{feff}\n {\"place\":\"web\",\"note\":\"a\"}\n";
+        let sheet = "\u{feff}place,note\nweb,a\n";
+        for name in ["-", "a.csv", "a.ndjson", "a"] {
+            assert_eq!(line(name, json).unwrap(), [(2, true)], "{name}");
+        }
+        for name in ["-", "a.csv", "a.txt"] {
+            assert_eq!(line(name, sheet).unwrap(), [(2, true)], "{name}");
+        }
+        assert_eq!(line("a.ndjson", sheet).unwrap(), [(1, false), (2, false)]);
+        assert_eq!(line("a.csv", "").unwrap(), []);
+        assert!(line("a.csv", "name,comment\n").is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! `snag import` of a sheet, as somebody brings it from a spreadsheet or another tracker.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Said, Snagd};
+
+fn import(snagd: &Snagd, name: &str, text: &str) -> Said {
+    let path = snagd.path(name);
+    fs::write(&path, text).unwrap();
+    snagd.snag(&["import", &path.display().to_string()])
+}
+
+/// The events there are, the oldest first, each as the fields named.
+fn fields(snagd: &Snagd, names: &[&str]) -> Vec<Vec<Value>> {
+    let mut events = snagd.events();
+    events.sort_by_key(|event| event["at"].as_str().unwrap().to_owned());
+    events.iter().map(|event| names.iter().map(|name| event[*name].clone()).collect()).collect()
+}
+
+#[test]
+fn a_sheet_of_a_spreadsheet_becomes_events_once() {
+    let snagd = Snagd::start();
+    let sheet = "\u{feff}Place;Person;At;Severity;Outcome;Note;tags.browser;;\r\n\
+        web/pay;ana;2026-11-03;P1;Worked around;\"cleared itself;\r\nagain\";firefox;;\r\n\
+        ;;;;;;;;\r\n\
+        web/pay;bob;2026-11-04T09:30:00+01:00;low;;'=SUM(A1) in the total;;;\r\n";
+    let said = import(&snagd, "friction.csv", sheet).ok();
+    assert_eq!(said.stdout, "imported 2, known before 0, rejected 0\n");
+    let names = ["place", "person", "at", "severity", "outcome", "note", "tags", "source"];
+    let expected = [
+        json!(["web/pay", "ana", "2026-11-03T12:00:00Z", "major", "worked-around",
+            "cleared itself;\r\nagain", {"browser": "firefox"}, "import"]),
+        json!([
+            "web/pay",
+            "bob",
+            "2026-11-04T08:30:00Z",
+            "cosmetic",
+            null,
+            "=SUM(A1) in the total",
+            null,
+            "import"
+        ]),
+    ];
+    assert_eq!(json!(fields(&snagd, &names)), json!(expected));
+    // The same rows from another program, with one more below.
+    let longer = sheet.replace('\r', "").replace(';', "\t").replace("itself\t\n", "itself;\r\n")
+        + "web/cart\teve\t2026-11-05\t\t\tempty\t\t\t\n";
+    let said = import(&snagd, "friction.tsv", &longer).ok();
+    assert_eq!(said.stdout, "imported 1, known before 2, rejected 0\n");
+}
+
+#[test]
+fn bad_rows_are_named_by_their_line_and_the_others_recorded() {
+    let snagd = Snagd::start();
+    let sheet = "place,note,at,kind,lost_minutes\n\
+        web/a,\"two\nlines\",,,\n\
+        web/a,b,03.11.2026,,\n\
+        web/a,c,,sloow,\n\
+        web/a,,,,\n\
+        web/a,d,,,5\n";
+    let said = import(&snagd, "-bad.csv", sheet).ended(2);
+    assert_eq!(said.stdout, "imported 2, known before 0, rejected 3\n");
+    for told in [
+        "line 4: `at` cannot be `03.11.2026`: write a day like 2026-11-20, or",
+        "line 5: `kind` cannot be `sloow`: did you mean `slow`?",
+        "line 6: `note` is missing",
+        "some lines were rejected, the others are recorded: mend these and import the file again",
+    ] {
+        assert!(said.stderr.contains(told), "{told}: {said:#?}");
+    }
+    // Mended, what was recorded before is known.
+    let mended = sheet.replace("03.11.2026", "2026-11-03").replace("sloow", "slow");
+    let said = import(&snagd, "-bad.csv", &mended).ended(2);
+    assert_eq!(said.stdout, "imported 2, known before 2, rejected 1\n");
+}
+
+#[test]
+fn a_wrong_header_sends_nothing() {
+    let snagd = Snagd::start();
+    let said = import(&snagd, "a.csv", "place,note,sevrity\nweb/a,b,low\n").ended(2);
+    assert!(said.stderr.contains("no column `sevrity`: did you mean `severity`?"), "{said:#?}");
+    let said = import(&snagd, "b.csv", "\u{feff}").ok();
+    assert_eq!(said.stdout, "imported 0, known before 0, rejected 0\n");
+    fs::write(snagd.path("c.csv"), b"\xff\xfep\0l\0a\0c\0e\0").unwrap();
+    let path = snagd.path("c.csv").display().to_string();
+    let said = snagd.snag(&["import", &path]).ended(2);
+    assert!(said.stderr.contains("UTF-16: save it as UTF-8"), "{said:#?}");
+    assert_eq!(snagd.events(), Vec::<Value>::new());
+}
+
+#[test]
+fn severities_are_translated_in_lines_of_json_too_and_nowhere_else() {
+    let snagd = Snagd::start();
+    let line = r#"{"place":"web/a","note":"b","person":"ana","severity":"P0"}"#;
+    import(&snagd, "a.ndjson", line).ok();
+    assert_eq!(snagd.events()[0]["severity"], "blocker");
+    snagd.post(line).tells(422, "`severity` cannot be `P0`");
+}
+
+#[test]
+fn a_row_is_known_by_its_content_whatever_the_clock_made_of_it() {
+    let (snagd, other) = (Snagd::start(), Snagd::start());
+    let sheet = "place,note,at\nweb/a,b,2026-11-03\n";
+    import(&snagd, "a.csv", sheet).ok();
+    // As if the first import had been in the morning of that day.
+    let mut event = snagd.events().remove(0);
+    event["at"] = json!("2026-11-03T10:00:00Z");
+    other.post(&event.to_string()).is(201);
+    let said = import(&other, "a.csv", sheet).ok();
+    assert_eq!(said.stdout, "imported 0, known before 1, rejected 0\n");
+}
+
+#[test]
+fn what_snag_prints_as_csv_it_takes_back_as_it_was() {
+    let (snagd, other) = (Snagd::start(), Snagd::start());
+    let events = [
+        json!({"place": "web/a", "note": "=HYPERLINK(\"x\")\nand, more", "person": "ana", "tags": {"a": "+1", "b": "x;y"}}),
+        json!({"place": "web/b", "expected": "-", "got": "'t was", "outcome": "abandoned", "lost_minutes": 5, "version": "1.10"}),
+        json!({"place": "web/c", "class": "signal", "kind": "error", "signal": {"name": "crash", "count": 3, "rule": "exit by signal 11"}, "evidence": {"exit_code": 139}}),
+        json!({"place": "web/c", "class": "use", "count": 7}),
+    ];
+    for event in &events {
+        snagd.post(&event.to_string()).is(201);
+    }
+    let csv = snagd.snag(&["events", "--csv"]).ok().stdout;
+    let path = other.path("events.csv");
+    fs::write(&path, csv).unwrap();
+    let path = path.display().to_string();
+    assert_eq!(
+        other.snag(&["import", &path]).ok().stdout,
+        "imported 4, known before 0, rejected 0\n"
+    );
+    let without_receipt = |snagd: &Snagd| {
+        let mut events = snagd.events();
+        for event in &mut events {
+            event.as_object_mut().unwrap().remove("received_at");
+        }
+        events.sort_by_key(|event| event["id"].as_str().unwrap().to_owned());
+        events
+    };
+    assert_eq!(without_receipt(&other), without_receipt(&snagd));
+    assert_eq!(
+        snagd.snag(&["import", &path]).ok().stdout,
+        "imported 0, known before 4, rejected 0\n"
+    );
+}
