@@ -17,7 +17,7 @@ use super::reload::Reload;
 use super::settings::Sources;
 use crate::doors::http::Listener;
 use crate::doors::{Desk, DropCounts, Facts, now, token};
-use crate::event::scrub;
+use crate::event::compile_rules;
 use crate::hotspot::fingerprint;
 use crate::index::IndexError;
 use crate::journal::{self, JournalError, Packer};
@@ -166,7 +166,7 @@ impl Daemon {
 
 /// Compiles the patterns now, so that the first event does not wait for them.
 fn warm_up() {
-    let _ = scrub("");
+    compile_rules();
     let _ = fingerprint("");
 }
 

@@ -35,7 +35,7 @@ pub use fact::{Event, Scrubbed, Signal};
 pub use fault::{Fault, Rejection, nearest, nearest_places};
 pub use place::{Place, PlaceError};
 pub use record::{Record, RecordError, Retraction};
-pub use scrub::{scrub, scrub_key};
+pub use scrub::{compile_rules, scrub, scrub_key};
 pub use word::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Source, Word};
 
 /// The longest `note`, `expected`, `got` or `workaround`, in bytes.

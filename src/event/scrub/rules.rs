@@ -1,4 +1,8 @@
-//! What a secret looks like: one table of rules, compiled once.
+//! What a secret looks like: one table of rules.
+//!
+//! Most texts have no secret, and compiling all rules takes longer than recording an event. So
+//! each rule names its marks, one of which is in whatever it matches: a text is searched for all
+//! marks at once, and only the rules whose marks it has are compiled, once, and tried.
 //!
 //! # Promises
 //!
@@ -7,9 +11,10 @@
 //! - There is no rule for "looks random": hashes, ids and checksums stay readable.
 
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
-use regex::{Captures, Regex, RegexSet};
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use regex::{Captures, Regex};
 
 use super::check::{self, Check, Seen};
 
@@ -24,6 +29,15 @@ const COLON: &str = r#"\\*["']?\s*(?:=>|[:=]|%3[Aa])(?:\s|%20|\\*["'])*"#;
 const WORD: &str =
     "(?i-u:pass|pwd|secret|token|auth|cookie|cred|session|jwt|bearer|otp|cvv|cvc|key)";
 
+/// The same, as marks.
+const WORDS: &[&str] = &[
+    "pass", "pwd", "secret", "token", "auth", "cookie", "cred", "session", "jwt", "bearer", "otp",
+    "cvv", "cvc", "key",
+];
+
+/// What a card's number begins with.
+const DIGITS: &[&str] = &["2", "3", "4", "5", "6"];
+
 /// Between the groups of a card's number.
 const GAP: &str = r"(?:[ +.\u{a0}-]|%20)";
 
@@ -37,39 +51,86 @@ pub(super) struct Hit {
     pub(super) rule: &'static str,
 }
 
-/// All secrets in the text; without a search by rule (and without an allocation) where there is
-/// none.
+/// All secrets in the text; without compiling a rule (and without an allocation) where nothing
+/// hints at one.
 pub(super) fn hits(text: &str) -> Vec<Hit> {
     let rules = &*RULES;
     let mut hits = Vec::new();
-    if rules.any.is_match(text) {
-        for rank in rules.any.matches(text) {
-            rules.each[rank].collect(text, rank, &mut hits);
+    let marked = rules.marked(text);
+    for (rank, rule) in rules.each.iter().enumerate() {
+        if marked & 1 << rank != 0 {
+            rule.collect(text, rank, &mut hits);
         }
     }
     hits
 }
 
-/// The rules, compiled.
+/// Compiles every rule.
+pub(super) fn compile() {
+    for rule in &RULES.each {
+        rule.regex();
+    }
+}
+
+/// The rules, and what hints at them.
 struct Rules {
-    any: RegexSet,
     each: Vec<Rule>,
+    marks: AhoCorasick,
+    /// Each mark as it is written, and its rule as a bit.
+    bits: Vec<(&'static str, u64)>,
 }
 
 /// One way in which one kind of secret is written.
 struct Rule {
     /// What the person sees.
     name: &'static str,
+    /// Whatever it matches contains one of these: one with capitals as it is written, one without
+    /// in any case.
+    marks: &'static [&'static str],
     /// How it looks: the group `s` is what is taken out, `k` the name it was given.
-    regex: Regex,
+    pattern: String,
+    /// The pattern, once it was needed.
+    regex: OnceLock<Regex>,
     /// What an expression cannot say.
     check: Check,
 }
 
+impl Rules {
+    #[expect(clippy::expect_used, reason = "the table is constant, and a test reads it")]
+    fn new(each: Vec<Rule>) -> Self {
+        let marks = || each.iter().flat_map(|rule| rule.marks);
+        // Slower to make than others by 0.2 ms, and twice as fast to search.
+        let marks = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(marks())
+            .expect("marks are searched for");
+        let bit =
+            |(rank, rule): (u32, &Rule)| rule.marks.iter().map(move |mark| (*mark, 1 << rank));
+        let bits = (0..).zip(&each).flat_map(bit).collect();
+        Self { each, marks, bits }
+    }
+
+    /// The rules that may match, each as a bit.
+    fn marked(&self, text: &str) -> u64 {
+        self.marks.find_overlapping_iter(text).fold(0, |marked, found| {
+            let (mark, bit) = self.bits[found.pattern().as_usize()];
+            let is_meant = &text.as_bytes()[found.range()] == mark.as_bytes()
+                || !mark.bytes().any(|byte| byte.is_ascii_uppercase());
+            if is_meant { marked | bit } else { marked }
+        })
+    }
+}
+
 impl Rule {
+    #[expect(clippy::expect_used, reason = "the table is constant, and a test compiles it")]
+    fn regex(&self) -> &Regex {
+        self.regex.get_or_init(|| Regex::new(&self.pattern).expect("a rule compiles"))
+    }
+
     fn collect(&self, text: &str, rank: usize, hits: &mut Vec<Hit>) {
         let mut from = 0;
-        while let Some(found) = self.regex.captures_at(text, from) {
+        while let Some(found) = self.regex().captures_at(text, from) {
             let (whole, seen) = seen(text, &found);
             if let Some(span) = (self.check)(&seen) {
                 from = seen.span.end.max(span.end);
@@ -91,179 +152,191 @@ fn seen<'t>(text: &'t str, found: &Captures<'t>) -> (usize, Seen<'t>) {
     (whole.start(), Seen { text, key, span })
 }
 
-static RULES: LazyLock<Rules> = LazyLock::new(compile);
-
-#[expect(clippy::expect_used, reason = "the table is constant, and a test compiles it")]
-fn compile() -> Rules {
-    let table: Vec<Row> = [tokens(), blocks(), headers(), values()].into_iter().flatten().collect();
-    let any = RegexSet::new(table.iter().map(|row| &row.pattern)).expect("rules compile");
-    let each = table
-        .into_iter()
-        .map(|Row { name, pattern, check }| {
-            let regex = Regex::new(&pattern).expect("a rule compiles");
-            Rule { name, regex, check }
-        })
-        .collect();
-    Rules { any, each }
-}
-
-/// A row of the table, not yet compiled.
-struct Row {
-    name: &'static str,
-    pattern: String,
-    check: Check,
-}
+static RULES: LazyLock<Rules> = LazyLock::new(|| {
+    Rules::new([tokens(), blocks(), headers(), values()].into_iter().flatten().collect())
+});
 
 /// A secret that carries its own mark: nothing around it needs to be known.
-fn token(name: &'static str, pattern: &str) -> Row {
-    Row { name, pattern: format!("(?-u:{START}(?<s>{pattern}))"), check: check::any }
+fn token(name: &'static str, marks: &'static [&'static str], pattern: &str) -> Rule {
+    let pattern = format!("(?-u:{START}(?<s>{pattern}))");
+    Rule { name, marks, pattern, regex: OnceLock::new(), check: check::any }
 }
 
 /// A secret that is known by what stands around it.
-fn value(name: &'static str, pattern: &str, check: Check) -> Row {
+fn value(name: &'static str, marks: &'static [&'static str], pattern: &str, check: Check) -> Rule {
     let pattern = [("START", START), ("COLON", COLON), ("WORD", WORD), ("GAP", GAP)]
         .iter()
         .fold(pattern.to_owned(), |pattern, (name, part)| pattern.replace(name, part))
         .replace(r"\b", r"(?-u:\b)");
-    Row { name, pattern, check }
+    Rule { name, marks, pattern, regex: OnceLock::new(), check }
 }
 
 #[rustfmt::skip] // One rule, one line.
-fn tokens() -> Vec<Row> {
+fn tokens() -> Vec<Rule> {
     vec![
-        token("aws-key", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"),
-        token("aws-key", r"A3T[A-Z0-9][A-Z2-7]{16}\b"),
-        token("github-token", r"gh[pousr]_[0-9A-Za-z]{36}\w*"),
-        token("github-token", r"github_pat_\w{36,}"),
-        token("gitlab-token", r"gl(?:pat|ptt|dt|rt|rtr|oas|soat|cbt|ft|imt|agent|ffct|wt)-[\w-]{20,}(?:\.[\w-]+)*"),
-        token("gitlab-token", r"GR1348941[\w-]{20,}"),
-        token("slack-token", r"(?:xoxe\.)?xox[a-z]-[0-9A-Za-z-]{10}[\w-]*"),
-        token("slack-token", r"xapp-[0-9]-[0-9A-Za-z-]{10}[\w-]*"),
-        token("stripe-key", r"[sr]k_(?:live|test|prod)_[0-9A-Za-z]{16}\w*"),
-        token("stripe-key", r"whsec_[0-9A-Za-z+/]{24}[\w+/]*={0,2}"),
-        token("google-key", r"AIza[\w-]{35,}"),
-        token("google-key", r"(?:ya29\.|GOCSPX-|1//0)[\w-]{20}[\w.-]*"),
-        token("npm-token", r"npm_[0-9A-Za-z]{36}\w*"),
-        token("pypi-token", r"pypi-AgE[\w-]{50,}"),
-        token("anthropic-key", r"sk-ant-[\w-]{20,}"),
-        token("openai-key", r"sk-(?:proj|svcacct|admin|None|or-v1)-[\w-]{32,}"),
-        token("openai-key", r"sk-[0-9A-Za-z]{32}[\w-]*"),
-        token("sendgrid-key", r"SG\.[\w-]{16,}\.[\w-]{32,}"),
-        token("vault-token", r"hv[sbr]\.[\w-]{24,}"),
-        token("digitalocean-token", r"do[opr]_v1_[a-f0-9]{64}\w*"),
-        token("databricks-token", r"dapi[a-f0-9]{32}(?:-[0-9]+)?\b"),
-        token("twilio-key", r"SK[a-f0-9]{32}\b"),
-        token("azure-secret", r"[\w.~]{3}[0-9]Q~[\w.~-]{31,}"),
-        token("age-secret-key", r"(?i:AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{50})\w*"),
-        Row { check: check::mixed_case, ..token("snag-token", r"snag_[\w-]{43,}") },
-        token("jwt", r"eyJ[\w-]{10,}\.eyJ[\w-]{6,}(?:\.[\w-]*)?"),
-        token("jwt", r"eyJ[\w-]{10,}\.[\w-]*\.[\w-]{12,}\.[\w-]+\.[\w-]+"),
+        token("aws-key", &["AKIA", "ASIA", "ABIA", "ACCA"], r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"),
+        token("aws-key", &["A3T"], r"A3T[A-Z0-9][A-Z2-7]{16}\b"),
+        token("github-token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], r"gh[pousr]_[0-9A-Za-z]{36}\w*"),
+        token("github-token", &["github_pat_"], r"github_pat_\w{36,}"),
+        token("gitlab-token", &["glpat-", "glptt-", "gldt-", "glrt-", "glrtr-", "gloas-", "glsoat-", "glcbt-", "glft-", "glimt-", "glagent-", "glffct-", "glwt-"], r"gl(?:pat|ptt|dt|rt|rtr|oas|soat|cbt|ft|imt|agent|ffct|wt)-[\w-]{20,}(?:\.[\w-]+)*"),
+        token("gitlab-token", &["GR1348941"], r"GR1348941[\w-]{20,}"),
+        token("slack-token", &["xox"], r"(?:xoxe\.)?xox[a-z]-[0-9A-Za-z-]{10}[\w-]*"),
+        token("slack-token", &["xapp-"], r"xapp-[0-9]-[0-9A-Za-z-]{10}[\w-]*"),
+        token("stripe-key", &["k_live_", "k_test_", "k_prod_"], r"[sr]k_(?:live|test|prod)_[0-9A-Za-z]{16}\w*"),
+        token("stripe-key", &["whsec_"], r"whsec_[0-9A-Za-z+/]{24}[\w+/]*={0,2}"),
+        token("google-key", &["AIza"], r"AIza[\w-]{35,}"),
+        token("google-key", &["ya29.", "GOCSPX-", "1//0"], r"(?:ya29\.|GOCSPX-|1//0)[\w-]{20}[\w.-]*"),
+        token("npm-token", &["npm_"], r"npm_[0-9A-Za-z]{36}\w*"),
+        token("pypi-token", &["pypi-AgE"], r"pypi-AgE[\w-]{50,}"),
+        token("anthropic-key", &["sk-ant-"], r"sk-ant-[\w-]{20,}"),
+        token("openai-key", &["sk-"], r"sk-(?:proj|svcacct|admin|None|or-v1)-[\w-]{32,}"),
+        token("openai-key", &["sk-"], r"sk-[0-9A-Za-z]{32}[\w-]*"),
+        token("sendgrid-key", &["SG."], r"SG\.[\w-]{16,}\.[\w-]{32,}"),
+        token("vault-token", &["hvs.", "hvb.", "hvr."], r"hv[sbr]\.[\w-]{24,}"),
+        token("digitalocean-token", &["doo_v1_", "dop_v1_", "dor_v1_"], r"do[opr]_v1_[a-f0-9]{64}\w*"),
+        token("databricks-token", &["dapi"], r"dapi[a-f0-9]{32}(?:-[0-9]+)?\b"),
+        token("twilio-key", &["SK"], r"SK[a-f0-9]{32}\b"),
+        token("azure-secret", &["Q~"], r"[\w.~]{3}[0-9]Q~[\w.~-]{31,}"),
+        token("age-secret-key", &["age-secret-key-"], r"(?i:AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{50})\w*"),
+        Rule { check: check::mixed_case, ..token("snag-token", &["snag_"], r"snag_[\w-]{43,}") },
+        token("jwt", &["eyJ"], r"eyJ[\w-]{10,}\.eyJ[\w-]{6,}(?:\.[\w-]*)?"),
+        token("jwt", &["eyJ"], r"eyJ[\w-]{10,}\.[\w-]*\.[\w-]{12,}\.[\w-]+\.[\w-]+"),
     ]
 }
 
-fn blocks() -> Vec<Row> {
+fn blocks() -> Vec<Rule> {
     vec![
         // The head of a block; the check finds where it ends.
         value(
             "private-key",
+            &["PRIVATE"],
             r"(?<s>-{4,5} ?BEGIN(?:[ +]|%20)(?:[A-Z0-9]+(?:[ +]|%20)){0,3}PRIVATE(?:[ +]|%20)KEY(?:(?:[ +]|%20)BLOCK)? ?-{4,5})",
             check::block,
         ),
         // The foot of a block whose head was cut off, as in the tail of a log.
         value(
             "private-key",
+            &["PRIVATE"],
             r"(?<s>-{4,5} ?END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)? ?-{4,5})",
             check::rest_of_block,
         ),
         // The head in base64, as in a Kubernetes secret.
         token(
             "private-key",
+            &["LS0tLS1CRUdJTiB"],
             r"LS0tLS1CRUdJTiB(?:SU0EgUFJJVkFUR|EU0EgUFJJVkFUR|FQyBQUklWQVRF|QUklWQVRFIEtFW|PUEVOU1NIIFBSSVZBVE|FTkNSWVBURUQgUFJJVkFUR)[0-9A-Za-z+/=]*",
         ),
         value(
             "card-number",
+            DIGITS,
             r"START(?<s>(?:[2-6][0-9]{13,18}|[2-6][0-9]{3}GAP[0-9]{4}GAP[0-9]{4}GAP[0-9]{4}(?:GAP[0-9]{3})?|3[0-9]{3}GAP[0-9]{6}GAP[0-9]{4,5})\b)",
             check::card,
         ),
     ]
 }
 
-fn headers() -> Vec<Row> {
+fn headers() -> Vec<Rule> {
     vec![
         value(
             "bearer-token",
+            &["authorization"],
             r#"(?i-u:authorization)COLON(?i-u:bearer|basic|token|api-?key|bot|key|negotiate|ntlm|geniekey)(?:\s|%20|\\[nrt])+\\*["']?(?<s>[0-9A-Za-z._~+/=:-]{4,})"#,
             check::no_prose,
         ),
         value(
             "bearer-token",
+            &["authorization"],
             r"(?i-u:authorization)COLON(?i-u:digest|oauth|hawk|mac|signature|aws4-hmac-sha256)\s+(?<s>[^\s,<>=\[\]]+=[^\s,<>\[\]]+(?:,\s*[^\s,<>=\[\]]+=[^\s,<>\[\]]+)*)",
             check::any,
         ),
         value(
             "bearer-token",
+            &["authorization"],
             r"(?i-u:authorization)COLON(?<s>[0-9A-Za-z._~+/=-]{20,})",
             check::random,
         ),
         value(
             "bearer-token",
+            &["bearer"],
             r"START(?i-u:bearer)(?:\s|%20|\\[nrt])+(?<s>[0-9A-Za-z._~+/=-]{16,})",
             check::random,
         ),
         // What curl makes an `Authorization: Basic` of.
         value(
             "bearer-token",
+            &["curl"],
             r#"\bcurl\b[^\n]*?\s(?:-u|--user)[ =]?["']?[^\s:"']+:(?<s>[^\s"'`\\]+)"#,
             check::given,
         ),
-        value("key", r"\b(?i-u:(?:set-)?cookie):[ \t]*(?<s>[[:word:].-]+=)", check::line),
         value(
             "key",
+            &["cookie:"],
+            r"\b(?i-u:(?:set-)?cookie):[ \t]*(?<s>[[:word:].-]+=)",
+            check::line,
+        ),
+        value(
+            "key",
+            &["x-", "private-", "job-", "deploy-", "api-", "access-", "auth-", "proxy-", "apikey"],
             r"\b(?<k>(?i-u:(?:x|private|job|deploy|api|access|auth|proxy)-[[:word:]-]+|apikey)):[ \t]*(?<s>[0-9A-Za-z._~+/=-]{8,})",
             check::header,
         ),
     ]
 }
 
-fn values() -> Vec<Row> {
+fn values() -> Vec<Rule> {
     vec![
         value(
             "aws-key",
+            &["secret"],
             r"(?i-u:secret[_.-]?(?:access[_.-]?)?key)(?:COLON|>)(?<s>[0-9A-Za-z/+]{40})(?:[^0-9A-Za-z/+]|$)",
             check::any,
         ),
         value(
             "slack-token",
+            &["hooks.slack"],
             r"hooks\.slack(?:-gov)?\.com(?:\\*/|%2[Ff])(?:services|workflows|triggers)(?:\\*/|%2[Ff])(?<s>[0-9A-Za-z_/%\\+-]{20,})",
             check::any,
         ),
         value(
             "url-password",
+            &["@", "%40"],
             r#"\b[A-Za-z][0-9A-Za-z+.-]*(?::|%3[Aa])(?:\\*/|%2[Ff]){2}[^\s/@:?#"'<>%\[\\]*(?::|%3[Aa])(?<s>[^\s/?#"'<>`\\]+)(?:@|%40)[[:word:]\[%]"#,
             check::password,
         ),
         // The same with a `?` or `#` that should have been encoded; after digits it is a port.
         value(
             "url-password",
+            &["@"],
             r#"\b[A-Za-z][0-9A-Za-z+.-]*://[^\s/@:?#"'<>%\[\\]*:(?<s>[^\s/?#@"'<>`\\]*[^\s/?#@"'<>`\\0-9][^\s/?#@"'<>`\\]*[?#][^\s/@"'<>`\\]*)@[[:word:]\[%]"#,
             check::password,
         ),
         value(
             "query-secret",
+            &["=", "%3d"],
             r#"(?:[?&#]|&amp;|%3[Ff]|%26|\\u0026)(?<k>(?i-u:[[:word:].-]*(?:token|secret|password|passwd|pwd|signature|api[_-]?key|access[_-]?key)|sig|auth|key|code|otp|jwt|sid|session(?:_?id)?))(?:=|%3[Dd])(?<s>[^&\s"'<>#`)\[\]{}|,;\\]+)"#,
             check::parameter,
         ),
         value(
             "key",
+            WORDS,
             r#"(?<k>[[:word:].-]*WORD[[:word:].-]*)\\*["'`]?[ \t]*(?:=>|:=|[:=])\s*[bru]?\\*["'`](?<s>[^\s"'`\\,;)\]}])"#,
             check::quoted,
         ),
         value(
             "key",
+            &["="],
             r#"(?<k>[[:word:].-]*WORD[[:word:].-]*)=(?<s>[^\s"'`\\=>&;,])"#,
             check::assigned,
         ),
     ]
+}
+
+/// Each pattern, and whether the text has a mark of its rule.
+#[cfg(test)]
+pub(super) fn marked(text: &str) -> impl Iterator<Item = (&Regex, bool)> {
+    let marked = RULES.marked(text);
+    let rules = RULES.each.iter().enumerate();
+    rules.map(move |(rank, rule)| (rule.regex(), marked & 1 << rank != 0))
 }
 
 /// The names of all rules, each once.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
 
 use super::*;
@@ -94,6 +95,49 @@ fn look_alikes_stay() {
     assert!(150 <= lines.len());
     let wrong: Vec<_> = lines.iter().filter_map(|line| scrub(line)).collect();
     assert!(wrong.is_empty(), "{} wrong:\n{wrong:#?}", wrong.len());
+}
+
+/// What a pattern matches, made from the pattern: without what looks around, and with the letters
+/// of ASCII only.
+fn matched_by(pattern: &str) -> impl Strategy<Value = String> + use<> {
+    let ascii = [
+        (r"(?-u:\b)", ""),
+        (r"\b|", ""),
+        (r"\b", ""),
+        ("|$", ""),
+        ("(?-u:", "(?:"),
+        ("(?i-u:", "(?:"),
+        ("(?i:", "(?:"),
+        (r"\w*", "[0-9A-Za-z_]*"),
+        (r"\w{", "[0-9A-Za-z_]{"),
+        (r"\w", "0-9A-Za-z_"),
+    ];
+    let replace = |pattern: String, (from, to): (&str, &str)| pattern.replace(from, to);
+    prop::string::string_regex(&ascii.into_iter().fold(pattern.to_owned(), replace)).unwrap()
+}
+
+#[test]
+fn whatever_a_rule_matches_has_a_mark_of_it() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for (regex, _) in rules::marked("") {
+        let mut met = 0;
+        for _ in 0..40 {
+            let text = matched_by(regex.as_str()).new_tree(&mut runner).unwrap().current();
+            met += usize::from(regex.is_match(&text));
+            for text in [text.to_ascii_uppercase(), text] {
+                for (regex, is_marked) in rules::marked(&text) {
+                    assert!(is_marked || !regex.is_match(&text), "{regex} matches {text:?}");
+                }
+            }
+        }
+        assert!(10 < met, "{regex} is met {met} times only");
+    }
+    let lines = include_str!("../../../tests/data/look-alikes.txt").lines().map(str::to_owned);
+    for text in corpus().into_iter().map(|example| example.text).chain(lines) {
+        for (regex, is_marked) in rules::marked(&text) {
+            assert!(is_marked || !regex.is_match(&text), "{regex} matches {text:?}");
+        }
+    }
 }
 
 #[test]
