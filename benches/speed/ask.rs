@@ -1,9 +1,8 @@
-//! Asking: how long answers take as events pile up, and how long the command line takes.
+//! Asking: how long answers take as events pile up.
 
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use bytes::Bytes;
 use snag::client::Connection;
 
@@ -64,43 +63,8 @@ pub(crate) async fn as_events_pile_up(
     Ok(())
 }
 
-/// How long the commands take, start to exit.
-pub(crate) fn commands(snagd: &Server, times: usize) -> anyhow::Result<()> {
-    let here = snagd.unix().to_string();
-    let nowhere = format!("unix:{}", snagd.path("nobody.sock").display());
-    let log = ["log", "web/checkout/pay", "the card form cleared itself", "--felt", "frustrated"];
-    say("\nsnag, start to exit, ms (median, and what 9 of 10 stay within)");
-    for (what, url, args) in [
-        ("snag log, recorded", &here, log.as_slice()),
-        ("snag log, no daemon: spooled", &nowhere, &log),
-        ("snag hotspots", &here, &["hotspots"]),
-        ("snag --version, for comparison", &here, &["--version"]),
-    ] {
-        let mut took = Vec::with_capacity(times);
-        for _ in 0..times {
-            took.push(run(snagd, url, args)?);
-        }
-        took.sort_unstable();
-        let at = |share: usize| took.get(took.len() * share / 100).copied().map_or(0.0, ms);
-        say(&format!("  {what:<40} {:>8.1} {:>8.1}", at(50), at(90)));
-    }
-    Ok(())
-}
-
-fn run(snagd: &Server, url: &str, args: &[&str]) -> anyhow::Result<Duration> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_snag"));
-    command.args(args).env_clear().env("HOME", snagd.path("home")).env("SNAG_URL", url);
-    command.env("SNAG_DROP", snagd.path("spool"));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let started = Instant::now();
-    let status = command.status().context("snag does not start")?;
-    let took = started.elapsed();
-    ensure!(status.success(), "snag {} ended with {status}", args.join(" "));
-    Ok(took)
-}
-
 /// Loads events, and says how many a second.
-async fn load(snagd: &Server, events: usize, story: &mut Story) -> anyhow::Result<f64> {
+pub(crate) async fn load(snagd: &Server, events: usize, story: &mut Story) -> anyhow::Result<f64> {
     let mut took = 0.0;
     let mut left = events / BATCH;
     while 0 < left {

@@ -3,12 +3,14 @@
 //! `cargo bench --bench speed` prints ratios of snagd and the floor (see `floor`), measured in
 //! turns within one run, then how long answers and commands take. Nothing is asserted: a shared
 //! machine is noisy, and a figure is for people to judge. `-- quick` stops at 100,000 events;
-//! `-- record` and `-- ask` do one half only, and `-- record against PATH` puts another build of
-//! snagd in the place of the floor.
+//! `-- record`, `-- ask`, `-- alike` and `-- cli` do one part only, and `-- record against PATH` puts another
+//! build of snagd in the place of the floor.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
+mod alike;
 mod ask;
+mod cli;
 mod floor;
 mod load;
 mod server;
@@ -49,11 +51,13 @@ fn main() -> anyhow::Result<()> {
     }
     let says = |word: &str| args.iter().any(|arg| arg == word);
     let quick = says("quick");
+    let parts = ["record", "ask", "alike", "cli"];
+    let does = |part: &str| says(part) || !parts.iter().any(|part| says(part));
     // One thread: what the client takes, the servers have not.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut story = Story::new(1, snag::doors::today());
-        if !says("ask") {
+        if does("record") {
             let mut other = args.iter().skip_while(|arg| *arg != "against").skip(1);
             let beside = match other.next() {
                 Some(program) => Server::snagd(program).await?,
@@ -61,12 +65,18 @@ fn main() -> anyhow::Result<()> {
             };
             record(&beside, &mut story, if quick { 3 } else { 7 }).await?;
         }
-        if !says("record") {
+        if does("ask") {
             let snagd = Server::snagd(SNAGD).await?;
             let sizes = [10_000, 100_000, 1_000_000];
             let mut story = Story::new(2, snag::doors::today());
             ask::as_events_pile_up(&snagd, &sizes[..if quick { 2 } else { 3 }], &mut story).await?;
-            ask::commands(&snagd, if quick { 60 } else { 200 })?;
+        }
+        if does("alike") {
+            alike::grouping()?;
+        }
+        if does("cli") {
+            let snagd = Server::snagd(SNAGD).await?;
+            cli::start_to_exit(&snagd, &mut Story::new(3, snag::doors::today())).await?;
         }
         Ok(())
     })
