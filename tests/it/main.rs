@@ -16,6 +16,7 @@
 //! | `crash` | SIGKILL under load, rebuild equals incremental, damaged indexes |
 //! | `dropped` | the drop directory, from outside |
 //! | `outbox` | events for a daemon that is away: kept, sent once, taken back |
+//! | `manual` | the man pages are whole and well formed |
 //! | `stream` | `/v1/stream`: in order, resumable, filtered, bounded |
 //! | `tail` | `snag tail` through kills and restarts, in a pipe, told to stop |
 //! | `imports` | sheets of other programs |
@@ -46,6 +47,7 @@ mod gate;
 mod imports;
 mod life;
 mod logging;
+mod manual;
 mod outbox;
 mod readme;
 mod recording;

@@ -127,8 +127,16 @@ pub(crate) enum Command {
     /// Print completions for a shell, of places, people and versions too
     #[command(after_help = COMPLETIONS)]
     Completions {
-        /// The shell
+        /// The shell: bash, zsh or fish
+        #[arg(hide_possible_values = true)]
         shell: Shell,
+    },
+    /// Write the man pages, for whoever packages snag; without a directory, print snag(1)
+    #[command(hide = true)]
+    Man {
+        /// Where to
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
     },
     /// Show help: on a command, on exit-codes, or on environment
     Help {
@@ -140,10 +148,13 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it asks a daemon, and may wait for what is older than the question.
     pub(crate) fn asks(&self) -> bool {
-        let waits_for_nobody =
-            matches!(self, Self::Log(_) | Self::Demo(_) | Self::Completions { .. });
-        // Taking back comes before sending.
-        !waits_for_nobody && !matches!(self, Self::Undo { .. })
+        // Recording waits for nobody, and taking back comes before sending.
+        let sends_itself = matches!(self, Self::Log(_) | Self::Undo { .. });
+        let asks_nobody = matches!(
+            self,
+            Self::Demo(_) | Self::Completions { .. } | Self::Man { .. } | Self::Help { .. }
+        );
+        !sends_itself && !asks_nobody
     }
 }
 

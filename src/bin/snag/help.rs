@@ -12,7 +12,7 @@ use crate::render::{self, Look, Section};
 use crate::stop::{Code, stop};
 
 /// What somebody new types, in this order.
-const FIRST: [&str; 5] = [
+pub(crate) const FIRST: [&str; 5] = [
     "snag log web/checkout/pay \"card form cleared itself\" --felt frustrated --did worked-around",
     "snag hotspots --since 7d --under web",
     "snag why web/checkout/pay",
@@ -62,7 +62,8 @@ pub(crate) const TOPICS: [(&str, &str); 2] = [
     ("environment", "The variables that are read, and where things lie"),
 ];
 
-const EXIT_CODES: [(&str, &str); 8] = [
+/// What the programs end with.
+pub(crate) const EXIT_CODES: [(&str, &str); 8] = [
     ("0", "done; kept for later counts as done"),
     ("1", "the check asked for failed: hotspots --fail-over, doctor"),
     ("2", "what was said cannot be done: say it differently"),
@@ -73,7 +74,8 @@ const EXIT_CODES: [(&str, &str); 8] = [
     ("78", "snagd: the configuration cannot be used"),
 ];
 
-const VARIABLES: [(&str, &str); 7] = [
+/// What is read of the environment.
+pub(crate) const VARIABLES: [(&str, &str); 7] = [
     ("SNAG_URL", "the snagd to talk to: unix:PATH or http://HOST:PORT, as --url"),
     ("SNAG_TOKEN", "the token that reading over TCP needs"),
     ("SNAG_PERSON", "whom events happened to, as --person"),
@@ -83,7 +85,8 @@ const VARIABLES: [(&str, &str); 7] = [
     ("COLUMNS", "the width to write for"),
 ];
 
-const FILES: [(&str, &str); 6] = [
+/// Where things lie.
+pub(crate) const FILES: [(&str, &str); 6] = [
     ("$XDG_STATE_HOME/snag", "journal, index and token of your snagd (~/.local/state/snag)"),
     ("$XDG_STATE_HOME/snag/drop", "where files become events, and `rejected/` of what could not"),
     ("$XDG_STATE_HOME/snag/outbox", "events for a snagd that SNAG_URL names and that is away"),
@@ -181,10 +184,14 @@ fn section<const N: usize>(title: &str, rows: [(&str, &str); N]) -> Section {
     Section { title: title.to_owned(), rows: rows.collect() }
 }
 
-/// An example of a command.
+/// How a command is used.
+pub(crate) fn examples(name: &str) -> &'static [&'static str] {
+    EXAMPLES.iter().find(|(command, _)| *command == name).map_or(&[], |(_, lines)| lines)
+}
+
+/// How a command is used most.
 pub(crate) fn example(name: &str) -> Option<&'static str> {
-    let found = EXAMPLES.iter().find(|(command, _)| *command == name);
-    found.and_then(|(_, lines)| lines.first()).copied()
+    examples(name).first().copied()
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ mod help;
 mod import;
 mod last;
 mod log;
+#[path = "../man/mod.rs"]
+mod man;
+mod manual;
 mod outbox;
 mod output;
 mod prompt;
@@ -88,6 +91,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Status => read::status(global, output).await,
         Command::Demo(said) => demo::demo(&said, output).await,
         Command::Completions { shell } => output.line(shell.script()),
+        Command::Man { dir } => manual::man(dir.as_deref(), output),
         Command::Help { topic } => help::help(topic.as_deref(), global.color.into(), output),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -58,6 +58,9 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Print snagd(8), for whoever packages snag
+    #[command(hide = true)]
+    Man,
 }
 
 /// The arguments, and who says how the daemon is to be. Ends the process where they make no sense.
@@ -72,7 +75,7 @@ impl Args {
     fn sources(&self, matches: &ArgMatches) -> Sources {
         let checked = match &self.command {
             Some(Command::CheckConfig { file }) => file.as_ref(),
-            None => None,
+            Some(Command::Man) | None => None,
         };
         let named = checked.or(self.config.as_ref()).cloned().map(absolute).map(ConfigFile::named);
         Sources {

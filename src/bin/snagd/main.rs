@@ -6,6 +6,9 @@
 mod args;
 mod check;
 mod log;
+#[path = "../man/mod.rs"]
+mod man;
+mod manual;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -35,8 +38,10 @@ fn main() -> ExitCode {
     // Before there are threads.
     let inherited = Inherited::take().map_err(OpenError::from);
     let (args, sources) = args::read();
-    if let Some(Command::CheckConfig { .. }) = args.command {
-        return check_config(&sources);
+    match args.command {
+        Some(Command::CheckConfig { .. }) => return check_config(&sources),
+        Some(Command::Man) => return print(manual::print()),
+        None => {}
     }
     if let Err(error) = log::init(args.log, args.log_format) {
         return complain(&error, EXIT_USAGE);
@@ -54,12 +59,15 @@ fn main() -> ExitCode {
 fn check_config(sources: &Sources) -> ExitCode {
     match check::check(sources) {
         Err(error) => complain(&error.into(), EXIT_CONFIG),
-        Ok(settings) => match check::print(sources, &settings) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                complain(&error.into(), EXIT_IO)
-            }
-            _ => ExitCode::SUCCESS,
-        },
+        Ok(settings) => print(check::print(sources, &settings)),
+    }
+}
+
+/// Whoever reads no more has read enough.
+fn print(printed: io::Result<()>) -> ExitCode {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => complain(&error.into(), EXIT_IO),
+        _ => ExitCode::SUCCESS,
     }
 }
 

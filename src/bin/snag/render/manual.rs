@@ -26,8 +26,9 @@ pub(crate) fn manual(
         page.prose(0, Tone::Plain, intro);
         page.blank();
         for example in examples {
-            for line in look.wrap(&look.safe(example), look.width.saturating_sub(GAP)) {
-                page.push(look.line().space(GAP).bold(line));
+            let lines = look.wrap(&look.safe(example), look.width.saturating_sub(2 * GAP));
+            for (at, line) in lines.into_iter().enumerate() {
+                page.push(look.line().space(if at == 0 { GAP } else { 2 * GAP }).bold(line));
             }
         }
     }

@@ -1,0 +1,52 @@
+//! The man pages: one for each command and one for snagd, of which no formatter complains.
+
+use std::fs;
+use std::process::Command;
+
+use crate::harness::{Dir, Said, snag, snagd};
+
+#[test]
+fn every_page_is_whole_and_well_formed() {
+    let dir = Dir::new();
+    let pages = dir.path().join("man");
+    let args = ["man", pages.to_str().unwrap()];
+    let mut command = snag(dir.path());
+    command.args(args).env("SOURCE_DATE_EPOCH", "1700000000");
+    Said::new(&mut command, &args).ok();
+    let daemon = Said::new(snagd(dir.path()).arg("man"), &["man"]).ok();
+    fs::write(pages.join("snagd.8"), daemon.stdout).unwrap();
+
+    let mut names: Vec<_> = fs::read_dir(&pages).unwrap().map(|entry| entry.unwrap()).collect();
+    names.sort_by_key(fs::DirEntry::file_name);
+    let help = Said::new(snag(dir.path()).arg("help"), &["help"]).ok().stdout;
+    for name in &names {
+        let name = name.file_name().into_string().unwrap();
+        if let Some(command) = name.strip_prefix("snag-").and_then(|rest| rest.strip_suffix(".1")) {
+            assert!(help.contains(&format!("\n  {command} ")), "`snag help` lists {command}");
+        }
+    }
+    assert!(10 < names.len(), "{names:?}");
+    let page = |name: &str| fs::read_to_string(pages.join(name)).unwrap();
+    let title = page("snag.1").lines().nth(2).map(str::to_owned);
+    assert_eq!(title.as_deref(), Some(".TH SNAG 1 2023-11-14 \"snag 0.1.0\" snag"));
+    for (name, sections) in [
+        (
+            "snag.1",
+            &["COMMANDS", "EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES", "SEE ALSO"][..],
+        ),
+        ("snagd.8", &["SIGNALS", "EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES"]),
+        ("snag-log.1", &["OPTIONS", "EXAMPLES"]),
+    ] {
+        for section in sections {
+            let title = [format!(".SH {section}\n"), format!(".SH \"{section}\"\n")];
+            assert!(title.iter().any(|title| page(name).contains(title)), "{name}: {section}");
+        }
+    }
+    // `.ci/run` installs it; without it there is nobody to complain.
+    for entry in names {
+        let mut lint = Command::new("mandoc");
+        lint.args(["-T", "lint", "-W", "warning"]).arg(entry.path());
+        let Ok(said) = lint.output() else { return };
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+    }
+}
