@@ -21,8 +21,10 @@ pub(super) async fn feed(desk: Arc<Desk>, watchdog: Duration) {
     let mut told = String::new();
     beat(&desk.recorder, watchdog / 2, |last| {
         systemd::alive();
-        let (events, places) = (desk.index.events(), desk.index.places().len() as u64);
-        let line = describe(events, places, last);
+        let line = match desk.behind() {
+            Some(behind) => format!("catching up with the journal, at {behind}: recording, and answers are incomplete until then"),
+            None => describe(desk.index.events(), desk.index.places().len() as u64, last),
+        };
         if line != told {
             systemd::status(&line);
             told = line;
