@@ -29,6 +29,7 @@
 //! 00000000000000021733.seg      each 8 MiB from birth, zeros behind the last frame
 //! 00000000000000043011.seg.new  one being made; removed at open
 //! 00000000000000000001.pak      a full segment, packed: takes the place of the .seg, which wins
+//! begins                        the first sequence there is, where older segments were dropped
 //! aside/                        what was cut off or found damaged: <segment>-<offset>.torn, .damaged
 //! ```
 //!
@@ -102,6 +103,7 @@ mod packed;
 mod packer;
 mod reader;
 mod recover;
+mod rewrite;
 mod segment;
 mod source;
 #[cfg(test)]
@@ -114,6 +116,7 @@ pub use error::JournalError;
 pub use packer::{Packed, Packer};
 pub use reader::{Entry, Reader, Records, SegmentInfo};
 pub use recover::{Damage, Findings};
+pub use rewrite::Fate;
 pub use writer::{Appended, Writer};
 
 /// The size of a segment, in bytes.

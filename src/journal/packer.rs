@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{JournalError, is_no_room};
@@ -19,7 +20,7 @@ use super::source::{PackedFile, Source};
 /// Packs the full segments of a journal. There is one, and it is not `Clone`.
 #[derive(Debug)]
 pub struct Packer {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// Segments that stay as they are: damaged, or a disk that failed.
     left: BTreeSet<u64>,
 }
@@ -74,32 +75,41 @@ impl Packer {
 
     /// Makes the packed file, durably; says how large it is, or that the segment stays as it is.
     fn pack(&self, first: u64) -> io::Result<Option<u64>> {
-        let dir = self.shared.dir();
-        let segment = Source::open(dir, first)?.read_whole()?;
+        let segment = Source::open(self.shared.dir(), first)?.read_whole()?;
         let is_whole = matches!(Header::decode(&segment, first), Header::Good { .. });
-        let packed = pack(first, &segment, &pieces(first, &segment)).filter(|_| is_whole);
-        let Some(packed) = packed else { return Ok(None) };
-        let name = segment::packed_path(dir, first);
+        match pack(first, &segment, &pieces(first, &segment)).filter(|_| is_whole) {
+            Some(packed) => self.install(first, &packed, &segment),
+            None => Ok(None),
+        }
+    }
+
+    /// Gives a segment its packed file, once that is on disk and reads back as what it should be.
+    pub(super) fn install(
+        &self,
+        first: u64,
+        packed: &[u8],
+        segment: &[u8],
+    ) -> io::Result<Option<u64>> {
+        let name = segment::packed_path(self.shared.dir(), first);
         let new = name.with_extension("pak.new");
-        let made = write_new(&new, &packed).and_then(|()| fs::rename(&new, &name));
-        if made.is_err() {
+        let made = write_new(&new, packed).and_then(|()| reads_back(&new, segment));
+        let installed = made.and_then(|is_good| {
+            if !is_good {
+                return Ok(None);
+            }
+            fs::rename(&new, &name)?;
+            segment::sync_dir(self.shared.dir())?;
+            Ok(Some(packed.len() as u64))
+        });
+        if !matches!(installed, Ok(Some(_))) {
             // Gives the room back; where even that fails, the next open removes it.
             let _ = fs::remove_file(&new);
         }
-        made?;
-        segment::sync_dir(dir)?;
-        let unpacked = Source::Packed(PackedFile::open(dir, first)?).read_whole()?;
-        let rest = segment.get(unpacked.len()..).unwrap_or_default();
-        let is_same = segment.starts_with(&unpacked) && rest.iter().all(|byte| *byte == 0);
-        if !is_same || unpacked.len() < HEADER {
-            fs::remove_file(&name)?;
-            return Ok(None);
-        }
-        Ok(Some(packed.len() as u64))
+        installed
     }
 
     /// Whoever reads the segment at the moment has it open and reads on.
-    fn remove_raw(&mut self, first: u64) -> Result<(), JournalError> {
+    pub(super) fn remove_raw(&mut self, first: u64) -> Result<(), JournalError> {
         let dir = self.shared.dir();
         let removed = fs::remove_file(segment::path(dir, first));
         let removed = removed.and_then(|()| segment::sync_dir(dir));
@@ -112,7 +122,15 @@ impl Packer {
     }
 }
 
-fn write_new(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
+/// Whether a packed file unpacks to a segment, up to the zeros behind its last frame.
+fn reads_back(packed: &Path, segment: &[u8]) -> io::Result<bool> {
+    let unpacked = Source::Packed(PackedFile::open(packed)?).read_whole()?;
+    let rest = segment.get(unpacked.len()..).unwrap_or_default();
+    let is_same = segment.starts_with(&unpacked) && rest.iter().all(|byte| *byte == 0);
+    Ok(is_same && HEADER <= unpacked.len())
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;

@@ -22,6 +22,8 @@ pub(super) struct Shared {
     dir: PathBuf,
     /// The last durable sequence. Whoever sees a number here finds its bytes in the file.
     last: AtomicU64,
+    /// The sequence the journal begins with.
+    begins: AtomicU64,
     /// The segments, in order.
     segments: RwLock<Vec<Segment>>,
 }
@@ -37,9 +39,15 @@ pub(super) struct Segment {
 }
 
 impl Shared {
-    pub(super) fn new(dir: &Path, segments: Vec<Segment>) -> Self {
+    pub(super) fn new(dir: &Path, begins: u64, segments: Vec<Segment>) -> Self {
         let (dir, segments) = (dir.to_owned(), RwLock::new(segments));
-        Self { dir, last: AtomicU64::new(0), segments }
+        Self { dir, last: AtomicU64::new(0), begins: AtomicU64::new(begins), segments }
+    }
+
+    pub(super) fn begin_with(&self, sequence: u64) {
+        self.begins.store(sequence, Ordering::Release);
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        segments.retain(|segment| sequence <= segment.first);
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -119,7 +127,7 @@ impl Reader {
         let listing = segment::list(dir).map_err(JournalError::unusable(dir))?;
         let survey = recover::survey(dir, &listing.segments, SEGMENT_BYTES)?;
         let last = survey.last();
-        let shared = Shared::new(dir, survey.segments);
+        let shared = Shared::new(dir, listing.begins, survey.segments);
         shared.publish(last);
         Ok((Self::new(Arc::new(shared)), survey.findings))
     }
@@ -130,12 +138,19 @@ impl Reader {
         self.shared.last.load(Ordering::Acquire)
     }
 
+    /// The sequence the journal begins with: 1, or later where what was old enough was dropped.
+    #[must_use]
+    pub fn begins(&self) -> u64 {
+        self.shared.begins.load(Ordering::Acquire)
+    }
+
     /// A cursor whose first record is the first one not before `sequence`.
     #[must_use]
     pub fn from(&self, sequence: u64) -> Records {
-        let wanted = sequence.max(1);
+        let begins = self.begins();
+        let wanted = sequence.max(begins);
         // Who starts in the middle of a segment reads it from its start.
-        let next = self.shared.segment_of(wanted).0.unwrap_or(1);
+        let next = self.shared.segment_of(wanted).0.unwrap_or(begins);
         Records {
             shared: Arc::clone(&self.shared),
             wanted,

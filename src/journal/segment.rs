@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -98,13 +98,17 @@ pub(super) enum Form {
 pub(super) struct Listing {
     /// The segments by first sequence.
     pub(super) segments: BTreeMap<u64, Form>,
-    /// What a crash left: half-made files, and packed ones whose segment is still there.
+    /// What a crash left: half-made files, packed ones whose segment is still there, and segments
+    /// that were to go.
     pub(super) strays: Vec<PathBuf>,
+    /// The sequence the journal begins with: 1, or later where older segments were dropped.
+    pub(super) begins: u64,
 }
 
 /// Looks for segments.
 pub(super) fn list(dir: &Path) -> io::Result<Listing> {
-    let (mut listing, mut packed) = (Listing::default(), Vec::new());
+    let mut listing = Listing { begins: read_begin(dir), ..Listing::default() };
+    let mut packed = Vec::new();
     for item in fs::read_dir(dir)? {
         let item = item?;
         let name = item.file_name();
@@ -113,6 +117,7 @@ pub(super) fn list(dir: &Path) -> io::Result<Listing> {
             continue;
         };
         match (first_of(name), name.strip_suffix(".new").and_then(first_of)) {
+            (Some((first, _)), _) if first < listing.begins => listing.strays.push(item.path()),
             (Some((first, Form::Raw)), _) => {
                 listing.segments.insert(first, Form::Raw);
             }
@@ -131,6 +136,24 @@ pub(super) fn list(dir: &Path) -> io::Result<Listing> {
         }
     }
     Ok(listing)
+}
+
+/// Notes that the journal begins with a sequence: what came before was dropped, not lost.
+pub(super) fn note_begin(dir: &Path, sequence: u64) -> io::Result<()> {
+    let new = dir.join("begins.new");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(sequence.to_string().as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, dir.join("begins"))?;
+    sync_dir(dir)
+}
+
+/// Where nothing readable is noted it begins with 1, and what is missing counts as lost.
+fn read_begin(dir: &Path) -> u64 {
+    let noted = fs::read_to_string(dir.join("begins")).ok();
+    let begins = noted.and_then(|text| text.trim().parse().ok());
+    begins.filter(|begins| (1..MAX_SEQUENCE).contains(begins)).unwrap_or(1)
 }
 
 fn first_of(name: &str) -> Option<(u64, Form)> {

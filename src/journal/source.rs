@@ -36,7 +36,7 @@ impl Source {
             Ok(file) => return Ok(Self::Raw(file)),
             Err(error) => error,
         };
-        match PackedFile::open(dir, first) {
+        match PackedFile::open(&segment::packed_path(dir, first)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(raw),
             packed => packed.map(Self::Packed),
         }
@@ -71,9 +71,9 @@ impl Source {
 }
 
 impl PackedFile {
-    /// Opens the packed file of a segment and finds its blocks.
-    pub(super) fn open(dir: &Path, first: u64) -> io::Result<Self> {
-        let file = File::open(segment::packed_path(dir, first))?;
+    /// Opens a packed file and finds its blocks.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
         let most = usize::try_from(SEGMENT_BYTES).unwrap_or(usize::MAX);
         let blocks = blocks(&read_file(&file)?, most);
         Ok(Self { file, blocks, held: None })

@@ -2,6 +2,7 @@
 
 mod damage;
 mod packing;
+mod rewriting;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};

@@ -84,8 +84,9 @@ pub(super) fn open(dir: &Path, size: u64) -> Result<Opened, JournalError> {
         // In the way of nothing: making a segment truncates it.
         let _ = fs::remove_file(stray);
     }
-    let shared = Arc::new(Shared::new(dir, std::mem::take(&mut survey.segments)));
+    let shared = Arc::new(Shared::new(dir, listing.begins, std::mem::take(&mut survey.segments)));
     let mut writer = Writer::new(Arc::clone(&shared), size);
+    writer.next = listing.begins;
     let readable = survey.last();
     if let Some(tail) = survey.tail.take() {
         writer.adopt(tail)?;
@@ -149,6 +150,17 @@ impl Writer {
         match self.tail.as_ref().map(|tail| tail.file.sync_data()) {
             None | Some(Ok(())) => Ok(()),
             Some(Err(error)) => Err(self.give_up("making the journal durable", &error)),
+        }
+    }
+
+    /// Closes the last segment, if anything is in it: from then on it is full.
+    pub fn seal(&mut self) -> Result<(), JournalError> {
+        self.refuse_if_broken()?;
+        self.mend()?;
+        match &self.tail {
+            Some(tail) if HEADER as u64 == tail.end => Ok(()),
+            None => Ok(()),
+            Some(_) => self.begin_segment(self.batch),
         }
     }
 

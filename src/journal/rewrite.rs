@@ -1,0 +1,146 @@
+//! Taking records out of a journal, for those who must be forgotten, and segments whose time is over.
+//!
+//! A record that goes leaves its number behind: a void takes its place, and no number is ever given
+//! again. Each segment is replaced whole or not at all; who is interrupted does it again.
+
+use std::fs;
+use std::io;
+
+use super::error::{JournalError, is_no_room};
+use super::frame::{self, HEAD, Head, Kind, MIN_SPAN, Piece};
+use super::packed::pack;
+use super::packer::Packer;
+use super::recover::pieces;
+use super::segment::{self, HEADER};
+use super::source::Source;
+
+/// What becomes of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays as it is.
+    Keep,
+    /// It goes.
+    Drop,
+    /// It becomes another payload.
+    Replace(Vec<u8>),
+}
+
+impl Packer {
+    /// Rewrites every full segment in which `judge` wants something changed, and packs it; says how
+    /// many records went or changed. Blocks, and is for a journal that nobody reads meanwhile.
+    ///
+    /// What is damaged in such a segment goes as well: nobody can tell what it holds.
+    pub fn rewrite(&mut self, mut judge: impl FnMut(&[u8]) -> Fate) -> Result<u64, JournalError> {
+        let full = self.shared.read_segments(|segments| match segments.split_last() {
+            Some((_, full)) => full.iter().map(|segment| segment.first).collect(),
+            None => Vec::new(),
+        });
+        let mut changed = 0;
+        for first in full {
+            let path = segment::path(self.shared.dir(), first);
+            let done = self.rewrite_one(first, &mut judge).map_err(|error| {
+                if is_no_room(&error) {
+                    JournalError::NoRoom(error)
+                } else {
+                    JournalError::unusable(&path)(error)
+                }
+            })?;
+            changed += done;
+        }
+        Ok(changed)
+    }
+
+    /// Drops the segments whose first record comes before `sequence`, for ever; the last segment
+    /// stays in any case. The journal begins with the first that is left.
+    pub fn drop_before(&mut self, sequence: u64) -> Result<(), JournalError> {
+        let segments: Vec<u64> =
+            self.shared.read_segments(|it| it.iter().map(|segment| segment.first).collect());
+        let Some(last) = segments.last() else { return Ok(()) };
+        let begins = segments.iter().find(|first| sequence <= **first).unwrap_or(last);
+        let dir = self.shared.dir().to_owned();
+        // Noted before anything goes, so that what is missing is never taken for damage.
+        segment::note_begin(&dir, *begins).map_err(|error| {
+            if is_no_room(&error) {
+                JournalError::NoRoom(error)
+            } else {
+                JournalError::unusable(&dir)(error)
+            }
+        })?;
+        self.shared.begin_with(*begins);
+        for first in segments.iter().filter(|first| *first < begins) {
+            for path in [segment::path(&dir, *first), segment::packed_path(&dir, *first)] {
+                match fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(JournalError::unusable(&path)(error));
+                    }
+                    Ok(()) | Err(_) => {}
+                }
+            }
+        }
+        segment::sync_dir(&dir).map_err(JournalError::unusable(&dir))
+    }
+
+    fn rewrite_one(
+        &mut self,
+        first: u64,
+        judge: &mut impl FnMut(&[u8]) -> Fate,
+    ) -> io::Result<u64> {
+        let old = Source::open(self.shared.dir(), first)?.read_whole()?;
+        let Some((new, changed)) = redraft(first, &old, judge) else { return Ok(0) };
+        let packed = pack(first, &new, &pieces(first, &new));
+        let installed = packed.map_or(Ok(None), |packed| self.install(first, &packed, &new))?;
+        let Some(bytes) = installed else {
+            return Err(io::Error::other("the segment does not read back as it was written"));
+        };
+        match fs::remove_file(segment::path(self.shared.dir(), first)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => segment::sync_dir(self.shared.dir())?,
+        }
+        self.shared.note_packed(first, bytes);
+        Ok(changed)
+    }
+}
+
+/// The segment as it is to be, and how many records differ; none where nothing does.
+fn redraft(
+    first: u64,
+    old: &[u8],
+    judge: &mut impl FnMut(&[u8]) -> Fate,
+) -> Option<(Vec<u8>, u64)> {
+    let pieces = pieces(first, old);
+    let batch = pieces.iter().find_map(|piece| match piece {
+        Piece::Frame { head, .. } => Some(head.batch.saturating_sub(1)),
+        Piece::Hole { .. } => None,
+    });
+    let mut new = segment::header(first, batch.unwrap_or(0));
+    debug_assert_eq!(new.len(), HEADER);
+    let (mut changed, mut last) = (0, (first, batch.unwrap_or(0)));
+    for piece in pieces {
+        let Piece::Frame { at, head } = piece else { continue };
+        if last.0 < head.sequence {
+            // Lost to damage; the segment will no longer say so by a hole.
+            withdraw(&mut new, last.0, head.sequence, last.1);
+        }
+        last = (head.next(), head.batch);
+        let payload = &old[at + HEAD..at + HEAD + head.length];
+        match (head.kind, if head.kind == Kind::Record { judge(payload) } else { Fate::Keep }) {
+            (Kind::Void, _) => withdraw(&mut new, head.sequence, head.next(), head.batch),
+            (Kind::Record, Fate::Keep) => frame::encode(&mut new, &head, payload),
+            (Kind::Record, Fate::Drop) => {
+                changed += 1;
+                withdraw(&mut new, head.sequence, head.next(), head.batch);
+            }
+            (Kind::Record, Fate::Replace(payload)) => {
+                changed += 1;
+                frame::encode(&mut new, &Head { length: payload.len(), ..head }, &payload);
+            }
+        }
+    }
+    (0 < changed).then_some((new, changed))
+}
+
+fn withdraw(new: &mut Vec<u8>, from: u64, to: u64, batch: u64) {
+    let count = u32::try_from(to - from).unwrap_or(u32::MAX);
+    // No number takes less room, which is how readers tell a frame from what only looks like one.
+    new.extend(frame::void(from, count, batch, count as usize * MIN_SPAN));
+}
