@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 use toml::de::DeTable;
 
 use super::listen::Listen;
+use super::retain::{Age, Size};
 use crate::event::{MAX_NAME, is_unprintable, nearest};
 
 /// Every key, as it is suggested to somebody who mistyped one.
-pub const KEYS: [&str; 8] = [
+pub const KEYS: [&str; 10] = [
     "state_dir",
     "socket",
     "listen",
@@ -25,6 +26,8 @@ pub const KEYS: [&str; 8] = [
     "names",
     "allowed_hosts",
     "behind_proxy",
+    "retention",
+    "retention_size",
 ];
 
 /// What one source says: the file, the flags, or the environment. What it leaves out, the next one
@@ -53,6 +56,10 @@ pub struct Config {
     pub allowed_hosts: Option<Vec<String>>,
     /// A proxy that speaks TLS stands in front.
     pub behind_proxy: Option<bool>,
+    /// How long events are kept.
+    pub retention: Option<Age>,
+    /// How large the journal may become.
+    pub retention_size: Option<Size>,
 }
 
 /// Who appears by name in `--by person` and `why`.
@@ -121,6 +128,8 @@ impl Config {
             names: self.names.or(other.names),
             allowed_hosts: self.allowed_hosts.or(other.allowed_hosts),
             behind_proxy: self.behind_proxy.or(other.behind_proxy),
+            retention: self.retention.or(other.retention),
+            retention_size: self.retention_size.or(other.retention_size),
         }
     }
 
@@ -140,6 +149,8 @@ impl Config {
             self.names.map(names),
             self.allowed_hosts.as_ref().map(|hosts| json!(hosts)),
             self.behind_proxy.map(Value::Bool),
+            self.retention.map(|age| json!(age.to_string())),
+            self.retention_size.map(|size| json!(size.to_string())),
         ];
         let mut keys = KEYS.into_iter();
         values.map(|value| (keys.next().unwrap_or_default(), value))

@@ -47,6 +47,13 @@ impl Inherited {
         Ok(inherited)
     }
 
+    /// The same once more, for a daemon that is opened again: the sockets stay open meanwhile.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let unix = self.unix.iter().map(|(path, it)| Ok((path.clone(), it.try_clone()?)));
+        let tcp = self.tcp.iter().map(|(address, it)| Ok((*address, it.try_clone()?)));
+        Ok(Self { unix: unix.collect::<io::Result<_>>()?, tcp: tcp.collect::<io::Result<_>>()? })
+    }
+
     fn sort(&mut self, handed: &mut ListenFd, nth: usize) -> io::Result<()> {
         // One that is of the other family is left in place.
         if let Ok(Some(unix)) = handed.take_unix_listener(nth) {

@@ -5,6 +5,7 @@
 //! and its supervisor starts it again, instead of a daemon that answers 503 for ever.
 
 mod config;
+mod forget;
 mod inherit;
 mod listen;
 mod open;
@@ -12,6 +13,7 @@ mod paths;
 mod pulse;
 mod recover;
 mod reload;
+mod retain;
 mod run;
 mod settings;
 pub mod systemd;
@@ -24,6 +26,7 @@ pub use listen::Listen;
 pub use open::{Daemon, OpenError};
 pub use paths::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
 pub use recover::{Repaired, repair};
-pub use run::RunError;
+pub use retain::{Age, RetentionError, Size};
+pub use run::{Ended, RunError};
 pub use settings::{ConfigFile, Origin, Settings, Sources};
 pub use verify::{IndexVerdict, Verdict, verify};

@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::config::ConfigError;
 use super::inherit::{InheritError, Inherited};
@@ -16,7 +16,7 @@ use super::recover;
 use super::reload::Reload;
 use super::settings::Sources;
 use crate::doors::http::Listener;
-use crate::doors::{Desk, DropCounts, Facts, now, token};
+use crate::doors::{Desk, DropCounts, Facts, Wish, now, token};
 use crate::event::compile_rules;
 use crate::hotspot::fingerprint;
 use crate::index::IndexError;
@@ -30,6 +30,8 @@ pub struct Daemon {
     pub(super) writing: Writing,
     pub(super) packer: Packer,
     pub(super) room: Arc<Room>,
+    pub(super) heard: mpsc::Receiver<Wish>,
+    pub(super) sources: Sources,
     pub(super) configuration: Reload,
     pub(super) paths: Paths,
     /// The socket file that is ours to remove.
@@ -98,7 +100,7 @@ impl Daemon {
     ///
     /// Must be called on a tokio runtime. From the moment it returns, clients can connect; they
     /// are answered once [`Daemon::run`] runs.
-    pub async fn open(sources: Sources, inherited: Inherited) -> Result<Self, OpenError> {
+    pub async fn open(sources: &Sources, inherited: Inherited) -> Result<Self, OpenError> {
         let settings = sources.read()?;
         settings.check_exposure()?;
         warm_up();
@@ -109,7 +111,7 @@ impl Daemon {
         let room = Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?;
         let room = Arc::new(room);
         let token = token::read_or_make(&paths.token())?;
-        let recovered = recover::recover(&paths.state_dir)?;
+        let recovered = recover::recover(&paths.state_dir, &paths.drop_dir, settings.retention())?;
         let journal::Opened { mut writer, reader, packer, .. } = recovered.journal;
         let dir = paths.state_dir.join("journal");
         writer.prepare().map_err(|source| OpenError::Journal { dir, source })?;
@@ -118,6 +120,7 @@ impl Daemon {
             listen::listen(&settings, inherited).await?;
         settings.check_exposure_of(&addresses)?;
         let (recorder, mut writing) = Recorder::new(writer, recovered.index.clone(), room.clone());
+        let (wishes, heard) = mpsc::channel(1);
         let lag = Arc::new(Lag::default());
         if recovered.is_behind {
             writing.catch_up_meanwhile(reader.clone(), lag.clone());
@@ -137,6 +140,7 @@ impl Daemon {
                 damaged: recovered.damaged,
             },
             drops: DropCounts::default(),
+            wishes,
         });
         Ok(Self {
             desk,
@@ -144,7 +148,9 @@ impl Daemon {
             writing,
             packer,
             room,
-            configuration: Reload::new(sources, settings, addresses),
+            heard,
+            sources: sources.clone(),
+            configuration: Reload::new(sources.clone(), settings, addresses),
             paths,
             own_socket,
             _lock: lock,

@@ -10,9 +10,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::forget;
 use super::open::{OpenError, lock, unusable};
+use super::paths::Paths;
+use super::retain::Retention;
 use super::systemd::Start;
-use crate::doors::chain;
+use crate::doors::{chain, now};
 use crate::index::Index;
 use crate::journal;
 use crate::recorder::{CatchUpError, CaughtUp, Progress, Room, agrees, catch_up, holds};
@@ -47,7 +50,9 @@ pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
     let _lock = lock(state_dir)?;
     Room::of(state_dir).map_err(unusable(state_dir))?;
     set_aside(&state_dir.join("index"))?;
-    let Recovered { journal, index, damaged, .. } = recover(state_dir)?;
+    let drop_dir = Paths::in_state_dir(state_dir).drop_dir;
+    let recovered = recover(state_dir, &drop_dir, Retention::default())?;
+    let Recovered { journal, index, damaged, .. } = recovered;
     let mut logged = 0;
     let rest = catch_up(&index, &journal.reader, |Progress { done, of }| {
         if logged + LOG_EVERY <= done {
@@ -64,11 +69,25 @@ pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
 /// A progress line is logged each time so many more events were applied.
 const LOG_EVERY: u64 = 100_000;
 
-/// Opens both, checks what may be wrong after the last stop, and catches up.
-pub(super) fn recover(state_dir: &Path) -> Result<Recovered, OpenError> {
+/// Opens both, finishes what is to go, checks what may be wrong after the last stop, and catches up.
+pub(super) fn recover(
+    state_dir: &Path,
+    drop_dir: &Path,
+    retention: Retention,
+) -> Result<Recovered, OpenError> {
     let dir = state_dir.join("journal");
     let unreadable = |source| OpenError::Journal { dir: dir.clone(), source };
-    let journal = journal::open(&dir).map_err(unreadable)?;
+    let mut journal = journal::open(&dir).map_err(unreadable)?;
+    forget::finish(state_dir, drop_dir, &mut journal)?;
+    if let Some(begins) = retention.due(&journal.reader, now()).map_err(unreadable)? {
+        tracing::info!(
+            before = begins,
+            "what is older than `retention` says, or more than `retention_size`, goes"
+        );
+        // First the index: it may hold nothing that the journal does not.
+        forget::remove_indexes(state_dir).map_err(unusable(state_dir))?;
+        journal.packer.drop_before(begins).map_err(unreadable)?;
+    }
     let findings = &journal.findings;
     for torn in &findings.torn {
         tracing::warn!(%torn, "cut an unfinished batch off the journal: it was never acknowledged; its bytes are in journal/aside");

@@ -1,6 +1,7 @@
 //! Running: doors open, a signal or a failure closes them, the writer writes the rest.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::open::Daemon;
-use super::{pulse, recover, systemd};
+use super::{forget, pulse, recover, retain, systemd};
 use crate::doors::drop::{self, DropError};
 use crate::doors::http::{self, Door};
 use crate::index::IndexError;
@@ -40,12 +41,25 @@ pub enum RunError {
     Unmarked(#[source] std::io::Error),
 }
 
+/// How a daemon ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// It has to be opened again: something is to be forgotten, or its time is over.
+    Again,
+}
+
 impl Daemon {
     /// Runs until told to stop, or until a part of it fails. When `reload` is notified, the
     /// configuration is read again; its file is watched anyway.
     ///
     /// When it returns `Ok`, everything that was accepted is on disk.
-    pub async fn run(self, stop: CancellationToken, reload: Arc<Notify>) -> Result<(), RunError> {
+    pub async fn run(
+        self,
+        stop: CancellationToken,
+        reload: Arc<Notify>,
+    ) -> Result<Ended, RunError> {
         // The lock stays in `self` until the end.
         let Self { desk, listeners, mut writing, mut packer, room, configuration, paths, .. } =
             self;
@@ -70,6 +84,16 @@ impl Daemon {
         if let Some(watchdog) = systemd::watchdog() {
             doors.spawn(until(stop.clone(), pulse::feed(desk.clone(), watchdog)));
         }
+        let again = Arc::new(AtomicBool::new(false));
+        let (journal, state_dir) = (desk.journal.clone(), paths.state_dir.clone());
+        let (heard, sources, due) = (self.heard, self.sources, again.clone());
+        doors.spawn(until(stop.clone(), async move {
+            tokio::select! {
+                () = forget::wait(&state_dir, heard) => {}
+                () = retain::wait(&sources, journal) => {}
+            }
+            due.store(true, Ordering::Release);
+        }));
         // Only the doors keep the writer waiting.
         std::mem::drop((door, desk));
 
@@ -85,7 +109,8 @@ impl Daemon {
         // One of ours that is left behind would answer nobody; others are kept open by whoever
         // handed them over.
         let _ = self.own_socket.map(std::fs::remove_file);
-        recover::mark_stopped(&paths.state_dir).map_err(RunError::Unmarked)
+        recover::mark_stopped(&paths.state_dir).map_err(RunError::Unmarked)?;
+        Ok(if again.load(Ordering::Acquire) { Ended::Again } else { Ended::Stopped })
     }
 }
 

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::config::{Config, ConfigError, KEYS, Names};
 use super::listen::Listen;
 use super::paths::Paths;
+use super::retain::Retention;
 use crate::doors::{Rules, person};
 
 /// Who says how the daemon is to be: read again whenever the file changes.
@@ -146,6 +147,20 @@ impl Settings {
         }
     }
 
+    /// Where the daemon stores.
+    #[must_use]
+    pub fn state_dir(&self) -> &Path {
+        &self.paths.state_dir
+    }
+
+    /// What is to be kept.
+    pub(super) fn retention(&self) -> Retention {
+        Retention {
+            age: self.said.retention.unwrap_or_default(),
+            size: self.said.retention_size.unwrap_or_default(),
+        }
+    }
+
     /// What is different in others.
     pub(super) fn changes(&self, new: &Self) -> Vec<Change> {
         let both = self.values().into_iter().zip(new.values());
@@ -166,6 +181,8 @@ impl Settings {
             names: Some(if shows_names { Names::Team } else { Names::Own }),
             allowed_hosts: Some(allowed_hosts),
             behind_proxy: Some(behind_proxy),
+            retention: Some(self.retention().age),
+            retention_size: Some(self.retention().size),
         };
         in_force.values().map(|(key, value)| (key, value.unwrap_or_default())).into()
     }
@@ -241,6 +258,8 @@ mod tests {
             "names = \"own\" # default",
             "allowed_hosts = [] # default",
             "behind_proxy = false # default",
+            "retention = \"off\" # default",
+            "retention_size = \"off\" # default",
         ];
         assert_eq!(said, expected);
     }

@@ -9,15 +9,16 @@ pub mod http;
 pub mod person;
 pub mod token;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::event::{Arrival, Day, Draft, Event, Original, Rejection, Sender, Source};
+use crate::event::{Arrival, Day, Draft, Event, Forget, Original, Rejection, Sender, Source};
 use crate::index::Index;
 use crate::journal::Reader;
 use crate::recorder::{Lag, Recorder};
@@ -40,6 +41,16 @@ pub struct Desk {
     pub facts: Facts,
     /// What the drop door did since the start.
     pub drops: DropCounts,
+    /// What somebody wants forgotten.
+    pub wishes: mpsc::Sender<Wish>,
+}
+
+/// A wish to have something forgotten; answered once it is written down and will be granted.
+pub struct Wish {
+    /// What.
+    pub forget: Forget,
+    /// Who waits.
+    pub answer: oneshot::Sender<io::Result<()>>,
 }
 
 /// What the doors go by: the part of the configuration that may change while the daemon runs.

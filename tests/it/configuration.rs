@@ -75,6 +75,8 @@ fn check_config_says_what_is_in_force_and_who_says_so() {
         "names = \"own\"              # file",
         "allowed_hosts = []         # default",
         "behind_proxy = false       # default",
+        "retention = \"off\"          # default",
+        "retention_size = \"off\"     # default",
     ];
     assert_eq!(said.stdout.lines().collect::<Vec<_>>(), expected);
     assert_eq!(said.stderr, "");

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `architecture` | floors, file lengths, module docs, what may name what |
 //! | `readme` | every command and output the README shows |
+//! | `care` | forgetting, retention, verify and repair |
 //! | `cli` | transcripts of `snag`, compared as text |
 //! | `documents` | `--csv`, `--markdown` and `--utc`, as scripts and issues get them |
 //! | `completions` | what bash, zsh and fish complete, with and without a daemon |
@@ -34,6 +35,7 @@
 mod harness;
 
 mod architecture;
+mod care;
 mod cli;
 mod completions;
 mod configuration;

@@ -118,6 +118,8 @@ pub(crate) enum Command {
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
+    /// Take out for ever what was recorded of a person, at a place, or one event
+    Forget(Forget),
     /// Show how snagd is
     Status,
     /// Find out what is wrong with snag on this machine, and what to do about it
@@ -333,6 +335,26 @@ pub(crate) struct Tail {
     /// report, signal or use [default: all]
     #[arg(long)]
     pub(crate) class: Option<String>,
+}
+
+/// What forget takes.
+#[derive(Args)]
+pub(crate) struct Forget {
+    /// Everything that happened to this person, or was told in their name
+    #[arg(long, value_name = "NAME", group = "what")]
+    pub(crate) person: Option<String>,
+    /// Everything at this place and below it
+    #[arg(long, value_name = "PLACE", group = "what")]
+    pub(crate) place: Option<String>,
+    /// One event; its last digits are enough
+    #[arg(long, value_name = "ID", group = "what")]
+    pub(crate) id: Option<String>,
+    /// Only say what that would be
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// What demo takes.

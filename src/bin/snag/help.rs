@@ -24,12 +24,12 @@ pub(crate) const FIRST: [&str; 5] = [
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Record", &["log", "undo", "me-too"]),
     ("Look", &["hotspots", "why", "show", "events", "tail"]),
-    ("Keep", &["export", "import"]),
+    ("Keep", &["export", "import", "forget"]),
     ("Run it", &["status", "doctor", "demo", "completions", "help"]),
 ];
 
 /// How each command is used.
-const EXAMPLES: [(&str, &[&str]); 15] = [
+const EXAMPLES: [(&str, &[&str]); 16] = [
     (
         "log",
         &[
@@ -49,6 +49,7 @@ const EXAMPLES: [(&str, &[&str]); 15] = [
     ("tail", &["snag tail --under web"]),
     ("export", &["snag export > events.ndjson"]),
     ("import", &["snag import events.ndjson"]),
+    ("forget", &["snag forget --person ana --dry-run", "snag forget --id 4be19c07"]),
     ("status", &["snag status"]),
     ("doctor", &["snag doctor", "snag doctor --json"]),
     ("demo", &["snag demo"]),

@@ -4,6 +4,7 @@ mod args;
 mod complete;
 mod demo;
 mod doctor;
+mod forget;
 mod help;
 mod import;
 mod last;
@@ -88,6 +89,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Tail(said) => tail::tail(&said, global, output).await,
         Command::Export(filter) => read::export(&filter, global, output).await,
         Command::Import { file } => import::import(&file, global, output).await,
+        Command::Forget(said) => forget::forget(said, global, output).await,
         Command::Status => read::status(global, output).await,
         Command::Demo(said) => demo::demo(&said, output).await,
         Command::Completions { shell } => output.line(shell.script()),

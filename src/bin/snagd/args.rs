@@ -58,6 +58,10 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Look at journal and index whole, and change nothing; exits with 1 where something is wrong
+    Verify,
+    /// Set the index aside and build it anew from the journal; snagd must not run
+    Repair,
     /// Print snagd(8), for whoever packages snag
     #[command(hide = true)]
     Man,
@@ -75,7 +79,7 @@ impl Args {
     fn sources(&self, matches: &ArgMatches) -> Sources {
         let checked = match &self.command {
             Some(Command::CheckConfig { file }) => file.as_ref(),
-            Some(Command::Man) | None => None,
+            Some(Command::Verify | Command::Repair | Command::Man) | None => None,
         };
         let named = checked.or(self.config.as_ref()).cloned().map(absolute).map(ConfigFile::named);
         Sources {

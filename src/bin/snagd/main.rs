@@ -4,6 +4,7 @@
 //! 74 the disk failed, 78 bad configuration.
 
 mod args;
+mod care;
 mod check;
 mod log;
 #[path = "../man/mod.rs"]
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use snag::daemon::{Daemon, Inherited, OpenError, Sources, systemd};
+use snag::daemon::{Daemon, Ended, Inherited, OpenError, Sources, systemd};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -41,12 +42,16 @@ fn main() -> ExitCode {
     match args.command {
         Some(Command::CheckConfig { .. }) => return check_config(&sources),
         Some(Command::Man) => return print(manual::print()),
-        None => {}
+        Some(Command::Verify | Command::Repair) | None => {}
     }
     if let Err(error) = log::init(args.log, args.log_format) {
         return complain(&error, EXIT_USAGE);
     }
-    let ended = inherited.map_err(anyhow::Error::from).and_then(|taken| run(sources, taken));
+    let ended = match args.command {
+        Some(Command::Verify) => care::verify(&sources),
+        Some(Command::Repair) => care::repair(&sources),
+        _ => inherited.map_err(anyhow::Error::from).and_then(|taken| run(sources, taken)),
+    };
     match ended {
         Ok(code) => code,
         Err(error) => {
@@ -106,9 +111,23 @@ async fn live(sources: Sources, inherited: Inherited) -> anyhow::Result<ExitCode
     // Listened for so that a file size limit is an error to answer, not the end of the process.
     let _file_size =
         signal(SignalKind::from_raw(FILE_SIZE)).context("signals cannot be listened for")?;
-    let daemon = Daemon::open(sources, inherited).await?;
-    // Before this, a signal ends the process at once: that is safe at any moment.
-    let mut signals = Signals::new()?;
+    let mut signals = None;
+    loop {
+        let inherited = inherited.try_clone().context("the sockets handed over cannot be kept")?;
+        let daemon = Daemon::open(&sources, inherited).await?;
+        // Before the first time, a signal ends the process at once: that is safe at any moment.
+        let signals = match &mut signals {
+            Some(signals) => signals,
+            none => none.insert(Signals::new()?),
+        };
+        match run_once(daemon, signals).await? {
+            Ended::Stopped => return Ok(ExitCode::SUCCESS),
+            Ended::Again => tracing::info!("starting anew"),
+        }
+    }
+}
+
+async fn run_once(daemon: Daemon, signals: &mut Signals) -> anyhow::Result<Ended> {
     let listening = daemon.listening().join(" and ");
     tracing::info!(
         "snagd {} listens on {listening} and stores in {}",
@@ -120,10 +139,7 @@ async fn live(sources: Sources, inherited: Inherited) -> anyhow::Result<ExitCode
     let running = tokio::spawn(daemon.run(stop.clone(), reload.clone()));
     let mut running = std::pin::pin!(running);
     tokio::select! {
-        ended = &mut running => {
-            ended.context("snagd died")??;
-            return Ok(ExitCode::SUCCESS);
-        }
+        ended = &mut running => return Ok(ended.context("snagd died")??),
         () = signals.stop(&reload) => {}
     }
     tracing::info!("stopping: finishing what was accepted");
@@ -133,13 +149,12 @@ async fn live(sources: Sources, inherited: Inherited) -> anyhow::Result<ExitCode
         ended = running => {
             ended.context("snagd died")??;
             tracing::info!("stopped");
-            Ok(ExitCode::SUCCESS)
         }
         () = signals.stop(&reload) => {
             tracing::warn!("told to stop again: leaving at once; what was acknowledged is on disk");
-            Ok(ExitCode::SUCCESS)
         }
     }
+    Ok(Ended::Stopped)
 }
 
 /// SIGTERM, Ctrl-C, and SIGHUP.

@@ -64,6 +64,7 @@ impl Bench {
                 damaged: 0,
             },
             drops: DropCounts::default(),
+            wishes: tokio::sync::mpsc::channel(1).0,
         });
         fs::create_dir(state.join("drop")).unwrap();
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

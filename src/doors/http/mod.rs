@@ -12,6 +12,7 @@ mod ask;
 mod body;
 mod deadline;
 mod events;
+mod forget;
 mod gate;
 pub(crate) mod problem;
 mod query;
@@ -20,7 +21,7 @@ mod stream;
 
 use std::sync::Arc;
 
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use hyper::StatusCode;
 
@@ -30,6 +31,7 @@ use stream::Streams;
 
 pub use ask::{DiskStatus, DropStatus, IndexStatus, JournalStatus, Status, You};
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
+pub use forget::Forgetting;
 pub use serve::{BEHIND, Door, Listener, serve};
 
 /// Every route.
@@ -42,7 +44,8 @@ fn router(desk: Arc<Desk>, streams: Streams) -> Router {
         .route("/v1/known", get(ask::known))
         .route("/v1/stream", get(stream::stream))
         .route("/v1/status", get(ask::status))
-        .fallback(async || Problem::not_found("the API has /v1/events, /v1/events/{id}, /v1/hotspots, /v1/why, /v1/known, /v1/stream and /v1/status"))
+        .route("/v1/forget", post(forget::forget))
+        .fallback(async || Problem::not_found("the API has /v1/events, /v1/events/{id}, /v1/hotspots, /v1/why, /v1/known, /v1/stream, /v1/status and /v1/forget"))
         .method_not_allowed_fallback(async || {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,

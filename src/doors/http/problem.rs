@@ -109,7 +109,7 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "token-needed", "A token is needed", detail)
     }
 
-    fn internal() -> Self {
+    pub(super) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",

@@ -125,6 +125,14 @@ impl Stream {
     }
 }
 
+/// Whether something is only to be tried: `dry_run`.
+pub(super) fn is_dry_run(query: &str) -> Result<bool, Problem> {
+    let mut parameters = Parameters::parse(query);
+    let is_dry = parameters.switch("dry_run")?;
+    parameters.finish()?;
+    Ok(is_dry)
+}
+
 /// The parameters not looked at yet.
 struct Parameters<'a> {
     left: Vec<(Cow<'a, str>, Cow<'a, str>)>,
@@ -205,12 +213,16 @@ impl<'a> Parameters<'a> {
         })
     }
 
+    fn switch(&mut self, name: &'static str) -> Result<bool, Problem> {
+        match self.take(name)?.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("" | "true") => Ok(true),
+            Some(_) => Err(Problem::query(name, format!("`{name}` is true or false"))),
+        }
+    }
+
     fn shape(&mut self) -> Result<Shape, Problem> {
-        let flat = match self.take("flat")?.as_deref() {
-            None | Some("false") => false,
-            Some("" | "true") => true,
-            Some(_) => return Err(Problem::query("flat", "`flat` is true or false".to_owned())),
-        };
+        let flat = self.switch("flat")?;
         let depth = self.take("depth")?.map(|text| {
             let depth = text.parse().ok().filter(|depth| (1..=8).contains(depth));
             depth.ok_or_else(|| {

@@ -98,6 +98,7 @@ fn what_cannot_be_recorded_now_waits() {
         rules: watch::Sender::new(bench.desk.rules()),
         facts: bench.desk.facts.clone(),
         drops: DropCounts::default(),
+        wishes: tokio::sync::mpsc::channel(1).0,
     };
     drop(taker);
     let handle = bench.runtime.handle().clone();

@@ -47,6 +47,7 @@ impl Bench {
                 damaged: 0,
             },
             drops: DropCounts::default(),
+            wishes: tokio::sync::mpsc::channel(1).0,
         });
         Self { desk, writing: std::thread::spawn(move || writing.run()), _dir: dir }
     }

@@ -1,0 +1,98 @@
+//! `snag forget`: a person, a place or one event, for ever.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use serde_json::json;
+use snag::client::{Answer, ClientError, Connection};
+use snag::doors::http::{Forgetting, Status};
+use snag::event::Event;
+
+use crate::args::{Forget, Global};
+use crate::log::path_segment;
+use crate::output::Output;
+use crate::reach;
+use crate::stop::{Code, stop};
+
+/// How often it is looked whether snagd is back.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// `snag forget`.
+pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    let wish = match (&said.person, &said.place, &said.id) {
+        (Some(person), _, _) => json!({"person": person}),
+        (None, Some(place), _) => json!({"place": place}),
+        (None, None, Some(id)) => json!({"id": whole_id(&mut connection, id).await?}),
+        (None, None, None) => {
+            return Err(stop(
+                Code::Usage,
+                "say what to forget: --person NAME, --place PLACE or --id ID",
+            ));
+        }
+    };
+    let wish = Bytes::from(serde_json::to_vec(&wish)?);
+    let answer = ask(&mut connection, "/v1/forget?dry_run=true", wish.clone()).await?;
+    let forgetting: Forgetting = read(&answer)?;
+    let Forgetting { events, people, places, .. } = forgetting;
+    let what = format!("{events} events of {people} people at {places} places");
+    if said.dry_run {
+        return output.json_or(&forgetting, |_| format!("would forget {what}"));
+    }
+    if !said.yes {
+        confirm(&what)?;
+    }
+    let status: Status = read(&connection.get("/v1/status").await?)?;
+    ask(&mut connection, "/v1/forget", wish).await?;
+    output.note("snagd rewrites its journal and starts anew; what is told meanwhile is kept");
+    until_back(&status, global).await?;
+    output.json_or(&forgetting, |_| format!("forgotten: {what}"))
+}
+
+async fn ask(connection: &mut Connection, path: &str, wish: Bytes) -> Result<Answer, ClientError> {
+    connection.post(path, "application/json", wish).await
+}
+
+fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
+    serde_json::from_slice(&answer.body)
+        .context("snagd's answer cannot be read: are snag and snagd of the same version?")
+}
+
+async fn whole_id(connection: &mut Connection, id: &str) -> anyhow::Result<String> {
+    let answer = connection.get(&format!("/v1/events/{}", path_segment(id))).await?;
+    let event: Event = read(&answer)?;
+    Ok(event.id.to_string())
+}
+
+fn confirm(what: &str) -> anyhow::Result<()> {
+    if !io::stdin().is_terminal() {
+        return Err(stop(
+            Code::Usage,
+            format!("this forgets {what} for ever: add --yes, or --dry-run to only look"),
+        ));
+    }
+    write!(io::stderr(), "Forget {what} for ever? Type yes: ")?;
+    let mut said = String::new();
+    io::stdin().read_line(&mut said).context("the answer cannot be read")?;
+    if said.trim() == "yes" {
+        return Ok(());
+    }
+    Err(stop(Code::Usage, "nothing was forgotten"))
+}
+
+/// Waits until another snagd answers than the one that was asked.
+async fn until_back(before: &Status, global: &Global) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        let Ok(mut connection) = reach::connect_to_read(global.url.as_ref()).await else {
+            continue;
+        };
+        let Ok(answer) = connection.get("/v1/status").await else { continue };
+        let status: Status = read(&answer)?;
+        if status.started_at != before.started_at {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Forgetting, to the last byte, and finishing what was begun.
+//!
+//! What is to be forgotten is written down first and worked off while nothing else runs, at a start:
+//! the journal is rewritten, the index and whatever was ever set aside goes, and only then the note
+//! of it. Whoever is interrupted begins again at the next start.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc;
+
+use super::open::{OpenError, unusable};
+use super::systemd;
+use crate::doors::Wish;
+use crate::event::{Forget, Record, Remains};
+use crate::journal::{Fate, JournalError, Opened};
+
+/// The watchdog hears of it each time so many records were looked at.
+const ALIVE_EVERY: u64 = 10_000;
+
+/// The note of what is to be forgotten.
+fn note(state_dir: &Path) -> PathBuf {
+    state_dir.join("forget.json")
+}
+
+/// Waits until somebody wants something forgotten, and writes that down: then the daemon has to
+/// start anew.
+pub(super) async fn wait(state_dir: &Path, mut wished: mpsc::Receiver<Wish>) {
+    while let Some(Wish { forget, answer }) = wished.recv().await {
+        let written = begin(state_dir, &forget);
+        let is_written = written.is_ok();
+        // Whoever asked may be gone; what is written down is done all the same.
+        let _ = answer.send(written);
+        if is_written {
+            return;
+        }
+    }
+}
+
+/// Writes down what is to be forgotten at the next start.
+fn begin(state_dir: &Path, forget: &Forget) -> io::Result<()> {
+    let path = note(state_dir);
+    let new = path.with_extension("json.new");
+    let mut file = File::create(&new)?;
+    file.write_all(serde_json::to_string(forget)?.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(new, path)?;
+    File::open(state_dir)?.sync_all()
+}
+
+/// Does what is written down, if anything is.
+pub(super) fn finish(
+    state_dir: &Path,
+    drop_dir: &Path,
+    journal: &mut Opened,
+) -> Result<(), OpenError> {
+    let path = note(state_dir);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        text => text.map_err(unusable(&path))?,
+    };
+    let Ok(forget) = serde_json::from_str::<Forget>(&text) else {
+        // Written whole or not at all, so somebody else wrote it.
+        tracing::error!(path = %path.display(), "what is to be forgotten cannot be read: remove the file and say it again");
+        return Ok(());
+    };
+    tracing::info!("forgetting: the journal is rewritten, then the index is built anew");
+    let dir = state_dir.join("journal");
+    let records = rewrite(&forget, journal).map_err(|source| OpenError::Journal { dir, source })?;
+    sweep(state_dir, drop_dir, &forget).map_err(unusable(state_dir))?;
+    fs::remove_file(&path).map_err(unusable(&path))?;
+    File::open(state_dir).and_then(|dir| dir.sync_all()).map_err(unusable(state_dir))?;
+    tracing::info!(records, "forgotten");
+    Ok(())
+}
+
+fn rewrite(forget: &Forget, journal: &mut Opened) -> Result<u64, JournalError> {
+    let (needle, mut looked_at) = (forget.needle(), 0_u64);
+    journal.writer.seal()?;
+    journal.packer.rewrite(|payload| {
+        looked_at += 1;
+        if looked_at.is_multiple_of(ALIVE_EVERY) {
+            systemd::alive();
+        }
+        // Most records have nothing to do with it, and need not be read for that.
+        if !str::from_utf8(payload).is_ok_and(|text| text.contains(&needle)) {
+            return Fate::Keep;
+        }
+        match Record::decode(payload).map(|record| forget.remains_of(record)) {
+            Ok(Remains::All) | Err(_) => Fate::Keep,
+            Ok(Remains::Nothing) => Fate::Drop,
+            Ok(Remains::Changed(record)) => Fate::Replace(record.encode()),
+        }
+    })
+}
+
+/// Removes whatever else may hold a copy: the index, what was set aside of it and of the journal,
+/// rejected files and notes that name it.
+fn sweep(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<()> {
+    remove_dir(&state_dir.join("journal/aside"))?;
+    remove_indexes(state_dir)?;
+    let needle = forget.needle();
+    for dir in [drop_dir.join("rejected"), state_dir.join("last")] {
+        for path in entries(&dir)? {
+            let bytes = fs::read(&path).unwrap_or_default();
+            if String::from_utf8_lossy(&bytes).contains(&needle) {
+                fs::remove_file(&path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes the index and those that were set aside.
+pub(super) fn remove_indexes(state_dir: &Path) -> io::Result<()> {
+    for path in entries(state_dir)? {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        if name.is_some_and(|name| name == "index" || name.starts_with("index.set-aside-")) {
+            remove_dir(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is in a directory; nothing where there is none.
+fn entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.map(|entry| Ok(entry?.path())).collect(),
+    }
+}
+
+fn remove_dir(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}

@@ -1,0 +1,97 @@
+//! `POST /v1/forget`: a person, a place or one event, to the last byte.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::response::Response;
+use hyper::header::HeaderMap;
+use hyper::{StatusCode, Uri};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::events::{json_response, read, to_json};
+use super::problem::Problem;
+use super::{body, query};
+use crate::doors::{Desk, Wish};
+use crate::event::{Forget, Record, Sender};
+use crate::journal::{JournalError, Reader};
+
+/// What is to be forgotten, or would be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgetting {
+    /// Version of this shape.
+    pub v: u32,
+    /// Events.
+    pub events: u64,
+    /// People they happened to.
+    pub people: usize,
+    /// Places they happened at.
+    pub places: usize,
+}
+
+/// `POST /v1/forget` has something forgotten; with `dry_run`, it only says what that would be.
+///
+/// `202` means that it is written down: snagd starts anew, and whatever happens it is done before
+/// the next answer. For the owner alone.
+pub(super) async fn forget(
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Problem> {
+    if !matches!(sender, Sender::Owner { .. }) {
+        return Err(Problem::forbidden(
+            "only the user that snagd runs as, or root, may have something forgotten, and over the unix socket",
+        ));
+    }
+    let is_dry = query::is_dry_run(uri.query().unwrap_or_default())?;
+    let body = body::read(&headers, body).await?;
+    let forget: Forget = serde_json::from_slice(&body).map_err(|error| {
+        Problem::malformed(format!(
+            "say what to forget, as one of {{\"person\":\"ana\"}}, {{\"place\":\"web/pay\"}} or {{\"id\":\"…\"}} with a whole id: {error}"
+        ))
+    })?;
+    let what = forget.clone();
+    let forgetting = read(&desk, move |desk| Ok(count(&desk.journal, &what))).await?;
+    let forgetting = forgetting.map_err(|error| {
+        tracing::error!(%error, "the journal cannot be read");
+        Problem::internal()
+    })?;
+    if is_dry {
+        return Ok(json_response(StatusCode::OK, to_json(&forgetting)));
+    }
+    let (answer, answered) = oneshot::channel();
+    let stopping = |()| Problem::from(crate::recorder::Refusal::Failed);
+    desk.wishes.send(Wish { forget, answer }).await.map_err(|_| stopping(()))?;
+    answered.await.map_err(|_| stopping(()))?.map_err(|error| {
+        tracing::error!(%error, "what is to be forgotten cannot be written down");
+        Problem::from(crate::recorder::Refusal::NoRoom)
+    })?;
+    Ok(json_response(StatusCode::ACCEPTED, to_json(&forgetting)))
+}
+
+/// What a wish comes to, from the journal itself.
+fn count(journal: &Reader, forget: &Forget) -> Result<Forgetting, JournalError> {
+    let needle = forget.needle();
+    let (mut events, mut people, mut places) = (HashSet::new(), HashSet::new(), HashSet::new());
+    for entry in journal.from(1) {
+        let payload = match entry {
+            Ok(entry) => entry.payload,
+            Err(JournalError::Damaged(_)) => continue,
+            Err(error) => return Err(error),
+        };
+        let may_be = str::from_utf8(&payload).is_ok_and(|text| text.contains(&needle));
+        if let (true, Ok(Record::Event(event))) = (may_be, Record::decode(&payload))
+            && forget.covers(&event)
+        {
+            events.insert(event.id);
+            people.insert(event.person);
+            places.insert(event.place);
+        }
+    }
+    let events = events.len() as u64;
+    Ok(Forgetting { v: 1, events, people: people.len(), places: places.len() })
+}

@@ -1,0 +1,142 @@
+//! Who or what is to be forgotten, and what that means for what is kept.
+//!
+//! The words of others are not looked into: who is named in somebody else's note stays named there.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Event, Place, Record, Retraction};
+
+/// A person, a place or one event that is to be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forget {
+    /// Every event of a person, or told in their name.
+    Person(String),
+    /// Every event at a place and below it.
+    Place(Place),
+    /// One event.
+    Id(Uuid),
+}
+
+/// What becomes of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Remains {
+    /// It has nothing to do with it.
+    All,
+    /// It goes.
+    Nothing,
+    /// It stays without a name or a reference.
+    Changed(Record),
+}
+
+impl Forget {
+    /// What a record must hold, as it is written, to have anything to do with it.
+    #[must_use]
+    pub fn needle(&self) -> String {
+        match self {
+            Self::Person(name) => {
+                let quoted = serde_json::Value::from(name.as_str()).to_string();
+                // As it stands between the quotes.
+                quoted[1..quoted.len() - 1].to_owned()
+            }
+            Self::Place(place) => place.to_string(),
+            Self::Id(id) => id.to_string(),
+        }
+    }
+
+    /// Whether an event is to be forgotten.
+    #[must_use]
+    pub fn covers(&self, event: &Event) -> bool {
+        match self {
+            Self::Person(name) => {
+                event.person == *name || event.claimed_person.as_ref() == Some(name)
+            }
+            Self::Place(place) => event.place.is_under(place),
+            Self::Id(id) => event.id == *id,
+        }
+    }
+
+    /// What becomes of a record.
+    #[must_use]
+    pub fn remains_of(&self, record: Record) -> Remains {
+        match (self, record) {
+            (_, Record::Event(event)) if self.covers(&event) => Remains::Nothing,
+            (Self::Id(id), Record::Event(event)) if event.same_as == Some(*id) => {
+                Remains::Changed(Record::Event(Box::new(Event { same_as: None, ..*event })))
+            }
+            (Self::Id(id), Record::Retraction(retraction)) if retraction.id == *id => {
+                Remains::Nothing
+            }
+            (Self::Person(name), Record::Retraction(retraction)) if retraction.by == *name => {
+                let by = "somebody".to_owned();
+                Remains::Changed(Record::Retraction(Retraction { by, ..retraction }))
+            }
+            _ => Remains::All,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Arrival, Draft, Sender, Source};
+
+    fn event(json: &str) -> Event {
+        let arrival = Arrival {
+            now: "2026-11-20T12:00:00Z".parse().unwrap(),
+            fresh_id: Uuid::from_u128(7),
+            sender: Sender::Owner { name: "ana".to_owned() },
+            source: Source::Http,
+            original: None,
+        };
+        Draft::parse(json.as_bytes()).unwrap().admit(&arrival).unwrap()
+    }
+
+    fn remains(forget: &Forget, record: Record) -> Remains {
+        let bytes = record.encode();
+        let text = String::from_utf8(bytes).unwrap();
+        let remains = forget.remains_of(record);
+        assert!(remains == Remains::All || text.contains(&forget.needle()), "{text}");
+        remains
+    }
+
+    #[test]
+    fn it_covers_what_it_says_and_nothing_else() {
+        let of = |json| Record::Event(Box::new(event(json)));
+        let at = of(r#"{"place":"web/pay","note":"x"}"#);
+        let place = |text| Forget::Place(Place::parse(text).unwrap());
+        assert_eq!(remains(&place("web"), at.clone()), Remains::Nothing);
+        assert_eq!(remains(&place("we"), at.clone()), Remains::All);
+        assert_eq!(remains(&Forget::Person("ana".to_owned()), at.clone()), Remains::Nothing);
+        assert_eq!(remains(&Forget::Person("an".to_owned()), at.clone()), Remains::All);
+        let id = Forget::Id(Uuid::from_u128(7));
+        assert_eq!(remains(&id, at), Remains::Nothing);
+
+        let too = r#"{"id":"00000000-0000-7000-8000-000000000001","place":"web/pay","note":"x","same_as":"00000000-0000-0000-0000-000000000007"}"#;
+        let Remains::Changed(Record::Event(changed)) = remains(&id, of(too)) else { panic!() };
+        assert_eq!((changed.same_as, changed.note.as_deref()), (None, Some("x")));
+
+        let taken_back = Record::Retraction(Retraction {
+            id: Uuid::from_u128(7),
+            at: "2026-11-20T12:00:00Z".parse().unwrap(),
+            by: "ana".to_owned(),
+        });
+        assert_eq!(remains(&id, taken_back.clone()), Remains::Nothing);
+        let ana = Forget::Person("ana".to_owned());
+        let Remains::Changed(changed) = remains(&ana, taken_back) else { panic!() };
+        assert!(!String::from_utf8(changed.encode()).unwrap().contains("ana"));
+    }
+
+    #[test]
+    fn it_reads_as_it_is_written() {
+        for json in [
+            r#"{"person":"ana"}"#,
+            r#"{"place":"web/pay"}"#,
+            r#"{"id":"00000000-0000-0000-0000-000000000007"}"#,
+        ] {
+            let forget: Forget = serde_json::from_str(json).unwrap();
+            assert_eq!(serde_json::to_string(&forget).unwrap(), json);
+        }
+    }
+}

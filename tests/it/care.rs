@@ -1,0 +1,182 @@
+//! Keeping and forgetting: what goes is gone to the last byte, what stays answers as before.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Dir, Said, Snagd, snagd, until};
+
+/// Days of two people, ana's words easy to find again.
+fn of_two() -> Snagd {
+    let snagd = Snagd::start();
+    let line = |n: usize| {
+        let person = ["ana", "bob"][n % 2];
+        json!({
+            "id": format!("00000000-0000-7000-8000-{n:012x}"), "person": person,
+            "place": format!("web/p{}", n % 3), "note": format!("{person}-says-{n}"),
+            "at": format!("2026-11-{:02}T10:00:00Z", 1 + n % 20),
+        })
+        .to_string()
+    };
+    let lines: Vec<String> = (0..200).map(line).collect();
+    snagd.post_as("application/x-ndjson", lines.join("\n").as_bytes()).is(200);
+    snagd.delete("/v1/events/00000000-0000-7000-8000-000000000002").is(204);
+    snagd
+}
+
+/// Files below a directory that hold these bytes.
+fn found(dir: &Path, needle: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(self::found(&path, needle));
+        } else if let Ok(bytes) = fs::read(&path)
+            && bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+        {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+fn verify(daemon: &Snagd) -> Said {
+    let mut command = snagd(daemon.dir.path());
+    command.arg("verify").arg("--state-dir").arg(daemon.state());
+    Said::new(&mut command, &["verify"])
+}
+
+fn of_bob(daemon: &Snagd) -> Vec<Value> {
+    daemon.events().into_iter().filter(|event| event["person"] == "bob").collect()
+}
+
+#[test]
+fn who_is_forgotten_is_gone_to_the_last_byte() {
+    let mut daemon = of_two();
+    fs::write(daemon.drop_dir().join("bad.json"), r#"{"person":"ana","note":"no place"}"#).unwrap();
+    until("the file is rejected", || daemon.drop_dir().join("rejected/bad.json").exists());
+    let bobs = of_bob(&daemon);
+    let looked = daemon.snag(&["forget", "--person", "ana", "--dry-run"]).ok();
+    assert_eq!(looked.stdout, "would forget 100 events of 1 people at 3 places\n");
+    assert_eq!(daemon.events().len(), 199);
+    let refused = daemon.snag(&["forget", "--person", "ana"]).ended(2);
+    assert!(refused.stderr.contains("--yes"), "{refused:#?}");
+
+    let done = daemon.snag(&["forget", "--person", "ana", "--yes"]).ok();
+    assert_eq!(done.stdout, "forgotten: 100 events of 1 people at 3 places\n");
+    until("the index is whole", || daemon.get("/v1/status").header("snag-behind").is_none());
+    assert_eq!(of_bob(&daemon), bobs);
+    assert_eq!(daemon.events().len(), bobs.len());
+    for needle in ["ana-says", "\"ana\""] {
+        assert_eq!(found(&daemon.state(), needle), [""; 0], "{needle}");
+    }
+    let why = daemon.get("/v1/why?place=web/p1&until=2026-11-20").json();
+    assert_eq!(why["people"].as_array().unwrap().len(), 1, "{why}");
+    // Recording goes on, and the next start finds all as it should be.
+    daemon.post(r#"{"place":"web/p1","note":"on"}"#).is(201);
+    daemon.stop();
+    let said = verify(&daemon).ok();
+    assert!(said.stdout.contains("as the journal has them"), "{said:#?}");
+    daemon.restart();
+    assert_eq!(daemon.events().len(), bobs.len() + 1);
+}
+
+#[test]
+fn forgetting_that_was_cut_short_is_finished_at_the_next_start() {
+    let mut daemon = of_two();
+    let before = daemon.events().len();
+    daemon.kill();
+    // Written down, and then the power went.
+    fs::write(daemon.state().join("forget.json"), r#"{"place":"web/p1"}"#).unwrap();
+    daemon.restart();
+    assert!(!daemon.state().join("forget.json").exists());
+    let left = daemon.events();
+    assert!(left.iter().all(|event| event["place"] != "web/p1"), "{left:?}");
+    assert!(!left.is_empty() && left.len() < before);
+    assert_eq!(found(&daemon.state(), "web/p1"), [""; 0]);
+}
+
+#[test]
+fn only_the_owner_has_something_forgotten() {
+    let daemon = of_two();
+    let body = r#"{"person":"ana"}"#;
+    let request = format!(
+        "POST /v1/forget HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
+        daemon.address(),
+        daemon.token(),
+        body.len()
+    );
+    daemon.ask_tcp(&request).tells(403, "over the unix socket");
+    let said = daemon.snag(&["forget", "--yes"]).ended(2);
+    assert!(said.stderr.contains("--person NAME"), "{said:#?}");
+    assert_eq!(daemon.events().len(), 199);
+}
+
+/// Enough events for a segment and a half.
+fn fill(daemon: &Snagd, day: &str, name: &str) {
+    let note = "many words ".repeat(300);
+    for batch in 0..5 {
+        let line = |n| {
+            json!({"place": "web/a", "note": format!("{name} {batch} {n} {note}"), "at": format!("{day}T10:00:00Z")}).to_string()
+        };
+        let lines: Vec<String> = (0..600).map(line).collect();
+        daemon.post_as("application/x-ndjson", lines.join("\n").as_bytes()).is(200);
+    }
+}
+
+#[test]
+fn what_is_older_than_anybody_wants_goes_and_the_rest_answers_as_before() {
+    let mut daemon = Snagd::start();
+    fill(&daemon, "2024-01-10", "old");
+    fill(&daemon, "2026-11-20", "new");
+    let answer = |daemon: &Snagd| {
+        until("the index is whole", || daemon.get("/v1/status").header("snag-behind").is_none());
+        let mut rows = daemon.get("/v1/hotspots?until=2026-11-23").json()["rows"].take();
+        for row in rows.as_array_mut().unwrap() {
+            // Whatever is outside the window may go.
+            row["first_seen"].take();
+        }
+        rows
+    };
+    let before = answer(&daemon);
+    let segments = daemon.get("/v1/status").json()["journal"]["segments"].as_u64().unwrap();
+    assert!(2 < segments, "{segments}");
+    daemon.stop();
+    let config = daemon.path("snagd.toml");
+    fs::write(&config, "retention = \"12 months\"\n").unwrap();
+    let args = ["--config", config.to_str().unwrap()];
+    let daemon = Snagd::start_with(std::mem::replace(&mut daemon.dir, Dir::new()), &args);
+    assert!(daemon.log().contains("what is older than"), "{}", daemon.log());
+    let left = daemon.get("/v1/status").json()["journal"]["segments"].as_u64().unwrap();
+    assert!(left < segments, "{left} of {segments}");
+    assert_eq!(answer(&daemon), before);
+    let events = daemon.events();
+    assert_eq!(events.iter().filter(|event| event["at"] == "2026-11-20T10:00:00Z").count(), 3000);
+    assert!(events.len() < 6000, "{}", events.len());
+}
+
+#[test]
+fn verify_looks_and_repair_mends() {
+    let mut daemon = of_two();
+    let running = verify(&daemon).ok();
+    assert!(running.stdout.contains("in use by a running snagd"), "{running:#?}");
+    daemon.stop();
+    let good = verify(&daemon).ok();
+    assert!(good.stdout.contains("index    199 events, as the journal has them"), "{good:#?}");
+    let db = daemon.state().join("index/db");
+    let whole = fs::read(&db).unwrap();
+    let mut bytes = whole.clone();
+    bytes.iter_mut().step_by(53).for_each(|byte| *byte ^= 0x20);
+    fs::write(&db, &bytes).unwrap();
+    let bad = verify(&daemon).ended(1);
+    assert!(bad.stdout.contains("run `snagd repair`"), "{bad:#?}");
+    assert!(fs::read(&db).unwrap() == bytes, "looking changes nothing");
+    let mut command = snagd(daemon.dir.path());
+    command.arg("repair").arg("--state-dir").arg(daemon.state());
+    let mended = Said::new(&mut command, &["repair"]).ok();
+    assert!(mended.stdout.starts_with("repaired: 199 events"), "{mended:#?}");
+    verify(&daemon).ok();
+    daemon.restart();
+    assert_eq!(daemon.events().len(), 199);
+}
