@@ -106,7 +106,7 @@ pub(crate) enum Command {
     Tail(Tail),
     /// Print every event as NDJSON, the oldest first
     Export(Filter),
-    /// Record the events of an NDJSON or CSV file; the same file twice changes nothing
+    /// Record events from NDJSON or CSV; the same file twice changes nothing
     ///
     /// NDJSON is what `snag export` prints, one event a line. The first line of a CSV names its
     /// columns: the fields of an event, like place, person, note, severity and at, and tags.NAME
