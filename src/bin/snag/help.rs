@@ -48,7 +48,7 @@ const EXAMPLES: [(&str, &[&str]); 16] = [
     ("events", &["snag events --under web/checkout --since yesterday"]),
     ("tail", &["snag tail --under web"]),
     ("export", &["snag export > events.ndjson"]),
-    ("import", &["snag import events.ndjson"]),
+    ("import", &["snag import events.ndjson", "snag import friction.csv"]),
     ("forget", &["snag forget --person ana --dry-run", "snag forget --id 4be19c07"]),
     ("status", &["snag status"]),
     ("doctor", &["snag doctor", "snag doctor --json"]),
