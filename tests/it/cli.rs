@@ -116,6 +116,7 @@ fn a_session_of_mistakes() {
             &["log", "web/a", "x", "--felt", "angry", "--did", "abandond"],
             &["log", "web/a", "x", "--lost", "ages"],
             &["log", "web/a", "x", "--at", "noon"],
+            &["log", "web/a", "x", "--at", "2099-01-01"],
             &["log", "web/a", "x", "--tag", "browser"],
             &["log", "web/a", "form", "cleared", "itself"],
             &["log", "web/a", "--at yesterday is refused"],
@@ -138,6 +139,7 @@ fn a_session_of_mistakes() {
             &["why", "web/../x"],
             &["show", "ffffffff"],
             &["show", "zz"],
+            &["show", ""],
             &["undo"],
             &["me-too", "web/nowhere"],
             &["import", "no-such-file"],
@@ -381,6 +383,47 @@ fn stdout_carries_data_only_and_a_closed_one_is_no_error() {
     let output = shell.output().unwrap();
     let said = Said::of("snag export | head".to_owned(), &output);
     assert!(said.stderr.is_empty() && said.stdout.ends_with("}\n0\n"), "{said:#?}");
+}
+
+#[test]
+fn what_is_recorded_is_recorded_whoever_reads_the_answer() {
+    let snagd = Snagd::start();
+    let mut shell = crate::harness::bare_shell(snagd.dir.path());
+    shell.arg("snag log web/a x > /dev/full");
+    shell.env("SNAG_URL", format!("unix:{}", snagd.socket().display()));
+    shell.env("SNAG_DROP", snagd.drop_dir());
+    let said = Said::of("snag log > /dev/full".to_owned(), &shell.output().unwrap()).ok();
+    assert!(said.stderr.contains("the event is safe"), "{said:#?}");
+    crate::harness::until("the event is recorded", || snagd.events().len() == 1);
+    let mut shell = crate::harness::bare_shell(snagd.dir.path());
+    shell.arg("snag hotspots > /dev/full");
+    shell.env("SNAG_URL", format!("unix:{}", snagd.socket().display()));
+    let said = Said::of("snag hotspots > /dev/full".to_owned(), &shell.output().unwrap());
+    assert!(said.ended(74).stderr.contains("the answer cannot be written"));
+}
+
+#[test]
+fn colour_is_where_it_is_wanted_and_nowhere_else() {
+    let snagd = with_events();
+    let is_coloured = |command: &str, variables: &[(&str, &str)]| {
+        let mut shell = crate::harness::bare_shell(snagd.dir.path());
+        shell.arg(command).env("SNAG_URL", format!("unix:{}", snagd.socket().display()));
+        shell.env("TERM", "xterm").envs(variables.iter().copied());
+        Said::of(command.to_owned(), &shell.output().unwrap()).ok().stdout.contains('\u{1b}')
+    };
+    // Help is printed before the arguments are known; it has to agree all the same.
+    for words in ["hotspots --until 2026-10-25", "help", "why --help"] {
+        let piped = format!("snag {words}");
+        let on_terminal = format!("script -qec 'snag {words}' /dev/null");
+        assert!(!is_coloured(&piped, &[]) && is_coloured(&on_terminal, &[]), "{words}");
+        assert!(is_coloured(&piped, &[("CLICOLOR_FORCE", "1")]), "{words}");
+        assert!(is_coloured(&format!("{piped} --color always"), &[]), "{words}");
+        for variable in [("NO_COLOR", "1"), ("CLICOLOR", "0"), ("TERM", "dumb")] {
+            assert!(!is_coloured(&on_terminal, &[variable]), "{words} {variable:?}");
+        }
+        let never = format!("script -qec 'snag {words} --color never' /dev/null");
+        assert!(!is_coloured(&never, &[]), "{words}");
+    }
 }
 
 #[test]

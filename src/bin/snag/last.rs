@@ -11,7 +11,7 @@ use snag::daemon::Paths;
 use uuid::Uuid;
 
 use crate::args::Global;
-use crate::log::path_segment;
+use crate::log::event_path;
 use crate::outbox::{self, Outbox};
 use crate::output::Output;
 use crate::reach;
@@ -83,8 +83,9 @@ pub(crate) async fn undo(
     let is_unseen =
         waited.is_some() || last.spooled.is_some_and(|path| fs::remove_file(path).is_ok());
     let id = waited.map_or(last.id, |id| id.to_string());
+    let path = event_path(&id)?;
     // A daemon that was slow may have it all the same.
-    match (delete(&id, url).await, is_unseen) {
+    match (delete(&path, url).await, is_unseen) {
         (Ok(()), _) => {
             forget(url);
             tell(&id, "", output)
@@ -105,9 +106,9 @@ fn take_from_outbox(id: &str, url: Option<&Target>) -> anyhow::Result<Option<Uui
     outbox.take_back(id).with_context(|| format!("what waits in {outbox} cannot be taken back"))
 }
 
-async fn delete(id: &str, url: Option<&Target>) -> Result<(), ClientError> {
+async fn delete(path: &str, url: Option<&Target>) -> Result<(), ClientError> {
     let mut connection = reach::connect_to_read(url).await?;
-    connection.delete(&format!("/v1/events/{}", path_segment(id))).await.map(drop)
+    connection.delete(path).await.map(drop)
 }
 
 /// Whether nobody has the event: no daemon, or one that does not know it.

@@ -24,11 +24,13 @@ use crate::outbox::Outbox;
 use crate::output::Output;
 use crate::reach::Keep;
 use crate::render::Receipt;
-use crate::stop::{Code, stop};
+use crate::stop::{Code, is_broken_pipe, stop};
 use crate::{last, prompt, reach, render, spool};
 
 /// How long the daemon may take: connecting, sending and answering together.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// Clocks may differ so much.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 /// The longest note read from stdin; longer ones are refused by the event's own limit.
 const MOST_STDIN: u64 = 1024 * 1024;
 
@@ -103,26 +105,33 @@ fn read_lost(text: &str) -> anyhow::Result<u32> {
 
 /// An instant, a day (its noon), or how long ago it was.
 fn read_at(text: &str) -> anyhow::Result<String> {
-    let day = match text.trim() {
+    let written = text.trim();
+    let day = match written {
         "today" => Some(today()),
         "yesterday" => Some(today().plus(-1)),
         written => Day::parse(written).ok(),
     };
-    if let Some(day) = day {
-        return Ok(format!("{day}T12:00:00Z").parse::<Timestamp>()?.min(now()).to_string());
-    }
-    let ago = text.trim().strip_suffix("ago").unwrap_or(text).trim();
+    let ago = written.strip_suffix("ago").unwrap_or(written).trim();
     let ago = ago.parse::<SignedDuration>().ok().filter(|ago| !ago.is_negative());
-    match ago.and_then(|ago| now().checked_sub(ago).ok()) {
-        Some(at) => Ok(at.to_string()),
-        None if text.parse::<Timestamp>().is_ok() => Ok(text.to_owned()),
-        None => Err(stop(
+    let at = if let Some(day) = day {
+        let noon = format!("{day}T12:00:00Z").parse::<Timestamp>()?;
+        if day == today() { noon.min(now()) } else { noon }
+    } else if let Some(at) = ago.and_then(|ago| now().checked_sub(ago).ok()) {
+        at
+    } else if let Ok(at) = written.parse::<Timestamp>() {
+        at
+    } else {
+        return Err(stop(
             Code::Usage,
             format!(
                 "`--at {text}` is no time: write an instant with its zone, like 2026-11-20T14:30:00Z, a day like 2026-11-20 or yesterday, or how long ago it was, like 2h"
             ),
-        )),
+        ));
+    };
+    if now() + AHEAD < at {
+        return Err(stop(Code::Usage, format!("`--at {text}` lies ahead: say when it happened")));
     }
+    Ok(at.to_string())
 }
 
 fn read_tags(tags: &[String]) -> anyhow::Result<Map<String, Value>> {
@@ -188,7 +197,8 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
     }
     let event = event.without_secrets().map_err(rejected)?;
     keep(&event, &body(&event, names_person), url, output)?;
-    output.json_or(&event, |look| render::recorded(&event, Receipt::Kept, look))
+    tell(&event, Receipt::Kept, output);
+    Ok(())
 }
 
 fn tell_recorded(answer: &Answer, url: Option<&Target>, output: &Output) -> anyhow::Result<()> {
@@ -198,7 +208,18 @@ fn tell_recorded(answer: &Answer, url: Option<&Target>, output: &Output) -> anyh
     note_new_place(answer, output);
     let is_known = answer.status == StatusCode::OK;
     let receipt = if is_known { Receipt::Known } else { Receipt::Recorded };
-    output.json_or(&stored, |look| render::recorded(&stored, receipt, look))
+    tell(&stored, receipt, output);
+    Ok(())
+}
+
+/// Says what became of an event; it is so, whether anybody reads it or not.
+fn tell(event: &Event, receipt: Receipt, output: &Output) {
+    let told = output.json_or(event, |look| render::recorded(event, receipt, look));
+    if let Err(error) = told
+        && !is_broken_pipe(&error)
+    {
+        output.note(&format!("the event is safe, but {error:#}"));
+    }
 }
 
 /// Leaves an event where its daemon will get it.
@@ -293,7 +314,7 @@ async fn find_original(connection: &mut Connection, of: &str) -> anyhow::Result<
     let is_long = 8 <= digits.len() || digits.len() < of.len();
     let may_be_id = is_long && digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     if may_be_id {
-        match connection.get(&format!("/v1/events/{}", path_segment(digits))).await {
+        match connection.get(&event_path(digits)?).await {
             Ok(answer) => {
                 return serde_json::from_slice(&answer.body)
                     .context("snagd's answer cannot be read");
@@ -312,13 +333,18 @@ async fn find_original(connection: &mut Connection, of: &str) -> anyhow::Result<
         stop(
             Code::Usage,
             format!(
-                "nobody reported anything at {of}: log it with `snag log {of} \"what happened\"`"
+                "nobody reported anything at {of}: log it with `snag log {} \"what happened\"`",
+                render::shell(of)
             ),
         )
     })
 }
 
-/// Percent-encodes what stands in a path.
-pub(crate) fn path_segment(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+/// Where the API has the event of an id, or of its last digits.
+pub(crate) fn event_path(id: &str) -> anyhow::Result<String> {
+    if id.trim().is_empty() {
+        return Err(stop(Code::Usage, "the id is empty: `snag events` lists them"));
+    }
+    let encoded = form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>();
+    Ok(format!("/v1/events/{}", encoded.replace('+', "%20")))
 }

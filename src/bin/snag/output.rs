@@ -3,6 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
+use anyhow::Context;
 use serde::Serialize;
 use snag::doors::now;
 use snag::event::Day;
@@ -55,6 +56,7 @@ impl Output {
             Colour::Never => false,
             Colour::Auto if is_set("NO_COLOR") => false,
             Colour::Auto if env::var("CLICOLOR_FORCE").is_ok_and(|value| value != "0") => true,
+            Colour::Auto if env::var("CLICOLOR").is_ok_and(|value| value == "0") => false,
             Colour::Auto => to_terminal && env::var("TERM").map_or(true, |term| term != "dumb"),
         };
         let now = now();
@@ -76,8 +78,8 @@ impl Output {
     #[expect(clippy::unused_self, reason = "whoever prints has decided how")]
     pub(crate) fn line(&self, text: &str) -> anyhow::Result<()> {
         let mut stdout = io::stdout().lock();
-        writeln!(stdout, "{}", text.trim_end_matches('\n'))?;
-        Ok(stdout.flush()?)
+        let written = writeln!(stdout, "{}", text.trim_end_matches('\n'));
+        written.and_then(|()| stdout.flush()).context("the answer cannot be written")
     }
 
     /// Prints a document that may be kept, harmless on a terminal.

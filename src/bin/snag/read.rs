@@ -13,7 +13,7 @@ use snag::hotspot::Window;
 use snag::index::{HotspotsAnswer, WhyAnswer};
 
 use crate::args::{About, Asked, Events, Filter, Global, Hotspots, Why};
-use crate::log::path_segment;
+use crate::log::event_path;
 use crate::output::{Format, Output};
 use crate::render::Look;
 use crate::{outbox, reach, render};
@@ -158,8 +158,9 @@ pub(crate) async fn show(
     global: &Global,
     output: &Output,
 ) -> anyhow::Result<()> {
+    let path = event_path(id)?;
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
-    let answer = connection.get(&format!("/v1/events/{}", path_segment(id))).await?;
+    let answer = connection.get(&path).await?;
     if raw || output.format == Format::Json {
         return output.json(&answer.body);
     }

@@ -6,6 +6,7 @@ use std::env;
 use std::error::Error as _;
 use std::ffi::OsString;
 use std::fmt;
+use std::num::ParseIntError;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ColorChoice, CommandFactory, Error, FromArgMatches};
@@ -99,6 +100,9 @@ fn explain(error: &Error, words: &[String]) -> String {
             format!("`{flag}` is one of {values}{}", near.unwrap_or_default())
         }
         ErrorKind::ValueValidation => match error.source() {
+            Some(reason) if reason.is::<ParseIntError>() => {
+                format!("`{flag} {value}` is no whole number: {help}")
+            }
             Some(reason) => format!("`{flag}`: {reason}"),
             None => format!("`{value}` cannot be {flag}: {help}"),
         },
@@ -189,9 +193,9 @@ fn unknown(error: &Error, arg: &str, help: &Help<'_>, words: &[String]) -> Strin
     }
     if !arg.starts_with('-') {
         let example = help.command.and_then(help::example).unwrap_or("snag help");
-        return format!(
-            "`{arg}` is one word too many: put what belongs together in quotes, like `{example}`"
-        );
+        let has_text = matches!(help.command, Some("log" | "me-too"));
+        let advice = if has_text { "put what belongs together in quotes" } else { "leave it out" };
+        return format!("`{arg}` is one word too many: {advice}, like `{example}`");
     }
     match error.get(ContextKind::SuggestedArg) {
         Some(ContextValue::String(near)) => {

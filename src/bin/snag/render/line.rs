@@ -31,7 +31,8 @@ impl Tone {
             Self::Bold => Some("1"),
             Self::Dim => Some("2"),
             Self::Bad => Some("31"),
-            Self::Fresh => Some("33"),
+            // Yellow is hard to read on white.
+            Self::Fresh => Some("35"),
             Self::Good => Some("32"),
         }
     }

@@ -44,7 +44,7 @@ fn views(told: &[Event], look: &Look) -> Vec<String> {
 fn check(view: &str, look: &Look) {
     let mut plain = view.to_owned();
     if look.colour {
-        for code in ["0", "1", "2", "31", "32", "33"] {
+        for code in ["0", "1", "2", "31", "32", "35"] {
             plain = plain.replace(&format!("\x1b[{code}m"), "");
         }
     }
