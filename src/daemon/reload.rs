@@ -74,7 +74,7 @@ impl Reload {
     }
 
     fn watch(&mut self, bell: &Arc<Notify>) -> Option<RecommendedWatcher> {
-        let watched = watch::watch(&self.sources.file.as_ref()?.path, bell.clone());
+        let watched = watch::watch(&self.sources.file.as_ref()?.path, bell);
         if let (Err(error), false) = (&watched, self.is_deaf) {
             tracing::warn!(%error, "the kernel does not tell when the configuration changes: looking every 30 s instead");
         }

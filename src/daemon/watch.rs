@@ -18,11 +18,22 @@ use tokio::sync::Notify;
 const MOST_LINKS: usize = 40;
 
 /// Rings the bell whenever something else may lie at the path, until it is dropped.
-pub(super) fn watch(path: &Path, bell: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
-    let spots = spots(path);
+pub(super) fn watch(path: &Path, bell: &Arc<Notify>) -> notify::Result<RecommendedWatcher> {
+    loop {
+        let found = spots(path);
+        let watcher = listen(&found, bell.clone());
+        // What came or went before there was somebody to listen was not told.
+        if spots(path) == found {
+            return watcher;
+        }
+    }
+}
+
+/// Rings for these, and for the directories that they are in.
+fn listen(spots: &BTreeSet<PathBuf>, bell: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
     let dirs: BTreeSet<PathBuf> =
         spots.iter().filter_map(|spot| spot.parent().map(Path::to_owned)).collect();
-    let ours: BTreeSet<PathBuf> = spots.into_iter().chain(dirs.iter().cloned()).collect();
+    let ours: BTreeSet<PathBuf> = spots.union(&dirs).cloned().collect();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         if event.map_or(true, |event| concerns(&event, &ours)) {
             bell.notify_one();
