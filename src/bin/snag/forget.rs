@@ -11,7 +11,7 @@ use snag::doors::http::{Forgetting, Status};
 use snag::event::Event;
 
 use crate::args::{Forget, Global};
-use crate::log::path_segment;
+use crate::log::event_path;
 use crate::output::Output;
 use crate::reach;
 use crate::stop::{Code, stop};
@@ -61,7 +61,7 @@ fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
 }
 
 async fn whole_id(connection: &mut Connection, id: &str) -> anyhow::Result<String> {
-    let answer = connection.get(&format!("/v1/events/{}", path_segment(id))).await?;
+    let answer = connection.get(&event_path(id)?).await?;
     let event: Event = read(&answer)?;
     Ok(event.id.to_string())
 }
