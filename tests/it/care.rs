@@ -58,13 +58,13 @@ fn who_is_forgotten_is_gone_to_the_last_byte() {
     until("the file is rejected", || daemon.drop_dir().join("rejected/bad.json").exists());
     let bobs = of_bob(&daemon);
     let looked = daemon.snag(&["forget", "--person", "ana", "--dry-run"]).ok();
-    assert_eq!(looked.stdout, "would forget 100 events of 1 people at 3 places\n");
+    assert_eq!(looked.stdout, "would forget 100 events of 1 person at 3 places\n");
     assert_eq!(daemon.events().len(), 199);
     let refused = daemon.snag(&["forget", "--person", "ana"]).ended(2);
     assert!(refused.stderr.contains("--yes"), "{refused:#?}");
 
     let done = daemon.snag(&["forget", "--person", "ana", "--yes"]).ok();
-    assert_eq!(done.stdout, "forgotten: 100 events of 1 people at 3 places\n");
+    assert_eq!(done.stdout, "forgotten: 100 events of 1 person at 3 places\n");
     until("the index is whole", || daemon.get("/v1/status").header("snag-behind").is_none());
     assert_eq!(of_bob(&daemon), bobs);
     assert_eq!(daemon.events().len(), bobs.len());

@@ -14,6 +14,7 @@ use crate::args::{Forget, Global};
 use crate::log::event_path;
 use crate::output::Output;
 use crate::reach;
+use crate::render::plural;
 use crate::stop::{Code, stop};
 
 /// How often it is looked whether snagd is back.
@@ -36,8 +37,7 @@ pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> an
     let wish = Bytes::from(serde_json::to_vec(&wish)?);
     let answer = ask(&mut connection, "/v1/forget?dry_run=true", wish.clone()).await?;
     let forgetting: Forgetting = read(&answer)?;
-    let Forgetting { events, people, places, .. } = forgetting;
-    let what = format!("{events} events of {people} people at {places} places");
+    let what = in_words(&forgetting);
     if said.dry_run {
         return output.json_or(&forgetting, |_| format!("would forget {what}"));
     }
@@ -49,6 +49,13 @@ pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> an
     output.note("snagd rewrites its journal and starts anew; what is told meanwhile is kept");
     until_back(&status, global).await?;
     output.json_or(&forgetting, |_| format!("forgotten: {what}"))
+}
+
+fn in_words(forgetting: &Forgetting) -> String {
+    let events = plural(forgetting.events, "event", "events");
+    let people = plural(forgetting.people as u64, "person", "people");
+    let places = plural(forgetting.places as u64, "place", "places");
+    format!("{events} of {people} at {places}")
 }
 
 async fn ask(connection: &mut Connection, path: &str, wish: Bytes) -> Result<Answer, ClientError> {
