@@ -66,7 +66,7 @@ pub(crate) const TOPICS: [(&str, &str); 2] = [
 /// What the programs end with.
 pub(crate) const EXIT_CODES: [(&str, &str); 8] = [
     ("0", "done; kept for later counts as done"),
-    ("1", "the check asked for failed: hotspots --fail-over, doctor"),
+    ("1", "the check asked for failed: hotspots --fail-over, doctor, snagd verify"),
     ("2", "what was said cannot be done: say it differently"),
     ("69", "no daemon where one is needed"),
     ("73", "snagd: another one runs on the directory, or something cannot be made"),

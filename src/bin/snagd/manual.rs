@@ -10,8 +10,9 @@ use crate::man::{Body, Extra, page};
 /// The chapter of daemons.
 const CHAPTER: &str = "8";
 
-const EXIT_CODES: [(&str, &str); 5] = [
-    ("0", "stopped as told"),
+const EXIT_CODES: [(&str, &str); 6] = [
+    ("0", "stopped as told, or what was checked is as it should be"),
+    ("1", "verify found something that is not as it should be"),
     ("2", "usage"),
     ("73", "another snagd runs on the directory, or something cannot be made or listened on"),
     ("74", "the disk failed"),
@@ -33,8 +34,12 @@ const FILES: [(&str, &str); 6] = [
     ("$XDG_RUNTIME_DIR/snag.sock", "the unix socket"),
 ];
 
-const EXAMPLES: [&str; 3] =
-    ["snagd", "snagd --listen none --log debug", "snagd check-config /etc/snag/snagd.toml"];
+const EXAMPLES: [&str; 4] = [
+    "snagd",
+    "snagd --listen none --log debug",
+    "snagd check-config /etc/snag/snagd.toml",
+    "snagd verify",
+];
 
 /// Prints the page.
 pub(crate) fn print() -> io::Result<()> {

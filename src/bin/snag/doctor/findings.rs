@@ -162,7 +162,7 @@ fn journal(status: &Status) -> Finding {
         "journal",
         format!("{records}; {found} found when snagd started"),
         format!(
-            "copy {} to another disk, then see what snagd logged when it started; all that could be read is there",
+            "copy {} to another disk, then run `snagd verify`: it says where; all that could be read is there",
             shell(&status.state_dir)
         ),
     )
