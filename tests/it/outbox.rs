@@ -1,6 +1,7 @@
 //! The outbox: events told to a daemon that is away reach it, and no other, once.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -267,4 +268,23 @@ fn status_counts_what_waits() {
     assert!(0 < status["disk"]["free_bytes"].as_u64().unwrap());
     let said = elsewhere.snag(&["status"]).ok();
     assert!(said.stdout.contains("1 event waits for unix:/nowhere/snag.sock"), "{said:#?}");
+}
+
+#[test]
+fn what_is_no_snagd_gets_nothing() {
+    // A captive portal answers everything with 200, and a page of its own.
+    let portal = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away = Away::from(format!("http://{}", portal.local_addr().unwrap()));
+    std::thread::spawn(move || {
+        for stream in portal.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 65_536]);
+            let page = r#"{"accepted":0,"duplicate":0,"rejected":[]}"#;
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", page.len());
+            let _ = stream.write_all(format!("{head}{page}").as_bytes());
+        }
+    });
+    away.tell("one");
+    away.snag(&["hotspots"]);
+    assert_eq!(away.waiting().len(), 1);
 }

@@ -197,8 +197,11 @@ pub(crate) fn example(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use clap::FromArgMatches;
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+    use crate::args::Global;
 
     #[test]
     fn every_command_has_its_place_and_an_example() {
@@ -212,6 +215,17 @@ mod tests {
         }
         assert_eq!(grouped, names);
         assert_eq!(shown_how, names);
+    }
+
+    #[test]
+    fn the_overview_fits_every_width() {
+        let output = Output::new(&Global::default());
+        for width in (40..=200).step_by(7) {
+            let look = Look { width, colour: false, ..*output.look() };
+            for line in overview(&Cli::command(), &look).lines() {
+                assert!(line.width() <= width, "{width}: {line}");
+            }
+        }
     }
 
     #[test]

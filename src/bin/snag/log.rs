@@ -183,8 +183,8 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
     }
     let sent = body(&event, names_person);
     match timeout_at(deadline, post(&sent, url)).await {
-        Ok(Ok((answer, mut connection))) => {
-            tell_recorded(&answer, url, output)?;
+        Ok(Ok((stored, answer, mut connection))) => {
+            tell_recorded(&stored, &answer, url, output);
             if let Some(outbox) = url.and_then(Outbox::of) {
                 // What is left of the time goes to what waited; the rest is sent by whoever asks.
                 let _ = timeout_at(deadline, outbox.send(&mut connection, output)).await;
@@ -201,15 +201,12 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
     Ok(())
 }
 
-fn tell_recorded(answer: &Answer, url: Option<&Target>, output: &Output) -> anyhow::Result<()> {
-    let stored: Event =
-        serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
+fn tell_recorded(stored: &Event, answer: &Answer, url: Option<&Target>, output: &Output) {
     last::remember(url, stored.id, None);
     note_new_place(answer, output);
     let is_known = answer.status == StatusCode::OK;
     let receipt = if is_known { Receipt::Known } else { Receipt::Recorded };
-    tell(&stored, receipt, output);
-    Ok(())
+    tell(stored, receipt, output);
 }
 
 /// Says what became of an event; it is so, whether anybody reads it or not.
@@ -254,11 +251,17 @@ fn is_temporary(error: &ClientError) -> bool {
     matches!(error, ClientError::Told(told) if matches!(told.status, 408 | 429 | 500..))
 }
 
-async fn post(body: &[u8], url: Option<&Target>) -> Result<(Answer, Connection), ClientError> {
+/// The event as it was recorded; whoever answers anything else has not recorded it.
+async fn post(
+    body: &[u8],
+    url: Option<&Target>,
+) -> Result<(Event, Answer, Connection), ClientError> {
     let mut connection = reach::connect_to_post(url).await?;
     let body = Bytes::copy_from_slice(body);
     let answer = connection.post("/v1/events", "application/json", body).await?;
-    Ok((answer, connection))
+    let stored = serde_json::from_slice(&answer.body);
+    let stored = stored.map_err(|_| ClientError::Strange(connection.target().clone()))?;
+    Ok((stored, answer, connection))
 }
 
 /// The event as a draft: what the daemon decides is left to it. Over a socket or by a file it

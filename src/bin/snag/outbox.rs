@@ -131,9 +131,17 @@ impl Outbox {
         let mut waiting = ids(&self.dir).into_iter().peekable();
         while waiting.peek().is_some() {
             let batch = self.next_batch(&mut waiting, output);
-            let Ok(Batch { paths, body }) = batch else { break };
+            let Ok(Batch { paths, body }) = batch else { return };
+            if paths.is_empty() {
+                continue;
+            }
             // Away, busy or not for us: it waits on.
             let Ok(mut tally) = connection.post_lines(body.into()).await else { return };
+            let told = tally.accepted + tally.duplicate + tally.rejected.len() as u64;
+            if told != paths.len() as u64 {
+                // Whoever answers that did not read what was sent.
+                return;
+            }
             tally.rejected.retain(|refused| refused.problem.status != CONFLICT);
             for (line, path) in (1..).zip(&paths) {
                 let refused = tally.rejected.iter().find(|refused| refused.line == line);
