@@ -1,7 +1,7 @@
 //! Under systemd: sockets that are handed over outlive the daemon, and systemd is told how it is.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -253,9 +253,11 @@ impl Manager {
             if let Some(found) = self.heard.iter().position(|line| line.starts_with(start)) {
                 return self.heard.drain(..=found).collect();
             }
-            let length = self.socket.recv(&mut buffer).unwrap_or_else(|error| {
-                panic!("`{start}` is not told ({error}): {:#?}", self.heard)
-            });
+            let length = match self.socket.recv(&mut buffer) {
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => panic!("`{start}` is not told ({error}): {:#?}", self.heard),
+            };
             let said = String::from_utf8_lossy(&buffer[..length]);
             self.heard.extend(said.lines().map(str::to_owned));
         }
