@@ -244,6 +244,8 @@ fn a_long_rebuild_goes_on_while_events_are_recorded() {
     let told = snagd.post(&body.to_string()).is(201);
     let behind = told.header("snag-behind").unwrap_or_else(|| panic!("{}", told.text()));
     assert!(behind.ends_with("/24001") || behind.ends_with("/24000"), "{behind}");
+    let said = snagd.snag(&["hotspots"]).ok();
+    assert!(said.stderr.contains("until then this is incomplete"), "{said:#?}");
     // Not known yet, so recorded again: the first record counts in the end.
     snagd.post(&body.to_string()).is(201);
     until("the index has caught up", || {

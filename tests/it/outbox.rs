@@ -278,7 +278,7 @@ fn what_is_no_snagd_gets_nothing() {
     std::thread::spawn(move || {
         for stream in portal.incoming() {
             let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 65_536]);
+            let _ = stream.read(&mut [0; 8192]);
             let page = r#"{"accepted":0,"duplicate":0,"rejected":[]}"#;
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", page.len());
             let _ = stream.write_all(format!("{head}{page}").as_bytes());

@@ -7,7 +7,7 @@ use form_urlencoded::Serializer;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use snag::client::{Answer, Connection};
-use snag::doors::http::{RETRACTED, Status};
+use snag::doors::http::{BEHIND, RETRACTED, Status};
 use snag::event::Event;
 use snag::hotspot::Window;
 use snag::index::{HotspotsAnswer, WhyAnswer};
@@ -64,6 +64,15 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
         .context("snagd's answer cannot be read: are snag and snagd of the same version?")
 }
 
+/// Says how far snagd is, where its index still catches up with its journal.
+fn warn_if_behind(answer: &Answer, output: &Output) {
+    if let Some(behind) = answer.headers.get(BEHIND).and_then(|behind| behind.to_str().ok()) {
+        output.note(&format!(
+            "snagd's index is at {behind} of its records and catches up: until then this is incomplete"
+        ));
+    }
+}
+
 /// `snag hotspots`; fails with 1 where `--fail-over` says so.
 pub(crate) async fn hotspots(
     mut said: Hotspots,
@@ -84,6 +93,7 @@ pub(crate) async fn hotspots(
         query.say("flat", Some("true"));
     }
     let answer = connection.get(&query.on("/v1/hotspots")).await?;
+    warn_if_behind(&answer, output);
     let hotspots: HotspotsAnswer = read(&answer)?;
     let look = as_of(hotspots.window, output);
     match output.format {
@@ -131,6 +141,7 @@ pub(crate) async fn why(said: Why, global: &Global, output: &Output) -> anyhow::
     let mut query = Query::new(&said.asked);
     query.say("place", Some(&said.place));
     let answer = connection.get(&query.on("/v1/why")).await?;
+    warn_if_behind(&answer, output);
     if output.format == Format::Json {
         return output.json(&answer.body);
     }
@@ -169,8 +180,14 @@ pub(crate) async fn show(
 }
 
 /// A page of events.
-pub(crate) async fn page(connection: &mut Connection, query: Query) -> anyhow::Result<Page> {
-    read(&connection.get(&query.on("/v1/events")).await?)
+pub(crate) async fn page(
+    connection: &mut Connection,
+    query: Query,
+    output: &Output,
+) -> anyhow::Result<Page> {
+    let answer = connection.get(&query.on("/v1/events")).await?;
+    warn_if_behind(&answer, output);
+    read(&answer)
 }
 
 /// `snag events`.
@@ -181,7 +198,7 @@ pub(crate) async fn list(said: Events, global: &Global, output: &Output) -> anyh
         .say("class", said.filter.class.as_deref())
         .say("limit", Some(&said.limit))
         .say("cursor", said.cursor.as_deref());
-    let page = page(&mut connection, query).await?;
+    let page = page(&mut connection, query, output).await?;
     let events = &page.events;
     match output.format {
         Format::Json => {
@@ -215,7 +232,7 @@ pub(crate) async fn export(
         let mut query = Query::new(&filter.asked);
         query.say("class", filter.class.as_deref()).say("cursor", cursor.as_deref());
         query.say("order", Some("oldest")).say("limit", Some(EXPORT_PAGE));
-        let page = page(&mut connection, query).await?;
+        let page = page(&mut connection, query, output).await?;
         let mut lines = Vec::new();
         for event in &page.events {
             lines.extend(serde_json::to_vec(event)?);

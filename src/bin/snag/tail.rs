@@ -130,7 +130,7 @@ impl Printer<'_> {
         }
         let mut query = query(said);
         query.say("limit", Some(&said.last.to_string()));
-        let page = read::page(connection, query).await?;
+        let page = read::page(connection, query, self.output).await?;
         for event in page.events.iter().rev() {
             self.print_event(event, &serde_json::to_vec(event)?)?;
             self.listed.insert(event.id);
