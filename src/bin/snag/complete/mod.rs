@@ -32,7 +32,7 @@ use cursor::{Asked, Candidate, Wanted};
 use line::Typed;
 
 /// From start to the answer, so that start to exit stays below the 50 ms that a person notices.
-const DEADLINE: Duration = Duration::from_millis(30);
+const DEADLINE: Duration = Duration::from_millis(25);
 
 /// Tells the script to complete file names itself.
 const FILES: &str = "\tfiles\n";
