@@ -101,6 +101,7 @@ impl Daemon {
     /// Must be called on a tokio runtime. From the moment it returns, clients can connect; they
     /// are answered once [`Daemon::run`] runs.
     pub async fn open(sources: &Sources, inherited: Inherited) -> Result<Self, OpenError> {
+        let started_at = now();
         let settings = sources.read()?;
         settings.check_exposure()?;
         warm_up();
@@ -133,7 +134,7 @@ impl Daemon {
             token,
             rules: watch::Sender::new(Arc::new(settings.rules())),
             facts: Facts {
-                started_at: now(),
+                started_at,
                 state_dir: paths.state_dir.clone(),
                 drop_dir: paths.drop_dir.clone(),
                 listening: urls,

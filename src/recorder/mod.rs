@@ -10,22 +10,26 @@
 //! - An id is recorded once. The same again is answered with the first record; other content
 //!   under the same id is a conflict, and the first stays.
 //! - When the last [`Recorder`] is dropped, the writer finishes what it accepted and returns.
+//! - What became of each event is counted ([`Meter`]), whether anybody waits for the answer or not.
 
+mod meter;
 mod replay;
 mod room;
 mod writing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use crate::event::{Event, Record, Retraction};
+use crate::event::{Event, Record, Retraction, Source};
 use crate::hotspot::fingerprint;
 use crate::index::Index;
 use crate::journal::Writer;
 
+pub use meter::{Fate, Histogram, Meter};
 pub use replay::{CatchUpError, CaughtUp, Progress, agrees, catch_up, catch_up_to, holds};
 pub use room::Room;
 pub use writing::{Writing, WritingError, keep_until_dropped};
@@ -103,6 +107,8 @@ pub struct Recorder {
     /// What may wait, in KiB.
     weight: Arc<Semaphore>,
     visible: watch::Receiver<u64>,
+    room: Arc<Room>,
+    meter: Arc<Meter>,
 }
 
 enum Job {
@@ -114,6 +120,10 @@ enum Job {
 
 struct Reply {
     answer: oneshot::Sender<Result<Vec<Recorded>, Refusal>>,
+    meter: Arc<Meter>,
+    /// Where the events of the job came in, one for each.
+    sources: Vec<Source>,
+    since: Instant,
     /// Given back when the job is answered.
     _weight: OwnedSemaphorePermit,
 }
@@ -130,8 +140,9 @@ impl Recorder {
     pub fn new(journal: Writer, index: Arc<Index>, room: Arc<Room>) -> (Self, Writing) {
         let (queue, jobs) = mpsc::channel(MOST_JOBS);
         let (shown, visible) = watch::channel(journal.last());
-        let recorder = Self { queue, weight: Arc::new(Semaphore::new(MOST_KIB)), visible };
-        (recorder, Writing::new(jobs, journal, index, room, shown))
+        let (meter, weight) = (Arc::<Meter>::default(), Arc::new(Semaphore::new(MOST_KIB)));
+        let writing = Writing::new(jobs, journal, index, room.clone(), shown, meter.clone());
+        (Self { queue, weight, visible, room, meter }, writing)
     }
 
     /// The last sequence that is on disk and visible, for whoever follows the journal.
@@ -145,12 +156,18 @@ impl Recorder {
     /// Records events, one outcome for each; refuses at once when the queue is full.
     pub async fn record_or_refuse(&self, events: Vec<Event>) -> Result<Vec<Recorded>, Refusal> {
         let (parcels, kib) = pack(events);
-        let weight = self.weight.clone().try_acquire_many_owned(kib).map_err(|_| Refusal::Full)?;
+        let sources = sources(&parcels);
+        let refuse = |refusal| {
+            self.meter.count_job(&sources, &Err(refusal));
+            refusal
+        };
+        let weight = self.weight.clone().try_acquire_many_owned(kib);
+        let weight = weight.map_err(|_| refuse(Refusal::Full))?;
         let slot = self.queue.try_reserve().map_err(|error| match error {
-            mpsc::error::TrySendError::Full(()) => Refusal::Full,
-            mpsc::error::TrySendError::Closed(()) => Refusal::Failed,
+            mpsc::error::TrySendError::Full(()) => refuse(Refusal::Full),
+            mpsc::error::TrySendError::Closed(()) => refuse(Refusal::Failed),
         })?;
-        let (reply, answered) = Reply::new(weight);
+        let (reply, answered) = self.reply(sources, weight);
         slot.send(Job::Record(parcels, reply));
         answered.await.unwrap_or(Err(Refusal::Failed))
     }
@@ -158,12 +175,24 @@ impl Recorder {
     /// Records events, one outcome for each; waits while the queue is full.
     pub async fn record(&self, events: Vec<Event>) -> Result<Vec<Recorded>, Refusal> {
         let (parcels, kib) = pack(events);
-        self.send(kib, |reply| Job::Record(parcels, reply)).await
+        self.send(kib, sources(&parcels), |reply| Job::Record(parcels, reply)).await
     }
 
     /// Takes an event back. The caller has made sure that it may be.
     pub async fn retract(&self, retraction: Retraction) -> Result<(), Refusal> {
-        self.send(1, |reply| Job::Retract(retraction, reply)).await.map(drop)
+        self.send(1, Vec::new(), |reply| Job::Retract(retraction, reply)).await.map(drop)
+    }
+
+    /// What became of events since the start.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Jobs that wait, and what they weigh with those in the writer's hands, in KiB.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        (MOST_JOBS - self.queue.capacity(), MOST_KIB - self.weight.available_permits())
     }
 
     /// Goes the way of an event without being one: through the queue to the writer, to the
@@ -174,32 +203,53 @@ impl Recorder {
         answered.await.map_err(|_| Refusal::Failed)
     }
 
+    /// Whether an event would be recorded now.
+    pub async fn check(&self) -> Result<(), Refusal> {
+        self.probe().await?;
+        let room = self.room.clone();
+        match tokio::task::spawn_blocking(move || room.is_enough()).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::NoRoom),
+            Err(_) => Err(Refusal::Failed),
+        }
+    }
+
     async fn send(
         &self,
         kib: u32,
+        sources: Vec<Source>,
         job: impl FnOnce(Reply) -> Job,
     ) -> Result<Vec<Recorded>, Refusal> {
         let weight =
             self.weight.clone().acquire_many_owned(kib).await.map_err(|_| Refusal::Failed)?;
         let slot = self.queue.reserve().await.map_err(|_| Refusal::Failed)?;
-        let (reply, answered) = Reply::new(weight);
+        let (reply, answered) = self.reply(sources, weight);
         slot.send(job(reply));
         answered.await.unwrap_or(Err(Refusal::Failed))
     }
+
+    fn reply(&self, sources: Vec<Source>, weight: OwnedSemaphorePermit) -> (Reply, Answered) {
+        let (answer, answered) = oneshot::channel();
+        let (meter, since) = (self.meter.clone(), Instant::now());
+        (Reply { answer, meter, sources, since, _weight: weight }, answered)
+    }
 }
 
-impl Reply {
-    fn new(
-        weight: OwnedSemaphorePermit,
-    ) -> (Self, oneshot::Receiver<Result<Vec<Recorded>, Refusal>>) {
-        let (answer, answered) = oneshot::channel();
-        (Self { answer, _weight: weight }, answered)
-    }
+type Answered = oneshot::Receiver<Result<Vec<Recorded>, Refusal>>;
 
+impl Reply {
     fn say(self, answer: Result<Vec<Recorded>, Refusal>) {
+        if !self.sources.is_empty() {
+            self.meter.count_job(&self.sources, &answer);
+            self.meter.ingest.observe(self.since.elapsed());
+        }
         // Nobody may be listening any more; what is on disk stays.
         let _ = self.answer.send(answer);
     }
+}
+
+fn sources(parcels: &[Parcel]) -> Vec<Source> {
+    parcels.iter().map(|parcel| parcel.event.source).collect()
 }
 
 /// Encodes events, and says how many KiB they weigh.

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::replay::{CatchUpError, Replay};
-use super::{Job, Lag, Parcel, Recorded, Refusal, Reply, Room};
+use super::{Job, Lag, Meter, Parcel, Recorded, Refusal, Reply, Room};
 use crate::event::{Event, Place, Record, Retraction};
 use crate::index::{Fresh, Index, IndexError, Position};
 use crate::journal::{Appended, JournalError, Packed, Packer, Reader, Writer};
@@ -44,6 +44,7 @@ pub struct Writing {
     room: Arc<Room>,
     /// The last sequence on disk and visible.
     shown: watch::Sender<u64>,
+    meter: Arc<Meter>,
     /// What the index has to catch up with before it can be given what is new.
     backlog: Option<Backlog>,
     /// Tells the checkpointer that something changed; dropped, that nothing will any more.
@@ -57,8 +58,9 @@ impl Writing {
         index: Arc<Index>,
         room: Arc<Room>,
         shown: watch::Sender<u64>,
+        meter: Arc<Meter>,
     ) -> Self {
-        Self { jobs, journal, index, room, shown, backlog: None, changed: None }
+        Self { jobs, journal, index, room, shown, meter, backlog: None, changed: None }
     }
 
     /// Lets the index catch up with the journal while events are recorded.
@@ -215,9 +217,12 @@ impl Writing {
         if !self.room.is_enough() {
             return Err(Failure::Refused(Refusal::NoRoom));
         }
+        let began = Instant::now();
         let appended = self.journal.append(records);
-        if let Err(JournalError::NoRoom(_)) = appended {
-            self.room.release();
+        match &appended {
+            Ok(_) => self.meter.flush.observe(began.elapsed()),
+            Err(JournalError::NoRoom(_)) => self.room.release(),
+            Err(_) => {}
         }
         Ok(appended?)
     }
