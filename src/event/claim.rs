@@ -120,7 +120,10 @@ impl Claim {
     }
 
     pub(super) fn number_of(&mut self, pointer: &str, value: &Value, least: u32) -> Option<u32> {
-        let found = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        // Some programs write whole numbers with a point: 5.0 is 5.
+        let text = value.as_number().map(ToString::to_string);
+        let whole = text.as_deref().map(|text| text.strip_suffix(".0").unwrap_or(text));
+        let found = whole.and_then(|whole| whole.parse().ok());
         let found = found.filter(|number| least <= *number);
         if found.is_none() {
             let name = &pointer[1..];

@@ -92,6 +92,19 @@ fn the_limits_are_where_they_are_said_to_be() {
 }
 
 /// A draft whose fields hold anything, mostly something near the truth.
+#[test]
+fn a_whole_number_may_be_written_with_a_point() {
+    let lost = |number: &str| {
+        let draft = format!(r#"{{"place":"a","note":"x","lost_minutes":{number}}}"#);
+        let event = Draft::parse(draft.as_bytes()).unwrap().admit(&owner());
+        event.map(|event| event.lost_minutes).map_err(|rejection| rejection.to_string())
+    };
+    assert_eq!((lost("5"), lost("5.0"), lost("5e1")), (Ok(Some(5)), Ok(Some(5)), Ok(Some(50))));
+    for no in ["5.5", "-1.0", "4294967296.0", "1e300"] {
+        assert!(lost(no).unwrap_err().contains("no whole number from 0"), "{no}");
+    }
+}
+
 fn drafts() -> impl Strategy<Value = Value> {
     let text = prop_oneof!["\\PC{0,20}", "[ -~\\n\u{202e}]{0,40}"];
     let word = prop_oneof![
