@@ -43,6 +43,8 @@ pub(crate) struct Snagd {
     pub(crate) child: Child,
     pub(crate) dir: Dir,
     listen: String,
+    /// Arguments of `prlimit`, if it runs within limits.
+    limits: Vec<String>,
 }
 
 impl Snagd {
@@ -62,7 +64,15 @@ impl Snagd {
 
     /// One that is not started.
     pub(crate) fn new(dir: Dir) -> Self {
-        Self { child: idle(), dir, listen: "127.0.0.1:0".to_owned() }
+        Self { child: idle(), dir, listen: "127.0.0.1:0".to_owned(), limits: Vec::new() }
+    }
+
+    /// Starts one within limits of the kernel, as `prlimit` takes them.
+    pub(crate) fn start_within(limits: &[&str]) -> Self {
+        let mut snagd = Self::new(Dir::new());
+        snagd.limits = limits.iter().map(ToString::to_string).collect();
+        snagd.spawn(&[]);
+        snagd
     }
 
     /// Starts it again on the same directory.
@@ -96,7 +106,14 @@ impl Snagd {
 
     /// The daemon's command line, its log going to a file.
     pub(crate) fn command(&self) -> Command {
-        let mut command = snagd(self.dir.path());
+        let mut command = match &self.limits[..] {
+            [] => snagd(self.dir.path()),
+            limits => {
+                let mut command = bare("prlimit", self.dir.path());
+                command.args(limits).arg(env!("CARGO_BIN_EXE_snagd"));
+                command
+            }
+        };
         command.arg("--state-dir").arg(self.path("state")).arg("--socket").arg(self.socket());
         if !self.listen.is_empty() {
             command.args(["--listen", &self.listen]);
@@ -152,7 +169,14 @@ impl Snagd {
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+        self.get_with(path, "")
+    }
+
+    /// Reads, with header lines of one's own.
+    pub(crate) fn get_with(&self, path: &str, headers: &str) -> Answer {
+        self.ask(&format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
+        ))
     }
 
     pub(crate) fn delete(&self, path: &str) -> Answer {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::file::Plain;
 use crate::doors::Desk;
 use crate::event::{Draft, Event, MAX_EVENT, Sender, Source};
+use crate::recorder::Fate;
 
 /// One draft of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +87,19 @@ fn trimmed(bytes: &[u8], span: Range<usize>) -> Range<usize> {
 
 /// Checks one line; says what to change where it cannot be recorded.
 pub(super) fn admit(
+    desk: &Desk,
+    sender: &Sender,
+    json: &[u8],
+    id: impl FnOnce() -> Uuid,
+) -> Result<Admitted, String> {
+    let admitted = check(desk, sender, json, id);
+    if admitted.is_err() {
+        desk.recorder.meter().count(Source::Drop, Fate::Rejected);
+    }
+    admitted
+}
+
+fn check(
     desk: &Desk,
     sender: &Sender,
     json: &[u8],

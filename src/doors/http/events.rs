@@ -20,7 +20,7 @@ use super::{body, query};
 use crate::doors::{Desk, now};
 use crate::event::{Draft, Event, MAX_EVENT, Place, Retraction, Sender, Source, nearest_places};
 use crate::index::{IndexError, Stored};
-use crate::recorder::Recorded;
+use crate::recorder::{Fate, Recorded};
 
 /// The most events one request may carry.
 const MOST_EVENTS: usize = 1000;
@@ -79,6 +79,14 @@ async fn record_one(desk: &Desk, sender: Sender, body: &[u8]) -> Result<Response
 }
 
 fn admit(desk: &Desk, sender: &Sender, json: &[u8]) -> Result<Event, Problem> {
+    let admitted = check(desk, sender, json);
+    if admitted.is_err() {
+        desk.recorder.meter().count(Source::Http, Fate::Rejected);
+    }
+    admitted
+}
+
+fn check(desk: &Desk, sender: &Sender, json: &[u8]) -> Result<Event, Problem> {
     if MAX_EVENT < json.len() {
         let found = json.len();
         return Err(Problem::too_large(format!(

@@ -14,19 +14,23 @@ mod deadline;
 mod events;
 mod forget;
 mod gate;
+mod health;
+mod metrics;
 pub(crate) mod problem;
 mod query;
+mod requests;
+mod route;
 mod serve;
 mod stream;
+mod weight;
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
-use axum::{Extension, Router};
-use hyper::StatusCode;
+use axum::extract::FromRef;
 
 use super::Desk;
-use problem::Problem;
+use requests::Requests;
+use route::Route;
 use stream::Streams;
 
 pub use ask::{DiskStatus, DropStatus, IndexStatus, JournalStatus, Status, You};
@@ -35,25 +39,46 @@ pub use forget::Forgetting;
 pub use serve::{BEHIND, Door, Listener, serve};
 
 /// Every route.
-fn router(desk: Arc<Desk>, streams: Streams) -> Router {
-    Router::new()
-        .route("/v1/events", get(events::list).post(events::record))
-        .route("/v1/events/{id}", get(events::show).delete(events::retract))
-        .route("/v1/hotspots", get(ask::hotspots))
-        .route("/v1/why", get(ask::why))
-        .route("/v1/known", get(ask::known))
-        .route("/v1/stream", get(stream::stream))
-        .route("/v1/status", get(ask::status))
-        .route("/v1/forget", post(forget::forget))
-        .fallback(async || Problem::not_found("the API has /v1/events, /v1/events/{id}, /v1/hotspots, /v1/why, /v1/known, /v1/stream, /v1/status and /v1/forget"))
-        .method_not_allowed_fallback(async || {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "wrong-method",
-                "That cannot be done here",
-                "events are posted to /v1/events, deleted at /v1/events/{id}, and everything is read with GET",
-            )
-        })
-        .layer(Extension(streams))
-        .with_state(desk)
+fn routes() -> [Route; 13] {
+    [
+        Route::get("/livez", health::livez),
+        Route::get("/readyz", health::readyz),
+        Route::get("/metrics", metrics::metrics),
+        Route::get("/v1/events", events::list),
+        Route::post("/v1/events", events::record),
+        Route::get("/v1/events/{id}", events::show),
+        Route::delete("/v1/events/{id}", events::retract),
+        Route::get("/v1/hotspots", ask::hotspots),
+        Route::get("/v1/why", ask::why),
+        Route::get("/v1/known", ask::known),
+        Route::get("/v1/stream", stream::stream),
+        Route::get("/v1/status", ask::status),
+        Route::post("/v1/forget", forget::forget),
+    ]
+}
+
+/// What handlers may ask for.
+#[derive(Clone)]
+struct Hall {
+    desk: Arc<Desk>,
+    requests: Arc<Requests>,
+    streams: Streams,
+}
+
+impl FromRef<Hall> for Arc<Desk> {
+    fn from_ref(hall: &Hall) -> Self {
+        hall.desk.clone()
+    }
+}
+
+impl FromRef<Hall> for Arc<Requests> {
+    fn from_ref(hall: &Hall) -> Self {
+        hall.requests.clone()
+    }
+}
+
+impl FromRef<Hall> for Streams {
+    fn from_ref(hall: &Hall) -> Self {
+        hall.streams.clone()
+    }
 }

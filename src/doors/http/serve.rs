@@ -25,7 +25,9 @@ use tower::ServiceExt;
 
 use super::deadline::Deadline;
 use super::gate::{self, Peer};
+use super::requests::Requests;
 use super::stream::Streams;
+use super::{Hall, route};
 use crate::doors::{Desk, chain};
 
 /// Connections at the same time, of each listener: a crowd on TCP leaves the unix socket free.
@@ -57,6 +59,7 @@ pub enum Listener {
 /// What every connection of the door shares.
 pub struct Door {
     desk: Arc<Desk>,
+    requests: Arc<Requests>,
     router: Router,
 }
 
@@ -64,8 +67,10 @@ impl Door {
     /// A door to this desk; its streams end when `stop` says so.
     #[must_use]
     pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> Self {
-        let router = super::router(desk.clone(), Streams::new(stop));
-        Self { desk, router }
+        let requests = Arc::<Requests>::default();
+        let hall =
+            Hall { desk: desk.clone(), requests: requests.clone(), streams: Streams::new(stop) };
+        Self { desk, requests, router: route::router(super::routes(), hall) }
     }
 }
 
@@ -163,9 +168,11 @@ impl Door {
         }
     }
 
+    /// Every answer goes this way: past the gate, through the router, and counted.
     async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Response, Infallible> {
-        match gate::check(&request, peer, &self.desk) {
-            Err(problem) => Ok(problem.into_response()),
+        let method = request.method().clone();
+        let response = match gate::check(&request, peer, &self.desk) {
+            Err(problem) => problem.into_response(),
             Ok(sender) => {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(sender);
@@ -173,9 +180,11 @@ impl Door {
                 if let Some(behind) = self.desk.behind().and_then(|behind| behind.parse().ok()) {
                     response.headers_mut().insert(BEHIND, behind);
                 }
-                Ok(response)
+                response
             }
-        }
+        };
+        self.requests.count(&method, &response);
+        Ok(response)
     }
 }
 

@@ -76,8 +76,8 @@ impl Streams {
 /// The header wins: a browser that reconnects sends it, and repeats the `after` of its URL.
 pub(super) async fn stream(
     State(desk): State<Arc<Desk>>,
+    State(streams): State<Streams>,
     Extension(sender): Extension<Sender>,
-    Extension(streams): Extension<Streams>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {

@@ -1,0 +1,67 @@
+//! Routes: a path, a method and what answers there, kept together so that whoever lists routes and
+//! whoever serves them cannot disagree.
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::handler::Handler;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{self, MethodRouter};
+use hyper::{Method, StatusCode};
+
+use super::Hall;
+use super::problem::Problem;
+
+/// One of them. `HEAD` is answered wherever `GET` is.
+pub(super) struct Route {
+    pub(super) path: &'static str,
+    pub(super) method: Method,
+    answers: MethodRouter<Hall>,
+}
+
+impl Route {
+    pub(super) fn get<H: Handler<T, Hall>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self { path, method: Method::GET, answers: routing::get(handler) }
+    }
+
+    pub(super) fn post<H: Handler<T, Hall>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self { path, method: Method::POST, answers: routing::post(handler) }
+    }
+
+    pub(super) fn delete<H: Handler<T, Hall>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self { path, method: Method::DELETE, answers: routing::delete(handler) }
+    }
+}
+
+/// The router of these routes.
+pub(super) fn router(table: impl IntoIterator<Item = Route>, hall: Hall) -> Router {
+    let mut known = Vec::new();
+    let mut router = Router::new();
+    for Route { path, method, answers } in table {
+        known.push(format!("{method} {path}"));
+        router = router.route(path, answers);
+    }
+    let unknown = format!("the API has {}", known.join(", "));
+    router
+        .fallback(async || Problem::not_found(unknown))
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "wrong-method",
+                "That cannot be done here",
+                "events are posted to /v1/events, deleted at /v1/events/{id}, and everything is read with GET",
+            )
+        })
+        .layer(middleware::from_fn(name_route))
+        .with_state(hall)
+}
+
+/// Leaves the route's path, as it is written above, with the answer: requests are counted by it.
+async fn name_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
