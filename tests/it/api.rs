@@ -1,4 +1,4 @@
-//! What the API does beside recording and ranking: health and metrics.
+//! What the API does beside recording and ranking: health, metrics, tags.
 
 use std::process::Command;
 
@@ -126,4 +126,41 @@ fn metrics_come_in_two_formats_and_need_the_token() {
     for accept in ["application/json", "text/html;q=x", ",;,", "*/*;q=0"] {
         snagd.get_with("/metrics", &format!("Accept: {accept}\r\n")).is(200);
     }
+}
+
+#[test]
+fn a_ranking_at_hand_is_not_made_again_until_something_changes_it() {
+    let snagd = Snagd::start();
+    let id = snagd.post(&event("x")).is(201).json()["id"].as_str().unwrap().to_owned();
+    let tag = |path: &str| {
+        let answer = snagd.get(path).is(200);
+        assert_eq!(answer.header("cache-control"), Some("no-cache"));
+        answer.header("etag").unwrap().to_owned()
+    };
+    let status = |path: &str, tag: &str| {
+        let answer = snagd.get_with(path, &format!("If-None-Match: {tag}\r\n"));
+        if answer.status == 304 {
+            assert_eq!(answer.header("etag"), Some(tag));
+            assert!(answer.body.is_empty(), "{}", answer.text());
+        }
+        answer.status
+    };
+    let paths =
+        ["/v1/hotspots", "/v1/hotspots?since=7d", "/v1/hotspots?by=kind", "/v1/hotspots?top=5"];
+    let tags = paths.map(tag);
+    for (path, own) in paths.iter().zip(&tags) {
+        for tag in &tags {
+            assert_eq!(status(path, tag) == 304, own == tag, "{path} {tag}");
+        }
+    }
+    // The same question in other words is the same.
+    assert_eq!(status("/v1/hotspots?since=28d&until=today", &tags[0]), 304);
+    snagd.post(&event("y")).is(201);
+    assert_eq!(status(paths[0], &tags[0]), 200, "an event was recorded");
+    let fresh = tag(paths[0]);
+    assert_eq!(status(paths[0], &fresh), 304);
+    snagd.delete(&format!("/v1/events/{id}")).is(204);
+    assert_eq!(status(paths[0], &fresh), 200, "an event was taken back");
+    let none = snagd.get_with("/v1/hotspots?top=0", "If-None-Match: *\r\n");
+    none.tells(400, "`top` is a whole number");
 }

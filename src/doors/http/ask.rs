@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::{Extension, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{StatusCode, Uri};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,17 +15,21 @@ use serde::{Deserialize, Serialize};
 use super::events::{json_response, read, to_json};
 use super::gate::require_reader;
 use super::problem::Problem;
-use super::query;
+use super::{etag, query};
 use crate::doors::{Desk, now, today};
 use crate::event::{Place, Sender, nearest_places};
 use crate::hotspot::By;
 use crate::index::WhyAnswer;
 
-/// `GET /v1/hotspots` ranks what hurts.
+/// A ranking may be kept, and is asked for again each time: any event may have changed it.
+const CHECK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// `GET /v1/hotspots` ranks what hurts; a client that has the ranking already is told so instead.
 pub(super) async fn hotspots(
     State(desk): State<Arc<Desk>>,
     Extension(sender): Extension<Sender>,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     require_reader(&sender)?;
     let query::Hotspots { mut question, top } =
@@ -32,8 +37,13 @@ pub(super) async fn hotspots(
     if question.by == By::Person {
         question.person = may_ask_about(&desk, &sender, question.person)?;
     }
+    let tag = etag::of_ranking(desk.facts.started_at, desk.index.position(), &question, top);
+    let tagged = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, CHECK_FIRST)];
+    if etag::is_known(&headers, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, tagged).into_response());
+    }
     let answer = read(&desk, move |desk| desk.index.hotspots(&question, top)).await?;
-    Ok(json_response(StatusCode::OK, to_json(&answer)))
+    Ok((tagged, json_response(StatusCode::OK, to_json(&answer))).into_response())
 }
 
 /// `GET /v1/why` explains one place's rank.

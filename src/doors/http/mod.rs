@@ -11,6 +11,7 @@
 mod ask;
 mod body;
 mod deadline;
+mod etag;
 mod events;
 mod forget;
 mod gate;
