@@ -1,10 +1,12 @@
-//! What the API does beside recording and ranking: health, metrics, tags.
+//! What the API does beside recording and ranking: health, metrics, tags, packing, limits.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::Snagd;
+use crate::harness::{Answer, PATIENCE, Snagd};
 
 fn event(note: &str) -> String {
     json!({"place": "web/checkout/pay", "person": "ana", "note": note}).to_string()
@@ -141,6 +143,7 @@ fn a_ranking_at_hand_is_not_made_again_until_something_changes_it() {
         let answer = snagd.get_with(path, &format!("If-None-Match: {tag}\r\n"));
         if answer.status == 304 {
             assert_eq!(answer.header("etag"), Some(tag));
+            assert_eq!(answer.header("vary"), Some("accept-encoding"));
             assert!(answer.body.is_empty(), "{}", answer.text());
         }
         answer.status
@@ -163,4 +166,114 @@ fn a_ranking_at_hand_is_not_made_again_until_something_changes_it() {
     assert_eq!(status(paths[0], &fresh), 200, "an event was taken back");
     let none = snagd.get_with("/v1/hotspots?top=0", "If-None-Match: *\r\n");
     none.tells(400, "`top` is a whole number");
+}
+
+fn unpacked(answer: &Answer) -> Vec<u8> {
+    let mut plain = Vec::new();
+    match answer.header("content-encoding") {
+        Some("gzip") => {
+            flate2::read::GzDecoder::new(&answer.body[..]).read_to_end(&mut plain).unwrap();
+        }
+        Some("zstd") => plain = zstd::decode_all(&answer.body[..]).unwrap(),
+        Some(other) => panic!("packed as {other}"),
+        None => plain.clone_from(&answer.body),
+    }
+    plain
+}
+
+#[test]
+fn answers_are_packed_as_the_client_likes_it() {
+    let snagd = Snagd::start();
+    let lines: Vec<String> = (0..50).map(|n| event(&format!("note {n}"))).collect();
+    snagd.post_as("application/x-ndjson", lines.join("\n").as_bytes()).is(200);
+    let plain = snagd.get("/v1/events").is(200);
+    assert_eq!(plain.header("content-encoding"), None);
+    assert_eq!(plain.header("vary"), Some("accept-encoding"));
+    let cases = [
+        ("gzip", Some("gzip")),
+        ("gzip, deflate, br, zstd", Some("zstd")),
+        ("zstd;q=0.5, gzip;q=0.8", Some("gzip")),
+        ("zstd;q=0, *;q=0.1", Some("gzip")),
+        ("br, identity;q=0", None),
+        ("gzip;q=0", None),
+        ("gzip;q=2, zstd;q=-1, ;;;,", None),
+    ];
+    for (accepts, packing) in cases {
+        let accept = format!("Accept-Encoding: {accepts}\r\n");
+        let answer = snagd.get_with("/v1/events", &accept).is(200);
+        assert_eq!(answer.header("content-encoding"), packing, "{accepts}");
+        assert!(unpacked(&answer) == plain.body, "{accepts}");
+        let length: usize = answer.header("content-length").unwrap().parse().unwrap();
+        assert_eq!(length, answer.body.len());
+        assert_eq!(packing.is_some(), length * 4 < plain.body.len(), "{length}");
+    }
+    let small = snagd.get_with("/livez", "Accept-Encoding: gzip\r\n");
+    assert_eq!((small.header("content-encoding"), &small.body[..]), (None, &b"alive\n"[..]));
+    let metrics = snagd.get_with("/metrics", "Accept-Encoding: zstd\r\n").is(200);
+    assert!(String::from_utf8(unpacked(&metrics)).unwrap().contains("snag_events 50"));
+    let head =
+        "HEAD /v1/events HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n";
+    assert!(snagd.ask(head).is(200).body.is_empty());
+}
+
+#[test]
+fn packed_bodies_may_come_in_pieces() {
+    let snagd = Snagd::start();
+    let gzip = |plain: &str| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(plain.as_bytes()).unwrap();
+        packer.finish().unwrap()
+    };
+    let zstd = |plain: &str| zstd::encode_all(plain.as_bytes(), 3).unwrap();
+    let pieces = [event("one") + "\n", String::new(), event("two")];
+    let send = |packing: &str, body: &[u8]| {
+        let headers =
+            format!("Content-Type: application/x-ndjson\r\nContent-Encoding: {packing}\r\n");
+        snagd.post_with(&headers, body)
+    };
+    let gzipped = pieces.each_ref().map(|piece| gzip(piece)).concat();
+    assert_eq!(send("gzip", &gzipped).is(200).json()["accepted"], 2);
+    let zstded = pieces.each_ref().map(|piece| zstd(piece)).concat();
+    assert_eq!(send("zstd", &zstded).is(200).json()["accepted"], 2);
+    send("gzip", &[&gzipped[..], b"rest"].concat()).tells(400, "Content-Encoding");
+    send("gzip", &gzipped[..gzipped.len() - 1]).tells(400, "Content-Encoding");
+    // A window beyond what RFC 9659 lets a sender choose would cost 128 MiB to look through.
+    let mut wide = zstd::Encoder::new(Vec::new(), 3).unwrap();
+    wide.window_log(27).unwrap();
+    wide.write_all(event("three").as_bytes()).unwrap();
+    send("zstd", &wide.finish().unwrap()).tells(400, "Content-Encoding");
+    assert_eq!(snagd.events().len(), 4);
+}
+
+/// Begins a post of so many bytes and waits until the daemon wants them.
+fn begin(snagd: &Snagd, bytes: usize) -> UnixStream {
+    let mut stream = UnixStream::connect(snagd.socket()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {bytes}\r\nExpect: 100-continue\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut go = [0; 25];
+    stream.read_exact(&mut go).unwrap();
+    assert_eq!(&go[..], b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+#[test]
+fn large_bodies_wait_for_room_and_small_ones_pass() {
+    let snagd = Snagd::start();
+    let full: Vec<UnixStream> = (0..16).map(|_| begin(&snagd, 4 * 1024 * 1024)).collect();
+    snagd.post(&event("small")).is(201);
+    let events: Vec<Value> = (0..100)
+        .map(|n| json!({"place": "web/large", "note": "x".repeat(1000), "task": n.to_string()}))
+        .collect();
+    let large = json!(events).to_string();
+    let accepted = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| snagd.post(&large).is(200).json()["accepted"].clone());
+        snagd.post(&event("another small")).is(201);
+        // Whoever hangs up leaves room.
+        drop(full);
+        waiting.join().unwrap()
+    });
+    assert_eq!(accepted, 100);
 }

@@ -9,7 +9,7 @@
 //! | `documents` | `--csv`, `--markdown` and `--utc`, as scripts and issues get them |
 //! | `completions` | what bash, zsh and fish complete, with and without a daemon |
 //! | `recording` | 201, 200, 409, batches, limits, what bad input is told |
-//! | `api` | health, metrics, entity tags |
+//! | `api` | health, metrics, entity tags, packed bodies and answers |
 //! | `gate` | hosts, origins, tokens, content types; raw sockets, so that nothing is rewritten |
 //! | `life` | ready, lock, SIGTERM in flight, exit codes |
 //! | `service` | what systemd hands over and is told: sockets, readiness, watchdog |

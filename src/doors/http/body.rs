@@ -1,42 +1,113 @@
-//! Request bodies: read whole, within limits of size and time, and decoded.
+//! Request bodies: read whole, within limits of size, time and memory, and decoded.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::HttpBody;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Problem;
 
 /// The largest body, on the wire and decoded.
 pub(super) const MAX_BODY: usize = 4 * 1024 * 1024;
-/// The longest a client may take to send one.
+/// A plain body up to this size takes no part in [`Bodies`]: an event is never made to wait by
+/// somebody's crowd of events.
+const SMALL: usize = 64 * 1024;
+/// What larger ones may take together, as they came and decoded, in KiB.
+const MOST_KIB: usize = 64 * 1024;
+/// The longest a client may take to send one, and the longest it is made to wait for room.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// Reads and decodes a body.
-pub(super) async fn read(headers: &HeaderMap, body: axum::body::Body) -> Result<Bytes, Problem> {
-    let encoding = Encoding::of(headers)?;
-    let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect());
-    let wire = match whole.await {
-        Err(_) => {
-            return Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "too-slow",
-                "The body came too slowly",
-                "the body was not there within 10 seconds: send it again",
-            ));
+/// The memory of all large bodies that are being read or worked on.
+#[derive(Clone)]
+pub(super) struct Bodies(Arc<Semaphore>);
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_KIB)))
+    }
+}
+
+/// A body, decoded. Its room is given back when it is dropped.
+pub(super) struct Whole {
+    pub(super) bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Bodies {
+    /// Reads and decodes a body, once there is room for it.
+    pub(super) async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: axum::body::Body,
+    ) -> Result<Whole, Problem> {
+        let encoding = Encoding::of(headers)?;
+        let declared = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
+        let room = self.take(encoding, declared.unwrap_or(MAX_BODY)).await?;
+        let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect());
+        let wire = match whole.await {
+            Err(_) => {
+                return Err(Problem::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "too-slow",
+                    "The body came too slowly",
+                    "the body was not there within 10 seconds: send it again",
+                ));
+            }
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
+            Ok(Err(_)) => return Err(Problem::malformed("the body broke off: send it again")),
+            Ok(Ok(body)) => body.to_bytes(),
+        };
+        if encoding == Encoding::Identity {
+            return Ok(Whole { bytes: wire, _room: room });
         }
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
-        Ok(Err(_)) => return Err(Problem::malformed("the body broke off: send it again")),
-        Ok(Ok(body)) => body.to_bytes(),
-    };
-    encoding.decode(wire)
+        // Off the threads that serve sockets: a body of 200,000 empty gzip members takes a second.
+        let decoded = tokio::task::spawn_blocking(move || {
+            encoding.decode(wire).map(|bytes| Whole { bytes, _room: room })
+        });
+        decoded.await.unwrap_or_else(|_| Err(not_packed()))
+    }
+
+    /// Takes the room a body may need at most, before any of it is read.
+    async fn take(
+        &self,
+        encoding: Encoding,
+        wire: usize,
+    ) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        if MAX_BODY < wire {
+            return Err(too_large());
+        }
+        let most = match encoding {
+            Encoding::Identity if wire <= SMALL => return Ok(None),
+            Encoding::Identity => wire,
+            Encoding::Gzip | Encoding::Zstd => wire + MAX_BODY,
+        };
+        let kib = u32::try_from(most.div_ceil(1024)).unwrap_or(u32::MAX);
+        let room = tokio::time::timeout(BODY_TIME, self.0.clone().acquire_many_owned(kib));
+        match room.await {
+            Ok(Ok(room)) => Ok(Some(room)),
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
+    }
 }
 
 fn too_large() -> Problem {
     Problem::too_large("a request has at most 4 MiB, decoded: send fewer events at once")
+}
+
+fn busy() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "busy",
+        "snagd is busy",
+        "so many large requests come in at the same time that there was no room for this one within 10 seconds, and nothing was recorded: send it again, with the same ids, or fewer events at once",
+    )
+    .retry_after(1)
 }
 
 /// How a body is packed.
@@ -64,17 +135,18 @@ impl Encoding {
     fn decode(self, wire: Bytes) -> Result<Bytes, Problem> {
         match self {
             Self::Identity => Ok(wire),
-            Self::Gzip => {
-                let mut packed = wire.as_ref();
-                let plain = read_limited(flate2::bufread::GzDecoder::new(&mut packed))?;
-                if packed.is_empty() { Ok(plain) } else { Err(not_packed()) }
-            }
-            Self::Zstd => {
-                let decoder = zstd::stream::read::Decoder::with_buffer(wire.as_ref());
-                read_limited(decoder.map_err(|_| not_packed())?)
-            }
+            Self::Gzip => read_limited(flate2::bufread::MultiGzDecoder::new(wire.as_ref())),
+            Self::Zstd => read_limited(unpack_zstd(wire.as_ref()).map_err(|_| not_packed())?),
         }
     }
+}
+
+/// A window is at most as large as RFC 9659 lets a sender choose it: the decoder keeps one.
+fn unpack_zstd(wire: impl BufRead) -> io::Result<impl Read> {
+    const WINDOW_LOG: u32 = 23;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(wire)?;
+    decoder.window_log_max(WINDOW_LOG)?;
+    Ok(decoder)
 }
 
 fn not_packed() -> Problem {
@@ -89,5 +161,26 @@ fn read_limited(from: impl Read) -> Result<Bytes, Problem> {
         Err(_) => Err(not_packed()),
         Ok(_) if MAX_BODY < plain.len() => Err(too_large()),
         Ok(_) => Ok(plain.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn large_bodies_share_their_room_and_small_ones_need_none() {
+        let bodies = Bodies::default();
+        assert!(bodies.take(Encoding::Identity, SMALL).await.unwrap().is_none());
+        let mut taken = Vec::new();
+        for encoding in [Encoding::Identity, Encoding::Gzip, Encoding::Zstd] {
+            taken.push(bodies.take(encoding, MAX_BODY).await.unwrap());
+        }
+        let left = MOST_KIB - 5 * MAX_BODY / 1024;
+        assert_eq!(bodies.0.available_permits(), left, "what is packed is there twice");
+        let too_large = bodies.take(Encoding::Identity, MAX_BODY + 1).await.err();
+        assert!(too_large.is_some(), "and needs no room to be refused");
+        drop(taken);
+        assert_eq!(bodies.0.available_permits(), MOST_KIB);
     }
 }

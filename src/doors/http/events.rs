@@ -14,9 +14,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::body::Bodies;
 use super::gate::{ContentType, require_reader};
 use super::problem::Problem;
-use super::{body, query};
+use super::query;
 use crate::doors::{Desk, now};
 use crate::event::{Draft, Event, MAX_EVENT, Place, Retraction, Sender, Source, nearest_places};
 use crate::index::{IndexError, Stored};
@@ -41,17 +42,20 @@ pub const RETRACTED: HeaderName = HeaderName::from_static("snag-retracted");
 /// again.
 pub(super) async fn record(
     State(desk): State<Arc<Desk>>,
+    State(bodies): State<Bodies>,
     Extension(sender): Extension<Sender>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let kind = ContentType::of(&headers);
-    let body = body::read(&headers, body).await?;
-    let starts_a_list = body.trim_ascii_start().first() == Some(&b'[');
+    // Kept until the answer: so is its room.
+    let body = bodies.read(&headers, body).await?;
+    let bytes = &body.bytes;
+    let starts_a_list = bytes.trim_ascii_start().first() == Some(&b'[');
     match kind {
-        Some(ContentType::Ndjson) => record_batch(&desk, &sender, lines(&body)).await,
-        _ if starts_a_list => record_batch(&desk, &sender, elements(&body)?).await,
-        _ => record_one(&desk, sender, &body).await,
+        Some(ContentType::Ndjson) => record_batch(&desk, &sender, lines(bytes)).await,
+        _ if starts_a_list => record_batch(&desk, &sender, elements(bytes)?).await,
+        _ => record_one(&desk, sender, bytes).await,
     }
 }
 

@@ -11,9 +11,10 @@ use hyper::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use super::body::Bodies;
 use super::events::{json_response, read, to_json};
 use super::problem::Problem;
-use super::{body, query};
+use super::query;
 use crate::doors::{Desk, Wish};
 use crate::event::{Forget, Record, Sender};
 use crate::journal::{JournalError, Reader};
@@ -37,6 +38,7 @@ pub struct Forgetting {
 /// the next answer. For the owner alone.
 pub(super) async fn forget(
     State(desk): State<Arc<Desk>>,
+    State(bodies): State<Bodies>,
     Extension(sender): Extension<Sender>,
     headers: HeaderMap,
     uri: Uri,
@@ -48,8 +50,8 @@ pub(super) async fn forget(
         ));
     }
     let is_dry = query::is_dry_run(uri.query().unwrap_or_default())?;
-    let body = body::read(&headers, body).await?;
-    let forget: Forget = serde_json::from_slice(&body).map_err(|error| {
+    let body = bodies.read(&headers, body).await?;
+    let forget: Forget = serde_json::from_slice(&body.bytes).map_err(|error| {
         Problem::malformed(format!(
             "say what to forget, as one of {{\"person\":\"ana\"}}, {{\"place\":\"web/pay\"}} or {{\"id\":\"…\"}} with a whole id: {error}"
         ))

@@ -17,6 +17,7 @@ mod forget;
 mod gate;
 mod health;
 mod metrics;
+mod pack;
 pub(crate) mod problem;
 mod query;
 mod requests;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 use super::Desk;
+use body::Bodies;
 use requests::Requests;
 use route::Route;
 use stream::Streams;
@@ -63,6 +65,7 @@ fn routes() -> [Route; 13] {
 struct Hall {
     desk: Arc<Desk>,
     requests: Arc<Requests>,
+    bodies: Bodies,
     streams: Streams,
 }
 
@@ -75,6 +78,12 @@ impl FromRef<Hall> for Arc<Desk> {
 impl FromRef<Hall> for Arc<Requests> {
     fn from_ref(hall: &Hall) -> Self {
         hall.requests.clone()
+    }
+}
+
+impl FromRef<Hall> for Bodies {
+    fn from_ref(hall: &Hall) -> Self {
+        hall.bodies.clone()
     }
 }
 

@@ -23,8 +23,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::body::Bodies;
 use super::deadline::Deadline;
 use super::gate::{self, Peer};
+use super::pack::{self, Packing};
 use super::requests::Requests;
 use super::stream::Streams;
 use super::{Hall, route};
@@ -68,8 +70,12 @@ impl Door {
     #[must_use]
     pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> Self {
         let requests = Arc::<Requests>::default();
-        let hall =
-            Hall { desk: desk.clone(), requests: requests.clone(), streams: Streams::new(stop) };
+        let hall = Hall {
+            desk: desk.clone(),
+            requests: requests.clone(),
+            bodies: Bodies::default(),
+            streams: Streams::new(stop),
+        };
         Self { desk, requests, router: route::router(super::routes(), hall) }
     }
 }
@@ -168,9 +174,10 @@ impl Door {
         }
     }
 
-    /// Every answer goes this way: past the gate, through the router, and counted.
+    /// Every answer goes this way: past the gate, through the router, counted and packed.
     async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Response, Infallible> {
         let method = request.method().clone();
+        let packing = Packing::wanted(request.headers());
         let response = match gate::check(&request, peer, &self.desk) {
             Err(problem) => problem.into_response(),
             Ok(sender) => {
@@ -184,7 +191,7 @@ impl Door {
             }
         };
         self.requests.count(&method, &response);
-        Ok(response)
+        Ok(pack::pack(packing, response).await)
     }
 }
 
