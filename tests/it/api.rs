@@ -15,7 +15,7 @@ fn event(note: &str) -> String {
 #[test]
 fn health_needs_no_token_and_tells_nothing() {
     let snagd = Snagd::start();
-    for path in ["/livez", "/readyz"] {
+    for path in ["/livez", "/readyz", "/openapi.json"] {
         let ask = |headers: &str| {
             snagd.ask_tcp(&format!("GET {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n"))
         };
@@ -25,6 +25,8 @@ fn health_needs_no_token_and_tells_nothing() {
     }
     assert_eq!(snagd.get("/livez").body, b"alive\n");
     assert_eq!(snagd.get("/readyz").body, b"ready\n");
+    let file = include_bytes!("../../openapi.json");
+    assert!(snagd.get("/openapi.json").is(200).body == file, "served as it is");
 }
 
 #[test]
@@ -42,6 +44,88 @@ fn without_room_it_lives_and_is_not_ready_until_there_is_some() {
     snagd.get("/readyz").is(200);
     snagd.post(&event("x")).is(201);
     snagd.stop();
+}
+
+/// Asserts that a schema of `openapi.json` names every field of an answer, all the way down.
+fn described(api: &Value, schema: &Value, answer: &Value, at: &str) {
+    let variants = variants(api, schema);
+    match answer {
+        Value::Object(fields) => {
+            // An object of which nothing is said is free.
+            let is_free = |schema: &&Value| {
+                schema.get("properties").or(schema.get("additionalProperties")).is_none()
+            };
+            if variants.iter().all(is_free) {
+                return;
+            }
+            for (name, value) in fields {
+                let at = format!("{at}/{name}");
+                let named = variants.iter().find_map(|schema| schema["properties"].get(name));
+                let other =
+                    || variants.iter().find_map(|schema| schema.get("additionalProperties"));
+                let schema =
+                    named.or_else(other).unwrap_or_else(|| panic!("{at} is not described"));
+                described(api, schema, value, &at);
+            }
+        }
+        Value::Array(values) => {
+            let items = variants.iter().find_map(|schema| schema.get("items"));
+            let items = items.unwrap_or_else(|| panic!("the items of {at} are not described"));
+            for value in values {
+                described(api, items, value, at);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A schema and all that it is made of or may be.
+fn variants<'a>(api: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
+    let mut found = vec![schema];
+    if let Some(reference) = schema["$ref"].as_str() {
+        found.extend(variants(api, api.pointer(&reference[1..]).unwrap()));
+    }
+    for list in ["allOf", "anyOf", "oneOf"] {
+        let parts = schema[list].as_array().into_iter().flatten();
+        found.extend(parts.flat_map(|part| variants(api, part)));
+    }
+    found
+}
+
+#[test]
+fn every_field_that_is_answered_is_described() {
+    let snagd = Snagd::start();
+    let api = snagd.get("/openapi.json").json();
+    let full = &api["paths"]["/v1/events"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+        ["full"]["value"];
+    let mut again = full.clone();
+    again["note"] = json!("the token ghp_0123456789abcdefghijABCDEFGHIJ012345 was printed");
+    snagd.post(&full.to_string()).is(201);
+    snagd.post(&again.to_string()).is(201);
+    let uses = json!({"class": "use", "place": "cli/deploy", "person": "ana", "count": 9});
+    let crash = json!({"class": "signal", "place": "cli/deploy", "signal": {"name": "crash", "count": 2, "rule": "x"}});
+    snagd.post(&json!([uses, crash, {}]).to_string()).is(200);
+    snagd.post(&json!({"place": "cli/deploy/prod", "note": "slow"}).to_string()).is(201);
+    let check = |path: &str, query: &str, answer: &Answer| {
+        let responses = &api["paths"][path]["get"]["responses"];
+        let content = &responses[&answer.status.to_string()]["content"]["application/json"];
+        described(&api, &content["schema"], &answer.json(), &format!("{path}{query}"));
+    };
+    let since = "?since=2026-11-01&until=today";
+    let asked = [
+        ("/v1/events", ""),
+        ("/v1/events", "?limit=1"),
+        ("/v1/hotspots", since),
+        ("/v1/hotspots", "?since=2026-11-01&by=version"),
+        ("/v1/why", "?since=2026-11-01&place=cli/deploy"),
+        ("/v1/known", ""),
+        ("/v1/status", ""),
+    ];
+    for (path, query) in asked {
+        check(path, query, &snagd.get(&format!("{path}{query}")).is(200));
+    }
+    let problem = snagd.post(r#"{"place":1}"#).is(422).json();
+    described(&api, &api["components"]["schemas"]["Problem"], &problem, "a problem");
 }
 
 /// The samples of a page, each with its number.

@@ -6,6 +6,8 @@
 //! - Nothing gets past the gate (`gate`) unseen: it stands before routing.
 //! - Whatever is wrong with a request is answered with a problem (RFC 9457) that says what to
 //!   change; a bad line never sinks its batch.
+//! - What it speaks is described in `openapi.json`, which it serves; a test holds that every route
+//!   is in it, and no other.
 //! - A client that does not read what it asked for is let go; nothing is kept for it.
 
 mod ask;
@@ -17,6 +19,7 @@ mod forget;
 mod gate;
 mod health;
 mod metrics;
+mod openapi;
 mod pack;
 pub(crate) mod problem;
 mod query;
@@ -42,11 +45,12 @@ pub use forget::Forgetting;
 pub use serve::{BEHIND, Door, Listener, serve};
 
 /// Every route.
-fn routes() -> [Route; 13] {
+fn routes() -> [Route; 14] {
     [
         Route::get("/livez", health::livez),
         Route::get("/readyz", health::readyz),
         Route::get("/metrics", metrics::metrics),
+        Route::get("/openapi.json", openapi::openapi),
         Route::get("/v1/events", events::list),
         Route::post("/v1/events", events::record),
         Route::get("/v1/events/{id}", events::show),
