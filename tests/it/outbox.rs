@@ -288,3 +288,22 @@ fn what_is_no_snagd_gets_nothing() {
     away.snag(&["hotspots"]);
     assert_eq!(away.waiting().len(), 1);
 }
+
+/// Kept nowhere, it waits for a daemon that is slow: it used to say that nothing was recorded, and
+/// the daemon recorded it.
+#[test]
+fn what_cannot_be_kept_waits_for_a_slow_daemon() {
+    let snagd = Snagd::start();
+    snagd.signal("STOP");
+    let mut command = snag(snagd.dir.path());
+    command.args(["log", "web/a", "slow"]).env("SNAG_DROP", "/dev/null/nowhere");
+    command.env("SNAG_URL", format!("unix:{}", snagd.socket().display()));
+    let started = std::time::Instant::now();
+    let child = command.spawn().unwrap();
+    // Longer than it waits for a daemon where it can keep the event; sooner would try less.
+    crate::harness::until("it has given up keeping it", || 150 < started.elapsed().as_millis());
+    snagd.signal("CONT");
+    let said = Said::of("snag log".to_owned(), &child.wait_with_output().unwrap()).ok();
+    assert!(said.stdout.starts_with("recorded"), "{said:#?}");
+    assert_eq!(snagd.events().len(), 1);
+}

@@ -5,6 +5,7 @@
 //! is made here, so an event that went both ways is still one event.
 
 use std::io::{self, IsTerminal, Read};
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -182,7 +183,10 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
         event = event.without_secrets().map_err(rejected)?;
     }
     let sent = body(&event, names_person);
-    match timeout_at(deadline, post(&sent, url)).await {
+    let mut posting = pin!(post(&sent, url));
+    let answered = timeout_at(deadline, posting.as_mut()).await;
+    let is_pending = answered.is_err();
+    match answered {
         Ok(Ok((stored, answer, mut connection))) => {
             tell_recorded(&stored, &answer, url, output);
             if let Some(outbox) = url.and_then(Outbox::of) {
@@ -196,7 +200,14 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
         Ok(Err(_)) | Err(_) => {}
     }
     let event = event.without_secrets().map_err(rejected)?;
-    keep(&event, &body(&event, names_person), url, output)?;
+    if let Err(error) = keep(&event, &body(&event, names_person), url, output) {
+        // Where it cannot be kept, the daemon that is slow is worth waiting for: it may record the
+        // event yet.
+        let late = if is_pending { posting.await.ok() } else { None };
+        let (stored, answer, _) = late.ok_or(error)?;
+        tell_recorded(&stored, &answer, url, output);
+        return Ok(());
+    }
     tell(&event, Receipt::Kept, output);
     Ok(())
 }
