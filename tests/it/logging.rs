@@ -53,7 +53,7 @@ fn json_is_an_object_a_line() {
         }
     }
     assert_eq!(lines[1]["level"], "WARN");
-    assert!(lines[1]["file"].as_str().unwrap().contains("evil"), "{}", lines[1]);
+    assert!(lines[1]["message"].as_str().unwrap().contains("evil"), "{}", lines[1]);
     assert_eq!(lines[3]["message"], "stopped");
 }
 

@@ -324,7 +324,13 @@ impl<'a> Scan<'a> {
         let put = self.rejected().and_then(|rejected| rejected.put(&sheet.name, &lines, &reasons));
         match put {
             Ok(kept) => {
-                tracing::warn!(file = ?shown(&sheet.name), lines = bad, rejected = kept, "a dropped file has lines that cannot be recorded: they lie in rejected/ with the reasons");
+                // In the message, because the journal shows no fields unless it is asked to.
+                let file = shown(&sheet.name);
+                tracing::warn!(
+                    lines = bad,
+                    rejected = kept,
+                    "{file:?} was dropped and has lines that cannot be recorded: they lie in rejected/ with the reasons"
+                );
                 DropCounts::add(&self.taker.desk.drops.rejected, 1);
                 self.remove(&sheet.name, stamp);
             }
