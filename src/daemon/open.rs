@@ -54,6 +54,9 @@ pub enum OpenError {
         "another snagd already runs on {0}: use that one, or give this one a directory of its own with `--state-dir`"
     )]
     Taken(PathBuf),
+    /// There is nothing to look at or to mend.
+    #[error("there is no journal in {0}: name the state directory with `--state-dir`")]
+    Nothing(PathBuf),
     /// A directory or file cannot be made or used.
     #[error("{path} cannot be used: snagd's user needs to own it, with mode 0700")]
     Unusable {

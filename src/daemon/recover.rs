@@ -47,6 +47,9 @@ pub struct Repaired {
 /// Mends the tail of the journal and builds the index anew, whatever the old one is like; that one
 /// is set aside.
 pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
+    if !state_dir.join("journal").is_dir() {
+        return Err(OpenError::Nothing(state_dir.to_owned()));
+    }
     let _lock = lock(state_dir)?;
     Room::of(state_dir).map_err(unusable(state_dir))?;
     set_aside(&state_dir.join("index"))?;
@@ -105,7 +108,8 @@ pub(super) fn recover(
         let caught_up = catch_up_if_little(&index, &journal.reader)?;
         (index, caught_up)
     };
-    for damage in &caught_up.damage {
+    let seen = |damage: &&journal::Damage| !caught_up.damage.contains(damage);
+    for damage in findings.damage.iter().filter(seen).chain(&caught_up.damage) {
         tracing::error!(%damage, "the journal is damaged: what can be read was recovered, the damaged bytes stay where they are and are copied to journal/aside");
         journal.reader.set_aside(damage).map_err(unreadable)?;
     }

@@ -68,6 +68,9 @@ impl Verdict {
 /// index to compare.
 pub fn verify(state_dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Verdict, OpenError> {
     let dir = state_dir.join("journal");
+    if !dir.is_dir() {
+        return Err(OpenError::Nothing(state_dir.to_owned()));
+    }
     let unreadable = |source| OpenError::Journal { dir: dir.clone(), source };
     let (journal, findings) = Reader::open(&dir).map_err(unreadable)?;
     let mut verdict = Verdict {

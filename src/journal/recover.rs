@@ -33,10 +33,11 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { segment, offset, bytes, missing } = self;
         write!(f, "{bytes} bad bytes at {offset} of {}", segment::name(*segment))?;
-        if !missing.is_empty() {
-            write!(f, ", records {} to {} are missing", missing.start, missing.end - 1)?;
+        match missing.end.saturating_sub(missing.start) {
+            0 => Ok(()),
+            1 => write!(f, ", record {} is missing", missing.start),
+            _ => write!(f, ", records {} to {} are missing", missing.start, missing.end - 1),
         }
-        Ok(())
     }
 }
 

@@ -180,3 +180,39 @@ fn verify_looks_and_repair_mends() {
     daemon.restart();
     assert_eq!(daemon.events().len(), 199);
 }
+
+#[test]
+fn a_damaged_journal_is_not_rewritten_unasked() {
+    let mut daemon = Snagd::start();
+    for place in ["web/a", "web/b", "web/c"] {
+        daemon.post(&json!({"place": place, "note": "the one and only words"}).to_string()).is(201);
+    }
+    daemon.stop();
+    let segment = daemon.state().join("journal/00000000000000000001.seg");
+    let mut bytes = fs::read(&segment).unwrap();
+    let at = bytes.windows(5).position(|window| window == b"web/b").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let looked = verify(&daemon).ended(1);
+    assert!(looked.stdout.contains("record 2 is missing"), "{looked:#?}");
+    assert!(looked.stdout.contains("`snag export` first"), "{looked:#?}");
+    daemon.restart();
+    assert!(daemon.log().contains("the journal is damaged"), "{}", daemon.log());
+    assert_eq!(daemon.events().len(), 3, "the index still has it");
+    let refused = daemon.snag(&["forget", "--place", "web/a", "--yes"]).ended(2);
+    assert!(refused.stderr.contains("--lose-damaged"), "{refused:#?}");
+    assert_eq!(daemon.events().len(), 3);
+    daemon.snag(&["forget", "--place", "web/a", "--yes", "--lose-damaged"]).ok();
+    let left: Vec<_> = daemon.events().iter().map(|event| event["place"].clone()).collect();
+    assert_eq!(left, ["web/c"]);
+}
+
+#[test]
+fn where_there_is_nothing_nothing_is_made() {
+    let dir = Dir::new();
+    for command in ["verify", "repair"] {
+        let args = [command, "--state-dir", "/nonexistent/snag"];
+        let said = Said::new(snagd(dir.path()).args(args), &args).ended(2);
+        assert!(said.stderr.contains("there is no journal in /nonexistent/snag"), "{said:#?}");
+    }
+}

@@ -347,6 +347,9 @@ fn without_a_daemon_telling_keeps_the_event() {
     let args = ["log", "web/a", "x", "--felt", "angry"];
     Said::new(snag(dir.path()).args(args), &args).ended(2);
     assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 0, "bad input is not kept");
+    let args = ["log", "web/a", "for a script", "--json"];
+    let kept_one = Said::new(snag(dir.path()).args(args), &args).ok().json();
+    assert_eq!((&kept_one["kept"], &kept_one["received_at"]), (&json!(true), &Value::Null));
 }
 
 #[test]

@@ -146,3 +146,12 @@ fn what_snag_prints_as_csv_it_takes_back_as_it_was() {
         "imported 0, known before 4, rejected 0\n"
     );
 }
+
+#[test]
+fn a_quote_left_open_swallows_nothing_unsaid() {
+    let snagd = Snagd::start();
+    let sheet = "place,note\nweb/a,\"fine, and\nclosed\"\nweb/b,a 5\" screen\nweb/c,\"never closed\nweb/d,second\n";
+    let said = import(&snagd, "open.csv", sheet).ended(2);
+    assert_eq!(said.stdout, "imported 2, known before 0, rejected 1\n");
+    assert!(said.stderr.contains("line 5: opens a quote that is never closed"), "{said:#?}");
+}

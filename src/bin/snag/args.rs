@@ -355,6 +355,9 @@ pub(crate) struct Forget {
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Where the journal is damaged: let what cannot be read of it go as well
+    #[arg(long)]
+    pub(crate) lose_damaged: bool,
 }
 
 /// What demo takes.

@@ -35,7 +35,9 @@ pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> an
         }
     };
     let wish = Bytes::from(serde_json::to_vec(&wish)?);
-    let answer = ask(&mut connection, "/v1/forget?dry_run=true", wish.clone()).await?;
+    let damaged = said.lose_damaged;
+    let dry = format!("/v1/forget?dry_run=true&lose_damaged={damaged}");
+    let answer = ask(&mut connection, &dry, wish.clone()).await?;
     let forgetting: Forgetting = read(&answer)?;
     let what = in_words(&forgetting);
     if said.dry_run {
@@ -45,7 +47,7 @@ pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> an
         confirm(&what)?;
     }
     let status: Status = read(&connection.get("/v1/status").await?)?;
-    ask(&mut connection, "/v1/forget", wish).await?;
+    ask(&mut connection, &format!("/v1/forget?lose_damaged={damaged}"), wish).await?;
     output.note("snagd rewrites its journal and starts anew; what is told meanwhile is kept");
     until_back(&status, global).await?;
     output.json_or(&forgetting, |_| format!("forgotten: {what}"))

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::args::{Global, Log, MeToo};
 use crate::outbox::Outbox;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::reach::Keep;
 use crate::render::Receipt;
 use crate::stop::{Code, is_broken_pipe, stop};
@@ -207,6 +207,12 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
         let (stored, answer, _) = late.ok_or(error)?;
         tell_recorded(&stored, &answer, url, output);
         return Ok(());
+    }
+    if output.format == Format::Json {
+        // Nobody has received it yet, nor said whose it is.
+        let mut fields: Value = serde_json::from_slice(&body(&event, names_person))?;
+        fields["kept"] = true.into();
+        return output.json(&serde_json::to_vec(&fields)?);
     }
     tell(&event, Receipt::Kept, output);
     Ok(())

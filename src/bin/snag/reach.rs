@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use snag::client::{ClientError, Connection, Target};
 use snag::daemon::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
+use snag::doors::http::Status;
 
 use crate::outbox::Outbox;
 use crate::stop::{Code, stop};
@@ -21,26 +22,23 @@ pub(crate) fn targets(url: Option<&Target>) -> Vec<Target> {
 
 /// A connection for posting: with a token only where `SNAG_TOKEN` says one.
 pub(crate) async fn connect_to_post(url: Option<&Target>) -> Result<Connection, ClientError> {
-    connect(url, |_| said_token()).await
+    connect(url, false).await
 }
 
 /// A connection for reading: over TCP with `SNAG_TOKEN`, else with the token file of the user's
-/// own daemon, which is for daemons of this machine only.
+/// own daemon, where it is that one which listens there.
 pub(crate) async fn connect_to_read(url: Option<&Target>) -> Result<Connection, ClientError> {
-    connect(url, |target| {
-        let is_ours = matches!(target, Target::Tcp { .. }) && target.is_local();
-        said_token().or_else(|| if is_ours { token_file() } else { None })
-    })
-    .await
+    connect(url, true).await
 }
 
-async fn connect(
-    url: Option<&Target>,
-    token: impl Fn(&Target) -> Option<String>,
-) -> Result<Connection, ClientError> {
+async fn connect(url: Option<&Target>, reads: bool) -> Result<Connection, ClientError> {
     let mut first_error = None;
     for target in targets(url) {
-        match Connection::open(&target, token(&target)).await {
+        let token = match said_token() {
+            None if reads => own_token(&target).await,
+            said => said,
+        };
+        match Connection::open(&target, token).await {
             Ok(connection) => return Ok(connection),
             Err(error) => first_error = first_error.or(Some(error)),
         }
@@ -52,8 +50,20 @@ fn said_token() -> Option<String> {
     env::var("SNAG_TOKEN").ok().filter(|token| !token.is_empty())
 }
 
-fn token_file() -> Option<String> {
-    let token = fs::read_to_string(Paths::of_user()?.token()).ok()?;
+/// The token of the user's own daemon, if that one says, over its socket, that it listens there:
+/// anybody on this machine may listen on a port and collect tokens.
+async fn own_token(target: &Target) -> Option<String> {
+    let Target::Tcp { port, .. } = target else { return None };
+    let paths = Paths::of_user().filter(|_| target.is_local())?;
+    let mut connection = Connection::open(&Target::Unix(paths.socket.clone()), None).await.ok()?;
+    let answer = connection.get("/v1/status").await.ok()?;
+    let status: Status = serde_json::from_slice(&answer.body).ok()?;
+    let mut ports = status.listening.iter().filter_map(|url| match url.parse() {
+        Ok(Target::Tcp { port, .. }) => Some(port),
+        _ => None,
+    });
+    ports.find(|ours| ours == port)?;
+    let token = fs::read_to_string(paths.token()).ok()?;
     Some(token.trim().to_owned())
 }
 

@@ -79,7 +79,8 @@ pub(crate) async fn hotspots(
     global: &Global,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
-    if said.by.as_deref() == Some("person") && said.asked.about.person.is_none() {
+    let asks_for_all = said.by.as_deref() == Some("person") && said.asked.about.person.is_none();
+    if asks_for_all {
         // Whoever logs under a name of their own wants to see themselves under it.
         said.asked.about.person = std::env::var("SNAG_PERSON").ok();
     }
@@ -109,7 +110,7 @@ pub(crate) async fn hotspots(
             output.line(&render::hotspots(&hotspots, events, &look))?;
         }
     }
-    if said.by.as_deref() == Some("person") && hotspots.rows.len() < 2 {
+    if asks_for_all && hotspots.rows.len() < 2 {
         output.note(
             "people see their own figures only, unless snagd's configuration says names = \"team\"",
         );

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// Where journal, index and token lie [default: `$XDG_STATE_HOME/snag`]
     #[arg(long, global = true, value_name = "DIR", env = "SNAGD_STATE_DIR")]
     state_dir: Option<PathBuf>,
-    /// The unix socket [default: `$XDG_RUNTIME_DIR/snag.sock`, or snag.sock in the state directory]
+    /// The unix socket [default: `$XDG_RUNTIME_DIR/snag.sock`; snag.sock in the state directory where that is said, or there is no other]
     #[arg(long, global = true, value_name = "PATH", env = "SNAGD_SOCKET")]
     socket: Option<PathBuf>,
     /// The TCP address, or `none` [default: 127.0.0.1:7624]

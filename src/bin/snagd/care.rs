@@ -28,7 +28,9 @@ pub(crate) fn verify(sources: &Sources) -> anyhow::Result<ExitCode> {
 
 fn lines(verdict: &Verdict) -> Vec<String> {
     let Verdict { records, segments, damage, torn, unknown, index } = verdict;
-    let mut lines = vec![format!("journal  {records} records in {segments} segments")];
+    let segments =
+        if *segments == 1 { "1 segment".to_owned() } else { format!("{segments} segments") };
+    let mut lines = vec![format!("journal  {records} records in {segments}")];
     for place in damage {
         lines.push(format!("         damaged: {place}; restore a backup if they matter"));
     }
@@ -53,6 +55,12 @@ fn lines(verdict: &Verdict) -> Vec<String> {
         }
         IndexVerdict::Bad { reason } => format!("index    bad: {reason}; run `snagd repair`"),
     });
+    if matches!(index, IndexVerdict::Bad { .. }) && !damage.is_empty() {
+        lines.push(
+            "         it may still hold what the journal has lost: keep that with `snag export` first"
+                .to_owned(),
+        );
+    }
     lines
 }
 

@@ -85,6 +85,7 @@ fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(match error.downcast_ref::<OpenError>() {
+        Some(OpenError::Nothing(_)) => EXIT_USAGE,
         Some(OpenError::Config(_) | OpenError::Inherited(_)) => EXIT_CONFIG,
         Some(
             OpenError::Taken(_)

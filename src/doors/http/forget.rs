@@ -30,6 +30,8 @@ pub struct Forgetting {
     pub people: usize,
     /// Places they happened at.
     pub places: usize,
+    /// Damaged stretches of the journal, which go with it.
+    pub damaged: u64,
 }
 
 /// `POST /v1/forget` has something forgotten; with `dry_run`, it only says what that would be.
@@ -49,7 +51,8 @@ pub(super) async fn forget(
             "only the user that snagd runs as, or root, may have something forgotten, and over the unix socket",
         ));
     }
-    let is_dry = query::is_dry_run(uri.query().unwrap_or_default())?;
+    let query::Forget { is_dry, loses_damaged } =
+        query::Forget::read(uri.query().unwrap_or_default())?;
     let body = bodies.read(&headers, body).await?;
     let forget: Forget = serde_json::from_slice(&body.bytes).map_err(|error| {
         Problem::malformed(format!(
@@ -62,6 +65,9 @@ pub(super) async fn forget(
         tracing::error!(%error, "the journal cannot be read");
         Problem::internal()
     })?;
+    if 0 < forgetting.damaged && !loses_damaged {
+        return Err(damaged(forgetting.damaged));
+    }
     if is_dry {
         return Ok(json_response(StatusCode::OK, to_json(&forgetting)));
     }
@@ -75,14 +81,26 @@ pub(super) async fn forget(
     Ok(json_response(StatusCode::ACCEPTED, to_json(&forgetting)))
 }
 
+/// Rewriting a journal drops what cannot be read of it, which the index may still know.
+fn damaged(places: u64) -> Problem {
+    let detail = format!(
+        "the journal is damaged (stretches: {places}), and forgetting builds everything anew from what can be read of it: keep what the index still knows with `snag export` first, then say `lose_damaged=true` (`snag forget --lose-damaged`)"
+    );
+    Problem::new(StatusCode::CONFLICT, "journal-damaged", "The journal is damaged", detail)
+}
+
 /// What a wish comes to, from the journal itself.
 fn count(journal: &Reader, forget: &Forget) -> Result<Forgetting, JournalError> {
     let needle = forget.needle();
     let (mut events, mut people, mut places) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let mut damaged = 0;
     for entry in journal.from(1) {
         let payload = match entry {
             Ok(entry) => entry.payload,
-            Err(JournalError::Damaged(_)) => continue,
+            Err(JournalError::Damaged(_)) => {
+                damaged += 1;
+                continue;
+            }
             Err(error) => return Err(error),
         };
         let may_be = str::from_utf8(&payload).is_ok_and(|text| text.contains(&needle));
@@ -95,5 +113,5 @@ fn count(journal: &Reader, forget: &Forget) -> Result<Forgetting, JournalError> 
         }
     }
     let events = events.len() as u64;
-    Ok(Forgetting { v: 1, events, people: people.len(), places: places.len() })
+    Ok(Forgetting { v: 1, events, people: people.len(), places: places.len(), damaged })
 }

@@ -125,12 +125,22 @@ impl Stream {
     }
 }
 
-/// Whether something is only to be tried: `dry_run`.
-pub(super) fn is_dry_run(query: &str) -> Result<bool, Problem> {
-    let mut parameters = Parameters::parse(query);
-    let is_dry = parameters.switch("dry_run")?;
-    parameters.finish()?;
-    Ok(is_dry)
+/// How `/v1/forget` is asked.
+pub(super) struct Forget {
+    /// It is only tried.
+    pub(super) is_dry: bool,
+    /// What cannot be read of a damaged journal may go.
+    pub(super) loses_damaged: bool,
+}
+
+impl Forget {
+    pub(super) fn read(query: &str) -> Result<Self, Problem> {
+        let mut parameters = Parameters::parse(query);
+        let is_dry = parameters.switch("dry_run")?;
+        let loses_damaged = parameters.switch("lose_damaged")?;
+        parameters.finish()?;
+        Ok(Self { is_dry, loses_damaged })
+    }
 }
 
 /// The parameters not looked at yet.

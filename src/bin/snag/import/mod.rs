@@ -147,10 +147,12 @@ impl Sum {
             ))?;
         }
         if 0 < *rejected {
-            return Err(stop(
-                Code::Usage,
-                "some lines were rejected, the others are recorded: mend these and import the file again",
-            ));
+            let message = if accepted + duplicate == 0 {
+                "nothing could be recorded: mend the lines and import the file again"
+            } else {
+                "some lines were rejected, the others are recorded: mend these and import the file again"
+            };
+            return Err(stop(Code::Usage, message));
         }
         Ok(())
     }
