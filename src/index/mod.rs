@@ -88,8 +88,11 @@ impl IndexError {
     #[must_use]
     pub fn is_damage(&self) -> bool {
         match self {
-            // What the system reports has a number, what sled makes up has none.
-            Self::Storage(sled::Error::Io(error)) => error.raw_os_error().is_none(),
+            // What sled makes up itself is of these kinds, and nothing that the system reports is.
+            // (Nor has that always its number: sled retells it as text.)
+            Self::Storage(sled::Error::Io(error)) => {
+                matches!(error.kind(), io::ErrorKind::Other | io::ErrorKind::UnexpectedEof)
+            }
             Self::Checkpoint(_) => false,
             Self::Unopenable { .. } | Self::Damaged(_) | Self::Storage(_) => true,
         }
