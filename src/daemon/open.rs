@@ -115,7 +115,8 @@ impl Daemon {
         let room = Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?;
         let room = Arc::new(room);
         let token = token::read_or_make(&paths.token())?;
-        let recovered = recover::recover(&paths.state_dir, &paths.drop_dir, settings.retention())?;
+        let retention = settings.retention();
+        let recovered = recover::recover(&paths.state_dir, &paths.drop_dir, retention, &room)?;
         let journal::Opened { mut writer, reader, packer, .. } = recovered.journal;
         let dir = paths.state_dir.join("journal");
         writer.prepare().map_err(|source| OpenError::Journal { dir, source })?;

@@ -18,7 +18,9 @@ use super::systemd::Start;
 use crate::doors::{chain, now};
 use crate::index::Index;
 use crate::journal;
-use crate::recorder::{CatchUpError, CaughtUp, Progress, Room, agrees, catch_up, holds};
+use crate::recorder::{
+    CatchUpError, CaughtUp, Progress, Room, agrees, catch_up, checkpoint_if_room, holds,
+};
 
 /// Journal and index, agreeing.
 pub(super) struct Recovered {
@@ -51,10 +53,10 @@ pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
         return Err(OpenError::Nothing(state_dir.to_owned()));
     }
     let _lock = lock(state_dir)?;
-    Room::of(state_dir).map_err(unusable(state_dir))?;
+    let room = Room::of(state_dir).map_err(unusable(state_dir))?;
     set_aside(&state_dir.join("index"))?;
     let drop_dir = Paths::in_state_dir(state_dir).drop_dir;
-    let recovered = recover(state_dir, &drop_dir, Retention::default())?;
+    let recovered = recover(state_dir, &drop_dir, Retention::default(), &room)?;
     let Recovered { journal, index, damaged, .. } = recovered;
     let mut logged = 0;
     let rest = catch_up(&index, &journal.reader, |Progress { done, of }| {
@@ -77,6 +79,7 @@ pub(super) fn recover(
     state_dir: &Path,
     drop_dir: &Path,
     retention: Retention,
+    room: &Room,
 ) -> Result<Recovered, OpenError> {
     let dir = state_dir.join("journal");
     let unreadable = |source| OpenError::Journal { dir: dir.clone(), source };
@@ -100,12 +103,13 @@ pub(super) fn recover(
     let boot = boot_id();
     mark_running(state_dir, if is_suspect { "" } else { &boot })?;
     let dir = state_dir.join("index");
-    let (index, caught_up) = if let Some(up) = bring_up(&dir, &journal.reader, is_suspect)? {
+    let up = bring_up(&dir, &journal.reader, room, is_suspect)?;
+    let (index, caught_up) = if let Some(up) = up {
         up
     } else {
         set_aside(&dir)?;
         let index = Index::open(&dir)?;
-        let caught_up = catch_up_if_little(&index, &journal.reader)?;
+        let caught_up = catch_up_if_little(&index, &journal.reader, room)?;
         (index, caught_up)
     };
     let seen = |damage: &&journal::Damage| !caught_up.damage.contains(damage);
@@ -132,6 +136,7 @@ pub(super) fn recover(
 fn bring_up(
     dir: &Path,
     journal: &journal::Reader,
+    room: &Room,
     is_suspect: bool,
 ) -> Result<Option<(Index, CaughtUp)>, OpenError> {
     let attempt = || -> Result<Option<(Index, CaughtUp)>, OpenError> {
@@ -139,7 +144,7 @@ fn bring_up(
         if !is_trustworthy(&index, journal, is_suspect)? {
             return Ok(None);
         }
-        let caught_up = catch_up_if_little(&index, journal)?;
+        let caught_up = catch_up_if_little(&index, journal, room)?;
         Ok(Some((index, caught_up)))
     };
     // sled panics where it meets what it does not expect.
@@ -193,7 +198,11 @@ fn is_trustworthy(
     Ok(agree)
 }
 
-fn catch_up_if_little(index: &Index, journal: &journal::Reader) -> Result<CaughtUp, OpenError> {
+fn catch_up_if_little(
+    index: &Index,
+    journal: &journal::Reader,
+    room: &Room,
+) -> Result<CaughtUp, OpenError> {
     if index.position().sequence == 0 && 0 < journal.last() {
         tracing::info!(records = journal.last(), "building the index from the journal");
     }
@@ -205,7 +214,7 @@ fn catch_up_if_little(index: &Index, journal: &journal::Reader) -> Result<Caught
     }
     let mut start = Start::default();
     let caught_up = catch_up(index, journal, |progress| start.goes_on("recovering", progress))?;
-    index.checkpoint()?;
+    checkpoint_if_room(index, room)?;
     if 0 < caught_up.applied {
         tracing::info!(
             records = caught_up.applied,

@@ -46,6 +46,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::retry_on_intr;
 use uuid::Uuid;
 
 use crate::event::{Day, Event, Place};
@@ -59,6 +61,11 @@ pub use list::{Cursor, Filter, Order, Page};
 
 /// Every value starts with it. A directory written in another format is rebuilt.
 const FORMAT: u8 = 1;
+
+/// What sled may write beside what it is given: it fills buffers and begins segments.
+const RESERVE: u64 = 2 * 1024 * 1024;
+/// It writes pages anew for some of the keys, and moves others to make room.
+const AMPLIFIED: u64 = 4;
 
 /// What the index could not do.
 #[derive(Debug, thiserror::Error)]
@@ -246,6 +253,16 @@ impl Index {
         if let Err(error) = self.note_checkpoint(u64::MAX) {
             tracing::error!(%error, "could not note that the index is broken: delete its directory before the next start");
         }
+    }
+
+    /// Makes sure of room on the disk for what was applied so far and is not there yet, so that
+    /// nobody else can take it before sled does: after one failed write sled takes no more.
+    pub fn reserve(&self) -> io::Result<()> {
+        let bytes = RESERVE + AMPLIFIED * self.store.weight();
+        let file = File::options().write(true).open(self.dir.join("db"))?;
+        let end = file.metadata()?.len();
+        retry_on_intr(|| fallocate(&file, FallocateFlags::KEEP_SIZE, end, bytes))?;
+        Ok(())
     }
 
     /// Puts everything applied so far on disk. Takes milliseconds: never on the way of an answer.

@@ -96,6 +96,15 @@ impl Store {
         many <= self.fresh.read().unwrap_or_else(PoisonError::into_inner).open.len()
     }
 
+    /// How many bytes have gathered.
+    pub(super) fn weight(&self) -> u64 {
+        let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
+        let bytes = |(key, change): (&Vec<u8>, &Option<IVec>)| {
+            key.len() + change.as_ref().map_or(0, |value| value.len())
+        };
+        fresh.open.iter().map(bytes).sum::<usize>() as u64
+    }
+
     /// Moves what has gathered into sled, as one atom.
     pub(super) fn settle(&self) -> Result<(), IndexError> {
         let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);

@@ -60,7 +60,8 @@ impl JournalError {
 }
 
 /// Whether an error says that there is no room, which may change.
-pub(super) fn is_no_room(error: &io::Error) -> bool {
+#[must_use]
+pub fn is_no_room(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }

@@ -112,7 +112,7 @@ mod writer;
 
 use std::path::Path;
 
-pub use error::JournalError;
+pub use error::{JournalError, is_no_room};
 pub use packer::{Packed, Packer};
 pub use reader::{Entry, Reader, Records, SegmentInfo};
 pub use recover::{Damage, Findings};

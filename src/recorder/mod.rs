@@ -32,7 +32,7 @@ use crate::journal::Writer;
 pub use meter::{Fate, Histogram, Meter};
 pub use replay::{CatchUpError, CaughtUp, Progress, agrees, catch_up, catch_up_to, holds};
 pub use room::Room;
-pub use writing::{Writing, WritingError, keep_until_dropped};
+pub use writing::{Writing, WritingError, checkpoint_if_room, keep_until_dropped};
 
 /// Jobs that may wait.
 const MOST_JOBS: usize = 4096;

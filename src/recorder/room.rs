@@ -7,8 +7,8 @@
 //! - Without ballast nothing is recorded: the room it gave back is not for new events. As soon as
 //!   there is room for it again it is made again, and recording goes on by itself.
 //!
-//! sled is never asked to write where there may be no room: after one failed write it refuses all
-//! others until it is opened again.
+//! sled is never asked to write where there is no room: after one failed write it refuses all others
+//! until it is opened again. So the room it may need is made its own before.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -20,11 +20,14 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use rustix::io::{Errno, retry_on_intr};
 
+use crate::index::Index;
+use crate::journal::is_no_room;
+
 /// The ballast is this large, or a hundredth of the file system where that is less,
 const MOST: u64 = 16 * 1024 * 1024;
 /// but no less than this: sled does not open with less room than half a MiB.
 const LEAST: u64 = 2 * 1024 * 1024;
-/// A checkpoint never takes more than this.
+/// Beside the ballast there is to be room for this: a checkpoint of what gathers in a second or so.
 const CHECKPOINT: u64 = 4 * 1024 * 1024;
 
 /// The room of one state directory.
@@ -48,7 +51,7 @@ impl Room {
         let held = fs::metadata(&path).map_or(0, |found| found.len());
         let is_short = AtomicBool::new(held != size);
         let room = Self { path, size, is_short, changing: Mutex::default() };
-        if held != size || !room.allows_checkpoint() {
+        if held != size || room.free() < CHECKPOINT {
             room.release();
             room.restore();
         }
@@ -98,12 +101,22 @@ impl Room {
     }
 
     /// Whether the index may be put on disk now; without room for that, the ballast goes first.
-    pub fn allows_checkpoint(&self) -> bool {
-        if CHECKPOINT <= self.free() {
+    pub fn allows_checkpoint(&self, index: &Index) -> bool {
+        if self.holds(index) {
             return true;
         }
         self.release();
-        LEAST / 2 <= self.free()
+        self.holds(index)
+    }
+
+    fn holds(&self, index: &Index) -> bool {
+        match index.reserve().map_err(|error| (Errno::from_io_error(&error), error)) {
+            Ok(()) => true,
+            // Not every file system can reserve.
+            Err((Some(Errno::OPNOTSUPP | Errno::NOSYS), _)) => CHECKPOINT <= self.free(),
+            // Whatever else is wrong shows when it is written.
+            Err((_, error)) => !is_no_room(&error),
+        }
     }
 }
 
@@ -138,7 +151,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ballast = dir.path().join("ballast");
         let room = Room::of(dir.path()).unwrap();
-        assert!(room.is_enough() && room.allows_checkpoint());
+        let index = Index::open(&dir.path().join("index")).unwrap();
+        assert!(room.is_enough() && room.allows_checkpoint(&index));
         assert!((LEAST..=MOST).contains(&fs::metadata(&ballast).unwrap().len()));
         room.release();
         assert!(!ballast.exists());

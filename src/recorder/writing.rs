@@ -403,20 +403,21 @@ pub fn keep_until_dropped(
         let mut due = Instant::now() + CHECKPOINT_EVERY;
         loop {
             match changes.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(()) if room.allows_checkpoint() => index.settle_if_much()?,
+                Ok(()) if room.allows_checkpoint(index) => index.settle_if_much()?,
                 Ok(()) => {}
-                Err(RecvTimeoutError::Timeout) if room.allows_checkpoint() => break,
+                Err(RecvTimeoutError::Timeout) if room.allows_checkpoint(index) => break,
                 Err(RecvTimeoutError::Timeout) => due = Instant::now() + CHECKPOINT_EVERY,
-                Err(RecvTimeoutError::Disconnected) => return put_on_disk_at_last(index, room),
+                Err(RecvTimeoutError::Disconnected) => return checkpoint_if_room(index, room),
             }
         }
         index.checkpoint()?;
     }
-    put_on_disk_at_last(index, room)
+    checkpoint_if_room(index, room)
 }
 
-fn put_on_disk_at_last(index: &Index, room: &Room) -> Result<(), IndexError> {
-    if room.allows_checkpoint() {
+/// Puts the index on disk, if there is room for it.
+pub fn checkpoint_if_room(index: &Index, room: &Room) -> Result<(), IndexError> {
+    if room.allows_checkpoint(index) {
         return index.checkpoint();
     }
     tracing::warn!("no room to put the index on disk: the next start catches up from the journal");
