@@ -103,7 +103,8 @@ pub(super) fn recover(
     let boot = boot_id();
     mark_running(state_dir, if is_suspect { "" } else { &boot })?;
     let dir = state_dir.join("index");
-    let up = bring_up(&dir, &journal.reader, room, is_suspect)?;
+    let mut known = Index::noted(&dir);
+    let up = bring_up(&dir, &journal.reader, room, is_suspect, &mut known)?;
     let (index, caught_up) = if let Some(up) = up {
         up
     } else {
@@ -128,19 +129,22 @@ pub(super) fn recover(
     let stretches = findings.damage.iter().chain(&caught_up.damage);
     let damaged: HashSet<(u64, u64)> =
         stretches.map(|found| (found.segment, found.offset)).collect();
-    let damaged = damaged.len() as u64;
+    let damaged = damaged.len() as u64 + u64::from(has_lost_its_end(&journal.reader, known));
     Ok(Recovered { journal, index: Arc::new(index), damaged, is_behind })
 }
 
-/// The index, up to date; none if it cannot be trusted, however that shows.
+/// The index, up to date; none if it cannot be trusted, however that shows. `known` becomes the last
+/// sequence it knew of, if it knew more.
 fn bring_up(
     dir: &Path,
     journal: &journal::Reader,
     room: &Room,
     is_suspect: bool,
+    known: &mut u64,
 ) -> Result<Option<(Index, CaughtUp)>, OpenError> {
     let attempt = || -> Result<Option<(Index, CaughtUp)>, OpenError> {
         let index = Index::open(dir)?;
+        *known = index.position().sequence.max(*known);
         if !is_trustworthy(&index, journal, is_suspect)? {
             return Ok(None);
         }
@@ -169,6 +173,21 @@ fn is_damage(error: &OpenError) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the journal ends before a sequence that was in the index, and so on disk. That leaves no
+/// trace in the journal itself.
+fn has_lost_its_end(journal: &journal::Reader, known: u64) -> bool {
+    let last = journal.last();
+    let has_lost = last < known;
+    if has_lost {
+        tracing::error!(
+            first = last + 1,
+            last = known,
+            "the journal has lost its end: look into the disk, and restore a backup if these records matter"
+        );
+    }
+    has_lost
 }
 
 fn is_trustworthy(

@@ -247,6 +247,13 @@ impl Index {
         !self.is_told.swap(true, Ordering::AcqRel) || self.store.holds(store::MANY)
     }
 
+    /// The journal sequence up to which the index in `dir` was on disk, as noted beside it; 0 where
+    /// nobody noted it.
+    #[must_use]
+    pub fn noted(dir: &Path) -> u64 {
+        Some(read_checkpoint(dir)).filter(|noted| *noted != u64::MAX).unwrap_or(0)
+    }
+
     /// Makes the next start set it aside and rebuild it: something in it was found broken.
     pub fn distrust(&self) {
         self.is_broken.store(true, Ordering::Release);
