@@ -65,7 +65,7 @@ impl Index {
         let entry = self.store.get(&key::id(id))?;
         let sequence = entry.map(|entry| key::read_id_value(&entry)).transpose()?;
         let sequence = sequence.map_or(0, |(_, sequence)| sequence);
-        if let Some(Stored { event, is_retracted: false }) = self.event(id)? {
+        if let Some(Stored { event, is_retracted: false, .. }) = self.event(id)? {
             let (cell, count) = Cell::of(&event);
             sums.cells.entry(cell).or_default().subtract(&count);
             sums.remove(key::at_place(&event));
@@ -157,7 +157,7 @@ impl Index {
         }
         let event = serde_json::from_slice(&json);
         let event = event.map_err(|_| IndexError::Damaged("an event's JSON does not read"))?;
-        Ok(Stored { event, is_retracted: flags & RETRACTED != 0 })
+        Ok(Stored { event, is_retracted: flags & RETRACTED != 0, bytes: json.len() })
     }
 }
 

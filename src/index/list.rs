@@ -63,6 +63,9 @@ pub enum Order {
     Oldest,
 }
 
+/// A page ends with the event that makes it larger than this.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
 /// Where a page ended: the time and id of its last event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -105,7 +108,7 @@ pub(super) struct Spot {
 type Spots<'a> = Box<dyn Iterator<Item = Result<Spot, IndexError>> + 'a>;
 
 impl Index {
-    /// Up to `limit` events behind `after`. Retracted ones are left out.
+    /// Up to `limit` events behind `after`, fewer where they are large. Retracted ones are left out.
     pub fn list(
         &self,
         filter: &Filter,
@@ -114,17 +117,18 @@ impl Index {
         limit: usize,
     ) -> Result<Page, IndexError> {
         let mut page = Page { events: Vec::new(), next: None };
-        let mut last = None;
+        let (mut last, mut bytes) = (None, 0);
         let mut walk = Walk::new(self, filter, order, after);
         while let Some(spot) = walk.next_spot()? {
             let stored = self.event_of(spot.sequence)?;
             if stored.is_retracted || !filter.matches(&stored.event) {
                 continue;
             }
-            if page.events.len() == limit {
+            if page.events.len() == limit || PAGE_BYTES <= bytes {
                 page.next = last;
                 break;
             }
+            bytes += stored.bytes;
             page.events.push(stored.event);
             last = Some(Cursor { at: spot.at, id: spot.id });
         }

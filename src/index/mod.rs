@@ -147,6 +147,8 @@ pub struct Stored {
     pub event: Event,
     /// Whether it was taken back.
     pub is_retracted: bool,
+    /// The bytes of its JSON.
+    pub bytes: usize,
 }
 
 impl Index {

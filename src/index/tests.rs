@@ -215,6 +215,36 @@ fn quotes_are_of_the_worst_and_not_repeated() {
 }
 
 #[test]
+fn a_full_or_failing_disk_is_no_damage() {
+    let system = |number| io::Error::from_raw_os_error(number);
+    let retold = |kind, text: &str| io::Error::new(kind, text.to_owned());
+    let of = |error| IndexError::from(sled::Error::Io(error)).is_damage();
+    assert!(!of(system(28)) && !of(system(5)));
+    // As sled tells of it once more.
+    assert!(!of(retold(io::ErrorKind::StorageFull, "Os { code: 28, .. }")));
+    assert!(of(retold(io::ErrorKind::Other, "encountered torn segment")));
+    assert!(of(retold(io::ErrorKind::UnexpectedEof, "failed to fill whole buffer")));
+}
+
+#[test]
+fn a_page_ends_where_it_grows_large() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let words = "x".repeat(4000);
+    let large = |n: u32| {
+        event(&json!({"id": Uuid::from_u128(n.into()), "place": "web/a", "note": words,
+            "expected": words, "got": words, "workaround": words, "evidence": {"log": "x".repeat(30_000)}}))
+    };
+    let events: Vec<Event> = (1..=120).map(large).collect();
+    events.chunks(20).for_each(|some| apply(&index, some));
+    let page = |after| index.list(&Filter::default(), Order::Newest, after, 1000).unwrap();
+    let first = page(None);
+    assert!((80..120).contains(&first.events.len()), "{}", first.events.len());
+    let rest = page(first.next);
+    assert_eq!((first.events.len() + rest.events.len(), rest.next), (120, None));
+}
+
+#[test]
 fn a_lost_tail_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(dir.path());

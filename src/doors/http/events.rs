@@ -254,7 +254,7 @@ pub(super) async fn retract(
             name.clone()
         }
     };
-    let Stored { event, is_retracted } = read(&desk, move |desk| Ok(find(desk, &id))).await??;
+    let Stored { event, is_retracted, .. } = read(&desk, move |desk| Ok(find(desk, &id))).await??;
     // The token is the owner's, who may have posted over TCP without it.
     let is_own = match sender {
         Sender::Owner { .. } => true,
