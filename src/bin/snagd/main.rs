@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use snag::daemon::{Daemon, Ended, Inherited, OpenError, Sources, systemd};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
@@ -97,7 +98,16 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     })
 }
 
+/// Raises the limit on descriptors as far as it goes: what is usual is low for the sake of programs
+/// that use `select`, and a crowd of clients needs more.
+fn allow_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it stays as it is, fewer clients are let in at the same time.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
 fn run(sources: Sources, inherited: Inherited) -> anyhow::Result<ExitCode> {
+    allow_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -15,6 +15,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -34,6 +35,8 @@ use crate::doors::{Desk, chain};
 
 /// Connections at the same time, of each listener: a crowd on TCP leaves the unix socket free.
 const MOST_CONNECTIONS: usize = 1024;
+/// Descriptors that no crowd gets: for the journal, the index, dropped files, and what streams read.
+const KEPT_DESCRIPTORS: usize = 128;
 /// A request's line and headers together.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
@@ -84,7 +87,7 @@ impl Door {
 ///
 /// Dropping the future cuts every connection off.
 pub async fn serve(door: Arc<Door>, listener: Listener, stop: CancellationToken) {
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let room = Arc::new(Semaphore::new(most_connections()));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -105,6 +108,14 @@ pub async fn serve(door: Arc<Door>, listener: Listener, stop: CancellationToken)
     }
     std::mem::drop(listener);
     connections.join_all().await;
+}
+
+/// As many as this process has descriptors for, shared by two listeners.
+fn most_connections() -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
+    let descriptors =
+        limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    (descriptors.saturating_sub(KEPT_DESCRIPTORS) / 2).clamp(1, MOST_CONNECTIONS)
 }
 
 type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
