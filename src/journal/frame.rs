@@ -11,6 +11,8 @@ pub(super) const ALIGN: usize = 8;
 
 const RECORD: [u8; 4] = [0xff, b's', b'n', b'1'];
 const VOID: [u8; 4] = [0xff, b's', b'n', b'0'];
+/// Numbers from here on are nobody's: whoever says one is no frame, and to count on is always safe.
+pub(super) const MAX_NUMBER: u64 = 1 << 62;
 /// No void is longer: it covers part of a segment.
 const MAX_VOID: usize = 64 * 1024 * 1024;
 
@@ -67,7 +69,8 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    fn admits(&self, head: &Head) -> bool {
+    /// Whether a frame may come here.
+    pub(super) fn admits(&self, head: &Head) -> bool {
         self.sequence <= head.sequence && head.next() <= self.end && self.batch <= head.batch
     }
 
@@ -122,7 +125,10 @@ pub(super) fn peek(bytes: &[u8]) -> Option<Head> {
         index: u32_at(bytes, 24)?,
         count: u32_at(bytes, 28)?,
     };
-    (head.length <= max && (kind == Kind::Void || head.index < head.count)).then_some(head)
+    let can_be = head.length <= max
+        && head.sequence.max(head.batch) < MAX_NUMBER
+        && (kind == Kind::Void || head.index < head.count);
+    can_be.then_some(head)
 }
 
 /// The good frame at the start of `bytes`.

@@ -3,7 +3,7 @@
 //! A block holds whole frames and is checked and unpacked on its own, so that a bad place costs
 //! the records of its block and no others.
 
-use super::frame::{ALIGN, Piece, u32_at, u64_at};
+use super::frame::{ALIGN, MAX_NUMBER, Piece, u32_at, u64_at};
 use super::segment::HEADER;
 
 /// The bytes before the first block.
@@ -53,11 +53,11 @@ impl PackedHeader {
             return None;
         }
         match u32_at(bytes, 8)? {
-            VERSION if u64_at(bytes, 16)? == first => Some(Self::Good(Extent {
-                batch: u64_at(bytes, 24)?,
-                next: u64_at(bytes, 32)?,
-                bytes: u64_at(bytes, 40)?,
-            })),
+            VERSION if u64_at(bytes, 16)? == first => {
+                let number = |at| u64_at(bytes, at).filter(|number| *number < MAX_NUMBER);
+                let (next, batch, bytes) = (number(32)?, number(24)?, number(40)?);
+                Some(Self::Good(Extent { next, batch, bytes }))
+            }
             0 | VERSION => None,
             version => Some(Self::Newer { version }),
         }

@@ -285,13 +285,16 @@ impl Records {
             return Ok(self.skip_to(end, at, 0, 0));
         };
         let path = segment::path(self.shared.dir(), segment);
+        // No frame here reaches beyond this, whatever it says.
+        let end = behind.unwrap_or(u64::MAX).min(self.seen + 1);
+        let floor = Floor { sequence: self.next, batch: self.batch, end };
         self.enter(segment).map_err(JournalError::unusable(&path))?;
         let read = self.read_frame().map_err(JournalError::unusable(&path))?;
         match read {
-            Some((head, payload)) if head.sequence == self.next && self.batch <= head.batch => {
+            Some((head, payload)) if head.sequence == self.next && floor.admits(&head) => {
                 Ok(self.pass(&head, payload))
             }
-            _ => self.search(behind).map_err(JournalError::unusable(&path)),
+            _ => self.search(&floor).map_err(JournalError::unusable(&path)),
         }
     }
 
@@ -326,23 +329,21 @@ impl Records {
     }
 
     /// Looks for the next good frame behind a bad one.
-    fn search(&mut self, behind: Option<u64>) -> io::Result<Step> {
+    fn search(&mut self, floor: &Floor) -> io::Result<Step> {
         let Some(place) = &mut self.place else { return Ok(Step::Void) };
         let offset = place.offset;
         let length = place.source.len()?.saturating_sub(offset);
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
         let read = place.source.read_around(&mut bytes, offset)?;
         bytes.truncate(read);
-        let end = behind.unwrap_or(u64::MAX).min(self.seen + 1);
-        let floor = Floor { sequence: self.next, batch: self.batch, end };
-        let (bad, next) = match frame::find(&bytes, 0, &floor) {
+        let (bad, next) = match frame::find(&bytes, 0, floor) {
             Some((at, head)) => {
                 place.offset += at as u64;
                 (at, head.sequence)
             }
             // Nothing here is left. What the next segment does not have either is missing; in
             // the last one, the writer's next frame will be found from here.
-            None => (frame::used(&bytes).min(bytes.len()), end),
+            None => (frame::used(&bytes).min(bytes.len()), floor.end),
         };
         let segment = place.segment;
         // What was found is read from these very bytes: a disk that fails now and then must not

@@ -11,15 +11,13 @@ use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
 use super::error::JournalError;
-use super::frame::{u32_at, u64_at};
+use super::frame::{MAX_NUMBER, u32_at, u64_at};
 
 /// The bytes before the first frame.
 pub(super) const HEADER: usize = 40;
 
 const MAGIC: [u8; 8] = *b"SNAGSEG\n";
 const VERSION: u32 = 1;
-/// Sequences beyond this are nobody's: a file so named is not ours.
-const MAX_SEQUENCE: u64 = 1 << 62;
 /// Zeros are written in pieces of this size.
 const ZEROS: usize = 256 * 1024;
 /// What is read at once where the disk has bad sectors.
@@ -49,7 +47,8 @@ impl Header {
         }
         match u32_at(bytes, 8)? {
             VERSION if u64_at(bytes, 16)? == first => {
-                Some(Self::Good { batch: u64_at(bytes, 24)? })
+                let batch = u64_at(bytes, 24).filter(|batch| *batch < MAX_NUMBER)?;
+                Some(Self::Good { batch })
             }
             0 | VERSION => None,
             version => Some(Self::Newer { version }),
@@ -153,7 +152,7 @@ pub(super) fn note_begin(dir: &Path, sequence: u64) -> io::Result<()> {
 fn read_begin(dir: &Path) -> u64 {
     let noted = fs::read_to_string(dir.join("begins")).ok();
     let begins = noted.and_then(|text| text.trim().parse().ok());
-    begins.filter(|begins| (1..MAX_SEQUENCE).contains(begins)).unwrap_or(1)
+    begins.filter(|begins| (1..MAX_NUMBER).contains(begins)).unwrap_or(1)
 }
 
 fn first_of(name: &str) -> Option<(u64, Form)> {
@@ -162,7 +161,7 @@ fn first_of(name: &str) -> Option<(u64, Form)> {
         (digits, "pak") => (digits, Form::Packed),
         _ => return None,
     };
-    let first = digits.parse().ok().filter(|first| (1..MAX_SEQUENCE).contains(first))?;
+    let first = digits.parse().ok().filter(|first| (1..MAX_NUMBER).contains(first))?;
     let is_ours = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_ours.then_some((first, form))
 }

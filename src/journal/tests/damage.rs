@@ -289,6 +289,18 @@ fn a_live_cursor_passes_damage_at_the_end() {
 }
 
 #[test]
+fn a_frame_that_says_more_than_can_be_is_none() {
+    // Whole by their checksums, as only somebody can make them.
+    for (count, batch) in [(1_000_000, 2), (1, u64::MAX)] {
+        let dir = directory();
+        open_small(dir.path()).writer.append(&["one"]).unwrap();
+        let behind = (HEADER + frame::span(3)) as u64;
+        write_at(dir.path(), behind, &frame::void(2, count, batch, 40));
+        survive(dir.path(), &[b"one".to_vec()], &format!("{count} {batch}"));
+    }
+}
+
+#[test]
 fn mending_may_be_cut_short_anywhere() {
     let (dir, model) = journal();
     let path = segments(dir.path()).pop().unwrap();
