@@ -99,6 +99,8 @@
 mod aside;
 mod error;
 mod frame;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod packed;
 mod packer;
 mod reader;

@@ -17,6 +17,7 @@ use super::dir::Dir;
 pub(super) const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What tells one version of one file from any other.
+#[cfg_attr(fuzzing, derive(Default))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     device: u64,

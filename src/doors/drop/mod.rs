@@ -30,6 +30,8 @@
 mod bell;
 mod dir;
 mod file;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod left;
 mod line;
 mod reject;

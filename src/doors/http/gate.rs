@@ -36,11 +36,20 @@ pub(super) enum Peer {
 pub(super) fn check<B>(request: &Request<B>, peer: Peer, desk: &Desk) -> Result<Sender, Problem> {
     let rules = desk.rules();
     if let Peer::Tcp { local, .. } = peer {
-        let host = check_host(request, local, &rules)?;
-        check_origin(request.headers(), &host)?;
+        check_addressing(request, local, &rules)?;
     }
     check_content_type(request)?;
     identify(request.headers(), peer, &rules, desk)
+}
+
+/// Whether a request is meant for this daemon, and comes from no page of another site.
+pub(super) fn check_addressing<B>(
+    request: &Request<B>,
+    local: SocketAddr,
+    rules: &Rules,
+) -> Result<(), Problem> {
+    let host = check_host(request, local, rules)?;
+    check_origin(request.headers(), &host)
 }
 
 fn check_host<B>(

@@ -16,6 +16,8 @@ mod deadline;
 mod etag;
 mod events;
 mod forget;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gate;
 mod health;
 mod metrics;
