@@ -43,8 +43,8 @@ pub(crate) struct Snagd {
     pub(crate) child: Child,
     pub(crate) dir: Dir,
     listen: String,
-    /// Arguments of `prlimit`, if it runs within limits.
-    limits: Vec<String>,
+    /// A command that runs it, like `nsenter` or `strace`, with its arguments.
+    around: Vec<String>,
 }
 
 impl Snagd {
@@ -64,15 +64,25 @@ impl Snagd {
 
     /// One that is not started.
     pub(crate) fn new(dir: Dir) -> Self {
-        Self { child: idle(), dir, listen: "127.0.0.1:0".to_owned(), limits: Vec::new() }
+        Self { child: idle(), dir, listen: "127.0.0.1:0".to_owned(), around: Vec::new() }
     }
 
     /// Starts one within limits of the kernel, as `prlimit` takes them.
     pub(crate) fn start_within(limits: &[&str]) -> Self {
-        let mut snagd = Self::new(Dir::new());
-        snagd.limits = limits.iter().map(ToString::to_string).collect();
+        Self::start_around(Dir::new(), &[&["prlimit"], limits].concat())
+    }
+
+    /// Starts one by a command that ends in running it.
+    pub(crate) fn start_around(dir: Dir, command: &[&str]) -> Self {
+        let mut snagd = Self::new(dir);
+        snagd.run_by(command.iter().map(ToString::to_string).collect());
         snagd.spawn(&[]);
         snagd
+    }
+
+    /// From now on it is run by this command.
+    pub(crate) fn run_by(&mut self, command: Vec<String>) {
+        self.around = command;
     }
 
     /// Starts it again on the same directory.
@@ -81,6 +91,17 @@ impl Snagd {
     }
 
     fn spawn(&mut self, args: &[&str]) {
+        if let Err(status) = self.try_spawn(args) {
+            panic!("snagd ended at its start ({status}):\n{}", self.log());
+        }
+    }
+
+    /// Starts it again, which may fail: then how it ended.
+    pub(crate) fn try_restart(&mut self) -> Result<(), ExitStatus> {
+        self.try_spawn(&[])
+    }
+
+    fn try_spawn(&mut self, args: &[&str]) -> Result<(), ExitStatus> {
         let notify = self.path("notify");
         let _ = fs::remove_file(&notify);
         let ready = UnixDatagram::bind(&notify).unwrap();
@@ -94,11 +115,11 @@ impl Snagd {
             if let Ok(length) = ready.recv(&mut buffer) {
                 let said = String::from_utf8_lossy(&buffer[..length]);
                 if said.lines().any(|line| line == "READY=1") {
-                    return;
+                    return Ok(());
                 }
             }
             if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("snagd ended at its start ({status}):\n{}", self.log());
+                return Err(status);
             }
             assert!(Instant::now() < deadline, "snagd does not become ready:\n{}", self.log());
         }
@@ -106,11 +127,11 @@ impl Snagd {
 
     /// The daemon's command line, its log going to a file.
     pub(crate) fn command(&self) -> Command {
-        let mut command = match &self.limits[..] {
-            [] => snagd(self.dir.path()),
-            limits => {
-                let mut command = bare("prlimit", self.dir.path());
-                command.args(limits).arg(env!("CARGO_BIN_EXE_snagd"));
+        let mut command = match self.around.split_first() {
+            None => snagd(self.dir.path()),
+            Some((program, args)) => {
+                let mut command = bare(program, self.dir.path());
+                command.args(args).arg(env!("CARGO_BIN_EXE_snagd"));
                 command
             }
         };

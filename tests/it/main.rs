@@ -16,6 +16,7 @@
 //! | `configuration` | mistakes, check-config, changes while it runs |
 //! | `logging` | levels, formats, what a log line never contains |
 //! | `crash` | SIGKILL under load, rebuild equals incremental, damaged indexes |
+//! | `faults` | whatever fails, nothing acknowledged is lost: full disks, power cuts, broken files |
 //! | `dropped` | the drop directory, from outside |
 //! | `outbox` | events for a daemon that is away: kept, sent once, taken back |
 //! | `manual` | the man pages are whole and well formed |
@@ -46,6 +47,7 @@ mod doctor;
 mod documents;
 mod dogfood;
 mod dropped;
+mod faults;
 mod formats;
 mod gate;
 mod imports;

@@ -1,0 +1,142 @@
+//! A disk without room: what was acknowledged is there and is read, posting says what to do, and
+//! goes on by itself once there is room. A disk that turns read-only: the same, by its supervisor.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use super::acknowledged::{Acknowledged, event, fresh_id, post};
+use super::mounted::{Mounted, is_root};
+use super::not_tried;
+use crate::harness::{Dir, Snagd, until};
+
+const TMPFS: &str = "mount -t tmpfs -o size=128m,mode=0700 none \"$1\"";
+/// On a file of its own beside the directory it is mounted on.
+const EXT4: &str = "truncate -s 96M \"$1.img\" && mkfs.ext4 -q -m 0 \"$1.img\" && \
+    mount -o loop,errors=remount-ro \"$1.img\" \"$1\"";
+
+#[test]
+fn a_full_tmpfs() {
+    let dir = Dir::new();
+    match Mounted::new(&dir, TMPFS) {
+        Ok(disk) => fill_and_free(&disk, disk.snagd(dir)),
+        Err(why) => not_tried("a full tmpfs", &why),
+    }
+}
+
+#[test]
+fn a_full_ext4() {
+    let dir = Dir::new();
+    match ext4(&dir) {
+        Ok(disk) => fill_and_free(&disk, disk.snagd(dir)),
+        Err(why) => not_tried("a full ext4", &why),
+    }
+}
+
+fn ext4(dir: &Dir) -> Result<Mounted, String> {
+    if !is_root() {
+        return Err("only root has loop devices".to_owned());
+    }
+    Mounted::new(dir, EXT4)
+}
+
+/// Fills the disk under a daemon, twice, with a restart in between, and makes room again.
+fn fill_and_free(disk: &Mounted, mut snagd: Snagd) {
+    let told = Acknowledged::default();
+    for _ in 0..20 {
+        assert_eq!(told.post(&snagd, 3000), 201);
+    }
+    let waiting = fresh_id();
+    fs::write(disk.path("drop/.waiting"), event(&waiting, 300)).unwrap();
+    let filler = fill(&disk.path("filler"));
+    until("there is no room to record", || told.post(&snagd, 30_000) == 507);
+    let answer = post(&snagd.socket(), &event(&fresh_id(), 300));
+    answer.tells(507, "make room where snagd stores");
+    reads(&snagd, &told);
+    fs::rename(disk.path("drop/.waiting"), disk.path("drop/waiting.json")).unwrap();
+    until("it says that files wait", || snagd.log().contains("dropped files wait"));
+
+    // A crash does not help, and does no harm either.
+    snagd.kill();
+    snagd.restart();
+    reads(&snagd, &told);
+    assert_eq!(told.post(&snagd, 300), 507);
+    // Whatever it gave back of its own is taken as well.
+    let more = fill(&disk.path("more"));
+    snagd.kill();
+    snagd.restart();
+    reads(&snagd, &told);
+    assert_eq!(told.post(&snagd, 300), 507);
+    assert!(disk.path("drop/waiting.json").exists());
+
+    for file in [filler, more] {
+        drop(file);
+    }
+    fs::remove_file(disk.path("filler")).unwrap();
+    fs::remove_file(disk.path("more")).unwrap();
+    until("it records again by itself", || told.post(&snagd, 300) == 201);
+    until("the file that waited is taken", || !disk.path("drop/waiting.json").exists());
+    told.add([waiting]);
+    told.check(&snagd);
+    snagd.stop();
+    snagd.restart();
+    told.check(&snagd);
+    assert!(!snagd.log().contains("set the index aside"), "{}", snagd.log());
+    assert!(!snagd.log().contains("panicked"), "{}", snagd.log());
+    snagd.stop();
+}
+
+/// Everything that can be read is answered.
+fn reads(snagd: &Snagd, told: &Acknowledged) {
+    told.check(snagd);
+    for path in ["/v1/status", "/v1/hotspots", "/v1/why?place=web/p0", "/v1/known"] {
+        snagd.get(path).is(200);
+    }
+    let said = snagd.snag(&["hotspots", "--json"]).ok().json();
+    assert!(said["rows"].is_array(), "{said}");
+}
+
+/// Writes to a file until there is not a byte of room left.
+fn fill(path: &Path) -> File {
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    for size in [1 << 20, 1 << 12, 1] {
+        let piece = vec![b'x'; size];
+        while file.write(&piece).is_ok() {}
+    }
+    file
+}
+
+#[test]
+fn a_disk_that_turns_read_only() {
+    let dir = Dir::new();
+    let disk = match ext4(&dir) {
+        Ok(disk) => disk,
+        Err(why) => return not_tried("a disk that turns read-only", &why),
+    };
+    let mut snagd = disk.snagd(dir);
+    let told = Acknowledged::default();
+    for _ in 0..20 {
+        assert_eq!(told.post(&snagd, 3000), 201);
+    }
+    // What the kernel does when it meets a broken file system.
+    let broke = disk.run(
+        r#"echo test > /sys/fs/ext4/$(basename "$(findmnt -no SOURCE "$1")")/trigger_fs_error"#,
+    );
+    assert!(broke.status.success(), "{broke:?}");
+    until("it notices", || {
+        told.post(&snagd, 300);
+        snagd.child.try_wait().unwrap().is_some()
+    });
+    assert_eq!(snagd.wait().code(), Some(74), "{}", snagd.log());
+    let status = snagd.try_restart().expect_err("it cannot start");
+    assert!(matches!(status.code(), Some(73 | 74)), "{status}\n{}", snagd.log());
+    assert!(snagd.log().contains("ead-only file system"), "{}", snagd.log());
+    let mended = disk.run(
+        r#"umount "$1" && { fsck.ext4 -fy "$1.img" >&2; [ $? -le 1 ]; } && mount -o loop "$1.img" "$1""#,
+    );
+    assert!(mended.status.success(), "{mended:?}");
+    snagd.restart();
+    told.check(&snagd);
+    assert_eq!(told.post(&snagd, 300), 201);
+    snagd.stop();
+}
