@@ -108,6 +108,12 @@ fn suffer(sound: &Path, all: &BTreeMap<String, Value>, seed: u64) -> Option<usiz
         assert!(snagd.log().contains(&state.display().to_string()), "it names the file");
         return None;
     }
+    if !answers(&snagd) {
+        // It met damage as it read: it says so, and the next start builds the index anew.
+        assert!(snagd.log().contains("the index is damaged"), "seed {seed}:\n{}", snagd.log());
+        snagd.kill();
+        snagd.restart();
+    }
     let lacking = check(&snagd, all, seed);
     // And it goes on, and stays what it is, also if all is built anew.
     post(&snagd.socket(), &event(&fresh_id(), 300)).is(201);
@@ -122,6 +128,22 @@ fn suffer(sound: &Path, all: &BTreeMap<String, Value>, seed: u64) -> Option<usiz
     // What only the index still had goes with it, and is damage of the journal that is told then.
     assert!(gone.is_empty() || is_told(&snagd), "seed {seed}: {gone:?}\n{}", snagd.log());
     Some(lacking)
+}
+
+/// Whether every event can be read.
+fn answers(snagd: &Snagd) -> bool {
+    let mut path = "/v1/events?limit=1000".to_owned();
+    loop {
+        let page = snagd.get(&path);
+        if page.status != 200 {
+            assert_eq!(page.status, 500, "{}", page.text());
+            return false;
+        }
+        match page.json()["next"].as_str() {
+            None => return true,
+            Some(next) => path = format!("/v1/events?limit=1000&cursor={next}"),
+        }
+    }
 }
 
 /// What is there is as it was; what is not is told of.
