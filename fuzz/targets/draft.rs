@@ -34,6 +34,7 @@ fn stays_the_same(event: &Event, arrival: &Arrival) {
     let read: Event = serde_json::from_slice(&json).unwrap();
     assert_eq!(read.to_json(), json);
     let again = Draft::parse(&json).unwrap().admit(arrival);
-    let again = again.unwrap_or_else(|rejection| panic!("{rejection}: {}", String::from_utf8_lossy(&json)));
+    let again =
+        again.unwrap_or_else(|rejection| panic!("{rejection}: {}", String::from_utf8_lossy(&json)));
     assert!(event.tells_the_same_as(&again), "{event:?} {again:?}");
 }

@@ -5,7 +5,6 @@
 use hyper::Request;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
-use snag::doors::Rules;
 use snag::doors::http::fuzzing;
 
 fuzz_target!(|input: &[u8]| {
@@ -23,7 +22,7 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     let local = "127.0.0.1:7624".parse().unwrap();
-    if fuzzing::lets_in(&request, local, &Rules::default()) {
+    if fuzzing::lets_in(&request, local) {
         let host = only(request.headers(), "host").expect("exactly one host");
         let name = host.split(':').next().unwrap().trim_end_matches('.').to_ascii_lowercase();
         assert!(["localhost", "127.0.0.1", "[127.0.0.1]"].contains(&&*name), "{host}");

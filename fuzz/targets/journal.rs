@@ -25,11 +25,10 @@ fuzz_target!(|input: &[u8]| {
     let appended = opened.writer.append(&[b"one more"]).unwrap();
     let after = read(&opened.reader);
     assert_eq!(after[..before.len()], before);
-    assert_eq!(after[before.len()..], [Entry {
-        sequence: appended.first,
-        batch: appended.batch,
-        payload: b"one more".to_vec(),
-    }]);
+    assert_eq!(
+        after[before.len()..],
+        [Entry { sequence: appended.first, batch: appended.batch, payload: b"one more".to_vec() }]
+    );
     drop(opened);
     let opened = fuzzing::open(dir.path(), SIZE).unwrap();
     assert!(opened.findings.torn.is_empty(), "{:?}", opened.findings);

@@ -36,7 +36,7 @@ pub(super) enum Peer {
 pub(super) fn check<B>(request: &Request<B>, peer: Peer, desk: &Desk) -> Result<Sender, Problem> {
     let rules = desk.rules();
     if let Peer::Tcp { local, .. } = peer {
-        check_addressing(request, local, &rules)?;
+        check_addressing(request, local, &rules.allowed_hosts)?;
     }
     check_content_type(request)?;
     identify(request.headers(), peer, &rules, desk)
@@ -46,16 +46,16 @@ pub(super) fn check<B>(request: &Request<B>, peer: Peer, desk: &Desk) -> Result<
 pub(super) fn check_addressing<B>(
     request: &Request<B>,
     local: SocketAddr,
-    rules: &Rules,
+    allowed_hosts: &[String],
 ) -> Result<(), Problem> {
-    let host = check_host(request, local, rules)?;
+    let host = check_host(request, local, allowed_hosts)?;
     check_origin(request.headers(), &host)
 }
 
 fn check_host<B>(
     request: &Request<B>,
     local: SocketAddr,
-    rules: &Rules,
+    allowed_hosts: &[String],
 ) -> Result<String, Problem> {
     let bad = || Problem::malformed("send exactly one `Host` header, like `Host: localhost:7624`");
     let host = only(request.headers(), &header::HOST).map_err(|()| bad())?.ok_or_else(bad)?;
@@ -71,7 +71,7 @@ fn check_host<B>(
     let name = authority.host().trim_end_matches('.').to_ascii_lowercase();
     let is_ours = name == "localhost" || is_address(&name, local.ip());
     let port_fits = authority.port().is_none_or(|port| port.as_u16() == local.port());
-    let is_allowed = rules.allowed_hosts.iter().any(|allowed| {
+    let is_allowed = allowed_hosts.iter().any(|allowed| {
         allowed.eq_ignore_ascii_case(&name) || allowed.eq_ignore_ascii_case(authority.as_str())
     });
     if (is_ours && port_fits) || is_allowed {
