@@ -56,7 +56,7 @@ impl PackedHeader {
             VERSION if u64_at(bytes, 16)? == first => {
                 let number = |at| u64_at(bytes, at).filter(|number| *number < MAX_NUMBER);
                 let (next, batch, bytes) = (number(32)?, number(24)?, number(40)?);
-                Some(Self::Good(Extent { next, batch, bytes }))
+                (first <= next).then_some(Self::Good(Extent { next, batch, bytes }))
             }
             0 | VERSION => None,
             version => Some(Self::Newer { version }),

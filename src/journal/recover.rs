@@ -215,7 +215,10 @@ fn last_batch(first: u64, bytes: &[u8]) -> Option<u64> {
 
 /// Cuts the bytes of a segment into its pieces.
 pub(super) fn pieces(first: u64, bytes: &[u8]) -> Vec<Piece> {
-    let end = first.saturating_add((bytes.len() / MIN_SPAN) as u64);
+    // A file that was cut short counts as whole: else the same frames would mean something else once
+    // it is mended.
+    let room = SEGMENT_BYTES.max(bytes.len() as u64);
+    let end = first.saturating_add(room / MIN_SPAN as u64);
     frame::scan(bytes, HEADER, Floor { sequence: first, batch: 0, end })
 }
 
