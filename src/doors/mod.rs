@@ -150,3 +150,6 @@ pub fn now() -> Timestamp {
 pub fn today() -> Day {
     Day::of(now())
 }
+
+#[cfg(test)]
+mod bench;

@@ -15,14 +15,12 @@ use std::time::{Instant, SystemTime};
 
 use tempfile::TempDir;
 use tokio::runtime::{self, Runtime};
-use tokio::sync::watch;
 
 use super::*;
-use crate::doors::{DropCounts, Facts, Rules, now, person, token};
+use crate::doors::bench;
 use crate::event::{Event, Source};
-use crate::index::{self, Index};
-use crate::journal;
-use crate::recorder::{Recorder, Room, WritingError};
+use crate::index;
+use crate::recorder::WritingError;
 
 /// A desk on a directory of its own, and a taker to scan with.
 struct Bench {
@@ -37,35 +35,8 @@ impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path();
-        let opened = journal::open(&state.join("journal")).unwrap();
-        let index = Arc::new(Index::open(&state.join("index")).unwrap());
-        let (recorder, writing) =
-            Recorder::new(opened.writer, index.clone(), Arc::new(Room::of(state).unwrap()));
+        let (desk, writing) = bench::desk(state);
         let writing = std::thread::spawn(move || writing.run());
-        let uid = rustix::process::geteuid().as_raw();
-        let rules = Rules {
-            owner: person::Owner { uid, name: "ana".to_owned() },
-            shows_names: false,
-            allowed_hosts: Vec::new(),
-            behind_proxy: false,
-        };
-        let desk = Arc::new(Desk {
-            recorder,
-            lag: Arc::default(),
-            index,
-            journal: opened.reader,
-            token: token::read_or_make(&state.join("token")).unwrap(),
-            rules: watch::Sender::new(Arc::new(rules)),
-            facts: Facts {
-                started_at: now(),
-                state_dir: state.to_owned(),
-                drop_dir: state.join("drop"),
-                listening: Vec::new(),
-                damaged: 0,
-            },
-            drops: DropCounts::default(),
-            wishes: tokio::sync::mpsc::channel(1).0,
-        });
         fs::create_dir(state.join("drop")).unwrap();
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let mut bench =

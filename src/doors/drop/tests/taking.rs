@@ -84,31 +84,13 @@ fn what_cannot_be_recorded_now_waits() {
     bench.drop_file("a", format!("{}\nbad", event("a")));
     bench.drop_file("b", event("b"));
     // A recorder whose writer is gone.
-    let opened = journal::open(&bench.dir.path().join("other")).unwrap();
-    let room = Arc::new(Room::of(bench.dir.path()).unwrap());
-    let (recorder, writing) = Recorder::new(opened.writer, bench.desk.index.clone(), room);
+    let (desk, writing) = crate::doors::bench::desk(&bench.dir.path().join("other"));
     drop(writing);
     let taker = bench.taker.take().unwrap();
-    let desk = Desk {
-        recorder,
-        lag: Arc::default(),
-        index: bench.desk.index.clone(),
-        journal: opened.reader,
-        token: bench.desk.token.clone(),
-        rules: watch::Sender::new(bench.desk.rules()),
-        facts: bench.desk.facts.clone(),
-        drops: DropCounts::default(),
-        wishes: tokio::sync::mpsc::channel(1).0,
-    };
     drop(taker);
     let handle = bench.runtime.handle().clone();
-    let mut taker = Taker::new(
-        Arc::new(desk),
-        bench.path(""),
-        Arc::default(),
-        handle,
-        CancellationToken::new(),
-    );
+    let mut taker =
+        Taker::new(desk, bench.path(""), Arc::default(), handle, CancellationToken::new());
     assert_eq!(taker.scan(), Pause::Refused);
     assert_eq!(bench.names(), ["a", "b"]);
     bench.restart();

@@ -5,11 +5,9 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 
 use super::*;
-use crate::doors::{DropCounts, Facts, Rules, now, person, token};
+use crate::doors::bench;
 use crate::event::{Draft, Place, Source};
-use crate::index::Index;
-use crate::journal;
-use crate::recorder::{Recorder, Room, WritingError};
+use crate::recorder::WritingError;
 
 /// A desk on a directory of its own.
 struct Bench {
@@ -21,34 +19,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let state = dir.path();
-        let opened = journal::open(&state.join("journal")).unwrap();
-        let index = Arc::new(Index::open(&state.join("index")).unwrap());
-        let room = Arc::new(Room::of(state).unwrap());
-        let (recorder, writing) = Recorder::new(opened.writer, index.clone(), room);
-        let rules = Rules {
-            owner: person::Owner { uid: 0, name: "ana".to_owned() },
-            shows_names: false,
-            allowed_hosts: Vec::new(),
-            behind_proxy: false,
-        };
-        let desk = Arc::new(Desk {
-            recorder,
-            lag: Arc::default(),
-            index,
-            journal: opened.reader,
-            token: token::read_or_make(&state.join("token")).unwrap(),
-            rules: watch::Sender::new(Arc::new(rules)),
-            facts: Facts {
-                started_at: now(),
-                state_dir: state.to_owned(),
-                drop_dir: state.join("drop"),
-                listening: Vec::new(),
-                damaged: 0,
-            },
-            drops: DropCounts::default(),
-            wishes: tokio::sync::mpsc::channel(1).0,
-        });
+        let (desk, writing) = bench::desk(dir.path());
         Self { desk, writing: std::thread::spawn(move || writing.run()), _dir: dir }
     }
 
