@@ -195,6 +195,8 @@ fn is_over(journal: &Reader, from: u64, to: u64, cutoff: Timestamp) -> Result<bo
             Ok(entry) => match Record::decode(&entry.payload) {
                 Ok(Record::Event(event)) => event.at,
                 Ok(Record::Retraction(retraction)) => retraction.at,
+                Ok(Record::Decided(decided)) => decided.decision.at,
+                Ok(Record::Muting(muting)) => muting.at,
                 // Somebody may still want what this snagd cannot read.
                 Err(_) => return Ok(false),
             },

@@ -8,10 +8,12 @@ use super::claim::Claim;
 use super::fact::{Event, Named, Scrubbed, Signal};
 use super::scrub::{scrub, scrub_event};
 use super::word::{Actor, Class, Kind, Outcome, Severity, SignalName, Source};
-use super::{Arrival, Draft, Fault, MAX_EVENT, MAX_LINE, MAX_TEXT, Place, Rejection, Sender};
+use super::{
+    Arrival, Decision, Draft, Fault, MAX_EVENT, MAX_LINE, MAX_TEXT, Place, Rejection, Sender,
+};
 
 /// Every field a draft may say, as it is suggested to somebody who mistyped one.
-pub const FIELDS: [&str; 28] = [
+pub const FIELDS: [&str; 29] = [
     "id",
     "class",
     "at",
@@ -40,6 +42,7 @@ pub const FIELDS: [&str; 28] = [
     "tags",
     "evidence",
     "scrubbed",
+    "decision",
 ];
 
 /// How far ahead of our clock a sender's may be.
@@ -97,6 +100,7 @@ impl Draft {
             tags: claim.tags(),
             evidence: claim.evidence(),
             scrubbed: read_scrubbed(&mut claim, &arrival.sender),
+            decision: read_decision(&mut claim, class, &arrival.sender),
             named,
         };
         check_words(&mut claim, &event);
@@ -302,6 +306,26 @@ fn read_scrubbed(claim: &mut Claim, sender: &Sender) -> Vec<Scrubbed> {
         Err(_) => {
             claim.fault("/scrubbed", "`scrubbed` is filled in by snag: leave it out");
             Vec::new()
+        }
+    }
+}
+
+/// What was decided in an earlier store, believed from those who may import.
+fn read_decision(claim: &mut Claim, class: Class, sender: &Sender) -> Option<Decision> {
+    if class != Class::Signal {
+        refuse(claim, "decision", "a `decision` is about a signal: leave it out here");
+        return None;
+    }
+    let value = claim.take("decision")?;
+    match serde_json::from_value::<Decision>(value) {
+        Ok(decision) if MAX_TEXT < decision.note.as_ref().map_or(0, String::len) => {
+            claim.fault("/decision/note", format!("it has more than {MAX_TEXT} bytes: shorten it"));
+            None
+        }
+        Ok(decision) => Some(decision).filter(|_| matches!(sender, Sender::Owner { .. })),
+        Err(_) => {
+            claim.fault("/decision", "`decision` is filled in by snag: leave it out");
+            None
         }
     }
 }

@@ -28,6 +28,17 @@ pub enum Sender {
     Anonymous,
 }
 
+impl Sender {
+    /// Who it is; nobody, of somebody without a name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Owner { name } | Self::Token { name } | Self::Peer { login: name } => name,
+            Self::Anonymous => "",
+        }
+    }
+}
+
 /// What the door adds to a draft.
 #[derive(Clone, Debug)]
 pub struct Arrival {

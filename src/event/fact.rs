@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::word::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Source};
-use super::{Day, Place};
+use super::word::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Source, Verdict};
+use super::{Day, Decision, Place};
 
 /// One moment at one place, told by or noticed about one person.
 ///
@@ -91,6 +91,9 @@ pub struct Event {
     /// What was taken out before it touched the disk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scrubbed: Vec<Scrubbed>,
+    /// What it turned out to be, where somebody decided about it. The journal keeps it apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
     /// Which fields the sender named; known at admission only, never stored.
     #[serde(skip)]
     pub(super) named: Named,
@@ -147,10 +150,13 @@ impl Event {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// The text that best says what happened: the note, else what came, else what was expected.
+    /// The text that best says what happened: what the person said to a signal, else the note, else
+    /// what came, else what was expected.
     #[must_use]
     pub fn words(&self) -> Option<&str> {
-        self.note.as_deref().or(self.got.as_deref()).or(self.expected.as_deref())
+        let confirmed = self.decision.as_ref().filter(|it| it.verdict == Verdict::Confirmed);
+        let said = confirmed.and_then(|decision| decision.note.as_deref()).or(self.note.as_deref());
+        said.or(self.got.as_deref()).or(self.expected.as_deref())
     }
 
     /// Whether a second sending under the same id tells the same.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Event, Place, Record, Retraction};
+use super::{Decided, Decision, Event, Muting, Place, Record, Retraction};
 
 /// A person, a place or one event that is to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,37 @@ impl Forget {
                 let by = "somebody".to_owned();
                 Remains::Changed(Record::Retraction(Retraction { by, ..retraction }))
             }
+            (_, Record::Decided(decided)) => self.remains_of_decided(*decided),
+            (_, Record::Muting(muting)) => self.remains_of_muting(muting),
+            _ => Remains::All,
+        }
+    }
+
+    /// A decision goes with its event; of who is forgotten, the words go and the verdict stays.
+    fn remains_of_decided(&self, decided: Decided) -> Remains {
+        let Decided { id, place, person, decision: Decision { by, .. } } = &decided;
+        let goes = match self {
+            Self::Person(name) => person == name,
+            Self::Place(above) => place.is_under(above),
+            Self::Id(event) => id == event,
+        };
+        if goes {
+            return Remains::Nothing;
+        }
+        match self {
+            Self::Person(name) if by == name => {
+                Remains::Changed(Record::Decided(Box::new(decided.by_somebody())))
+            }
+            _ => Remains::All,
+        }
+    }
+
+    fn remains_of_muting(&self, muting: Muting) -> Remains {
+        match self {
+            Self::Place(above) if muting.place.is_under(above) => Remains::Nothing,
+            Self::Person(name) if muting.by == *name => {
+                Remains::Changed(Record::Muting(muting.by_somebody()))
+            }
             _ => Remains::All,
         }
     }
@@ -125,6 +156,32 @@ mod tests {
         assert_eq!(remains(&id, taken_back.clone()), Remains::Nothing);
         let ana = Forget::Person("ana".to_owned());
         let Remains::Changed(changed) = remains(&ana, taken_back) else { panic!() };
+        assert!(!String::from_utf8(changed.encode()).unwrap().contains("ana"));
+    }
+
+    #[test]
+    fn decisions_go_with_their_events_and_names_with_their_people() {
+        let decided = |person: &str, by: &str| {
+            let json = format!(
+                r#"{{"id":"00000000-0000-0000-0000-000000000007","place":"web/pay","person":"{person}","at":"2026-11-20T12:00:00Z","verdict":"confirmed","by":"{by}","note":"said by {by}"}}"#
+            );
+            Record::Decided(serde_json::from_str(&json).unwrap())
+        };
+        let web = Forget::Place(Place::parse("web").unwrap());
+        let id = Forget::Id(Uuid::from_u128(7));
+        let ana = Forget::Person("ana".to_owned());
+        assert_eq!(remains(&web, decided("ana", "bob")), Remains::Nothing);
+        assert_eq!(remains(&id, decided("ana", "bob")), Remains::Nothing);
+        assert_eq!(remains(&ana, decided("ana", "bob")), Remains::Nothing);
+        assert_eq!(remains(&ana, decided("bob", "bob")), Remains::All);
+        let Remains::Changed(changed) = remains(&ana, decided("bob", "ana")) else { panic!() };
+        assert!(!String::from_utf8(changed.encode()).unwrap().contains("ana"));
+
+        let json = r#"{"place":"web/pay","signal":"rerun","at":"2026-11-20T12:00:00Z","is_muted":true,"by":"ana"}"#;
+        let muting = || Record::Muting(serde_json::from_str(json).unwrap());
+        assert_eq!(remains(&web, muting()), Remains::Nothing);
+        assert_eq!(remains(&id, muting()), Remains::All);
+        let Remains::Changed(changed) = remains(&ana, muting()) else { panic!() };
         assert!(!String::from_utf8(changed.encode()).unwrap().contains("ana"));
     }
 

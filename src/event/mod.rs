@@ -16,6 +16,7 @@ mod admit;
 mod arrival;
 mod claim;
 mod day;
+mod decision;
 mod draft;
 mod fact;
 mod fault;
@@ -31,6 +32,7 @@ pub use admit::FIELDS;
 pub use arrival::{Arrival, Original, Sender};
 pub use claim::is_unprintable;
 pub use day::{Day, DayError};
+pub use decision::{Decided, Decision, Muting, next_instant};
 pub use draft::{Draft, DraftError};
 pub use fact::{Event, Scrubbed, Signal};
 pub use fault::{Fault, Rejection, nearest, nearest_places};
@@ -38,7 +40,7 @@ pub use forget::{Forget, Remains};
 pub use place::{Place, PlaceError};
 pub use record::{Record, RecordError, Retraction};
 pub use scrub::{compile_rules, scrub, scrub_key};
-pub use word::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Source, Word};
+pub use word::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Source, Verdict, Word};
 
 /// The longest `note`, `expected`, `got` or `workaround`, in bytes.
 pub const MAX_TEXT: usize = 4 * 1024;

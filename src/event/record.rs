@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `1` | an [`Event`] |
 //! | `2` | a [`Retraction`]: `{"id","at","by"}` |
+//! | `3` | a [`Decided`]: `{"id","place","person","at","verdict","by","severity","note"}` |
+//! | `4` | a [`Muting`]: `{"place","signal","at","is_muted","by"}` |
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Event;
+use super::{Decided, Event, Muting};
 
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +24,10 @@ pub enum Record {
     Event(Box<Event>),
     /// An event was taken back; its id stays spent.
     Retraction(Retraction),
+    /// Somebody decided about a signal.
+    Decided(Box<Decided>),
+    /// A rule was muted at a place, or is heard again.
+    Muting(Muting),
 }
 
 /// An event was taken back by whom it happened to.
@@ -50,6 +56,8 @@ pub enum RecordError {
 
 const EVENT: u8 = 1;
 const RETRACTION: u8 = 2;
+const DECIDED: u8 = 3;
+const MUTING: u8 = 4;
 
 impl Record {
     /// The bytes of an event's record, given the event as [`Event::to_json`] makes it.
@@ -66,12 +74,9 @@ impl Record {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Event(event) => Self::of_event_json(&event.to_json()),
-            Self::Retraction(retraction) => {
-                let mut bytes = vec![RETRACTION];
-                // Writing to memory cannot fail.
-                bytes.extend(serde_json::to_vec(retraction).unwrap_or_default());
-                bytes
-            }
+            Self::Retraction(retraction) => bytes(RETRACTION, retraction),
+            Self::Decided(decided) => bytes(DECIDED, decided),
+            Self::Muting(muting) => bytes(MUTING, muting),
         }
     }
 
@@ -80,8 +85,17 @@ impl Record {
         match bytes.split_first() {
             Some((&EVENT, json)) => serde_json::from_slice(json).map(Box::new).map(Self::Event),
             Some((&RETRACTION, json)) => serde_json::from_slice(json).map(Self::Retraction),
+            Some((&DECIDED, json)) => serde_json::from_slice(json).map(Box::new).map(Self::Decided),
+            Some((&MUTING, json)) => serde_json::from_slice(json).map(Self::Muting),
             other => return Err(RecordError::Format(other.map(|(byte, _)| *byte))),
         }
         .map_err(RecordError::Json)
     }
+}
+
+fn bytes(format: u8, record: &impl Serialize) -> Vec<u8> {
+    let mut bytes = vec![format];
+    // Writing to memory cannot fail.
+    bytes.extend(serde_json::to_vec(record).unwrap_or_default());
+    bytes
 }

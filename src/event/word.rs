@@ -201,3 +201,15 @@ words! {
         Failure = "failure",
     }
 }
+
+words! {
+    /// What a signal turned out to be.
+    Verdict {
+        /// Not decided, or not any more.
+        Open = "open",
+        /// Friction: it counts as a report of the person.
+        Confirmed = "confirmed",
+        /// No friction: it has no points.
+        Dismissed = "dismissed",
+    }
+}

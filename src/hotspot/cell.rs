@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{Actor, Class, Day, Event, Kind, Place, SignalName};
+use crate::event::{Actor, Class, Day, Event, Kind, Place, Verdict};
 
 /// What a query can filter and split by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,10 +27,10 @@ pub struct CellKey {
 /// The counts of a cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
-    /// Reports by severity, cosmetic first.
+    /// Reports and confirmed signals by severity, cosmetic first.
     pub reports: [u32; 4],
-    /// Unconfirmed signals by their points: 1, 3, 10.
-    pub signals: [u32; 3],
+    /// Unconfirmed signals by name, in the order of [`crate::event::SignalName`].
+    pub signals: [u32; 8],
     /// Reports by feeling, in the order of [`crate::event::Feeling`].
     pub feelings: [u32; 7],
     /// Reports by outcome, in the order of [`crate::event::Outcome`].
@@ -43,6 +43,8 @@ pub struct Cell {
     pub uses: u64,
     /// Reports by UTC hour of the day: hurt per use counts distinct hours.
     pub hours: [u32; 24],
+    /// Signals that are no friction, as somebody decided; they have no points.
+    pub dismissed: u32,
 }
 
 impl Cell {
@@ -58,19 +60,19 @@ impl Cell {
             version: event.version.as_deref().map(Into::into),
         };
         let mut cell = Self::default();
-        match event.class {
-            Class::Report => cell.add_report(event),
-            Class::Signal => {
-                cell.signals[event.signal.as_ref().map_or(0, |signal| tier(signal.name))] = 1;
+        match (event.class, event.verdict()) {
+            (Class::Report, _) | (Class::Signal, Verdict::Confirmed) => cell.add_report(event),
+            (Class::Signal, Verdict::Open) => {
+                cell.signals[event.signal.as_ref().map_or(0, |signal| signal.name as usize)] = 1;
             }
-            Class::Use => cell.uses = event.count.unwrap_or(1).into(),
+            (Class::Signal, Verdict::Dismissed) => cell.dismissed = 1,
+            (Class::Use, _) => cell.uses = event.count.unwrap_or(1).into(),
         }
         (key, cell)
     }
 
     fn add_report(&mut self, event: &Event) {
-        // A report without severity counts as minor; admitted ones always have one.
-        self.reports[event.severity.map_or(1, |severity| severity as usize)] = 1;
+        self.reports[event.reported_severity().map_or(1, |severity| severity as usize)] = 1;
         if let Some(feeling) = event.feeling {
             self.feelings[feeling as usize] = 1;
         }
@@ -118,17 +120,9 @@ impl Cell {
         each(&mut self.outcomes, &other.outcomes);
         each(&mut self.hours, &other.hours);
         self.thoughts = narrow(self.thoughts, other.thoughts);
+        self.dismissed = narrow(self.dismissed, other.dismissed);
         self.lost_minutes = wide(self.lost_minutes, other.lost_minutes);
         self.uses = wide(self.uses, other.uses);
-    }
-}
-
-/// The position of a signal's points in [`Cell::signals`].
-fn tier(name: SignalName) -> usize {
-    match name {
-        SignalName::Crash => 2,
-        SignalName::Failure => 1,
-        _ => 0,
     }
 }
 
@@ -138,8 +132,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn cell() -> impl Strategy<Value = Cell> {
-        any::<([u32; 4], [u32; 3], [u32; 7], [u32; 6], u32, u64, u64, [u32; 24])>().prop_map(
-            |(reports, signals, feelings, outcomes, thoughts, lost_minutes, uses, hours)| Cell {
+        any::<([u32; 4], [u32; 8], [u32; 7], [u32; 6], u32, u64, u64, [u32; 24], u32)>().prop_map(
+            |(
                 reports,
                 signals,
                 feelings,
@@ -148,6 +142,17 @@ mod tests {
                 lost_minutes,
                 uses,
                 hours,
+                dismissed,
+            )| Cell {
+                reports,
+                signals,
+                feelings,
+                outcomes,
+                thoughts,
+                lost_minutes,
+                uses,
+                hours,
+                dismissed,
             },
         )
     }

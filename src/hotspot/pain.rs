@@ -9,14 +9,22 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, Window};
-use crate::event::{Day, Kind};
+use crate::event::{Day, Kind, SignalName, Word};
 
 /// The most one person adds to a place: one person's full share.
 pub const CAP: u64 = 20;
 /// Points of a report by severity: cosmetic, minor, major, blocker.
 pub const POINTS: [u32; 4] = [1, 3, 10, 30];
-/// Points of an unconfirmed signal: any other, failure, crash.
-pub const SIGNAL_POINTS: [u32; 3] = [1, 3, 10];
+
+/// Points of an unconfirmed signal. None has more than the report of the same thing would.
+#[must_use]
+pub fn signal_points(name: SignalName) -> u32 {
+    match name {
+        SignalName::Crash => 10,
+        SignalName::Failure => 3,
+        _ => 1,
+    }
+}
 
 /// Points of what one cell holds: those of the worst thing in it.
 ///
@@ -27,8 +35,14 @@ pub fn points(kind: Option<Kind>, cell: &Cell) -> u32 {
         return 0;
     }
     let reports = worst(&cell.reports).map_or(0, |at| POINTS[at]);
-    let signals = worst(&cell.signals).map_or(0, |at| SIGNAL_POINTS[at]);
-    reports.max(signals)
+    reports.max(worst_signal(cell).map_or(0, signal_points))
+}
+
+/// The unconfirmed signal with the most points.
+pub(super) fn worst_signal(cell: &Cell) -> Option<SignalName> {
+    let names = SignalName::ALL.iter().zip(&cell.signals);
+    let met = names.filter(|&(_, &count)| count != 0).map(|(name, _)| *name);
+    met.max_by_key(|name| (signal_points(*name), std::cmp::Reverse(*name)))
 }
 
 /// The last position that was counted at all.
@@ -161,7 +175,8 @@ mod tests {
 
     #[test]
     fn the_worst_of_a_cell_counts() {
-        let cell = Cell { reports: [5, 1, 0, 0], signals: [9, 0, 1], ..Cell::default() };
+        let cell =
+            Cell { reports: [5, 1, 0, 0], signals: [9, 0, 0, 0, 0, 0, 1, 0], ..Cell::default() };
         assert_eq!(points(Some(Kind::Slow), &cell), 10);
         assert_eq!(points(None, &cell), 10);
         assert_eq!(points(Some(Kind::Delight), &cell), 0);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Actor, Day, Feeling, Kind, Outcome, Place, Severity, Word};
+use crate::event::{Actor, Day, Feeling, Kind, Outcome, Place, Severity, SignalName, Word};
 
 const UNTIL: Day = Day(20_000);
 
@@ -74,7 +74,7 @@ fn event() -> impl Strategy<Value = (CellKey, Cell)> {
                     cell.reports[what] = 1;
                     cell.hours[hour] = 1;
                 }
-                4..7 => cell.signals[what - 4] = 1,
+                4..7 => cell.signals[[0, 7, 6][what - 4]] = 1,
                 _ => {
                     cell.uses = 3;
                     key.kind = None;
@@ -241,7 +241,7 @@ fn a_row_as_json() {
     first.outcomes[Outcome::Retried as usize] = 1;
     first.lost_minutes = 15;
     let mut signal = Cell::default();
-    signal.signals[2] = 2;
+    signal.signals[SignalName::Crash as usize] = 2;
     let uses_key = CellKey { kind: None, ..key(1, "web/pay", "bob") };
     let cells = add_up([
         (key(0, "web/pay", "ada"), first),
@@ -360,7 +360,7 @@ fn why_names_terms_versions_and_whose_row_it_is() {
     let versioned = |ago, person: &str, version: &str, cell: Cell| {
         (CellKey { version: Some(version.into()), ..key(ago, "web/a/x", person) }, cell)
     };
-    let crash = Cell { signals: [3, 0, 1], ..Cell::default() };
+    let crash = Cell { signals: [3, 0, 0, 0, 0, 0, 1, 0], ..Cell::default() };
     let delight = CellKey { kind: Some(Kind::Delight), ..key(3, "web/a/x", "eve") };
     let cells = add_up([
         versioned(1, "ada", "1.10.0", report(Severity::Blocker)),
@@ -385,7 +385,7 @@ fn why_names_terms_versions_and_whose_row_it_is() {
     );
     let versions: Vec<_> = x.versions.iter().map(|line| line.version.as_deref()).collect();
     assert_eq!(versions, [Some("1.9.0"), Some("1.10.0"), None]);
-    assert_eq!((x.signals.crash, x.signals.other), (1, 3));
+    assert_eq!((x.signals[&SignalName::Crash], x.signals[&SignalName::RageClick]), (1, 3));
     assert_eq!((x.kinds[&Kind::Delight], x.kinds[&Kind::Unexpected]), (1, 3));
     assert_eq!(x.severities.get(&Severity::Minor), None);
     let a = ask("web/a");

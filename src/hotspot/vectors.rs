@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use super::*;
-use crate::event::{Actor, Day, Kind, Place, Severity, Word};
+use crate::event::{Actor, Day, Kind, Place, Severity, SignalName, Word};
 
 fn vectors(section: &str) -> Vec<Value> {
     let all: Value =
@@ -42,9 +42,8 @@ fn cell_of(event: &Value) -> (CellKey, Cell) {
     if is_use {
         cell.uses = event["count"].as_u64().unwrap();
     } else if let Some(signal) = text("signal") {
-        cell.signals
-            [["crash", "failure"].iter().position(|name| *name == signal).map_or(0, |at| 2 - at)] =
-            1;
+        let name = SignalName::find(signal).unwrap_or(SignalName::RageClick);
+        cell.signals[name as usize] = 1;
     } else {
         let severity = Severity::find(text("severity").unwrap()).unwrap();
         cell.reports[severity as usize] = 1;
@@ -168,8 +167,10 @@ fn the_constants() {
     for (severity, points) in Severity::ALL.iter().zip(POINTS) {
         assert_eq!(all["points"][severity.word()], points);
     }
-    for (name, points) in ["other", "failure", "crash"].iter().zip(SIGNAL_POINTS) {
-        assert_eq!(all["signal_points"][name], points);
+    for name in SignalName::ALL {
+        let points = &all["signal_points"];
+        let written = points.get(name.word()).unwrap_or(&points["other"]);
+        assert_eq!(*written, signal_points(*name), "{name}");
     }
     assert_eq!(all["cap"], CAP);
     let window = Window::read(None, None, Day(0)).unwrap();

@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::gather::{Group, gather};
-use super::pain::{SIGNAL_POINTS, points, worst};
+use super::pain::{points, worst, worst_signal};
 use super::rank::{by_word, sum};
 use super::version::standing;
 use super::{By, CAP, Cell, CellKey, Child, Hotspot, POINTS, Pain, Question, Rate, Window, rank};
-use crate::event::{Day, Feeling, Kind, Outcome, Place, Severity, Word};
+use crate::event::{Day, Feeling, Kind, Outcome, Place, Severity, SignalName, Word};
 
 /// Everything behind one place's rank.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,8 +48,10 @@ pub struct Why {
     pub kinds: BTreeMap<Kind, u32>,
     /// Reports by impact; `delight` has none.
     pub severities: BTreeMap<Severity, u32>,
-    /// Unconfirmed signals, counted apart.
-    pub signals: SignalCounts,
+    /// Unconfirmed signals by name, counted apart.
+    pub signals: BTreeMap<SignalName, u32>,
+    /// Signals that are no friction, as somebody decided.
+    pub dismissed: u32,
     /// Uses.
     pub uses: u64,
     /// Minutes lost.
@@ -108,17 +110,6 @@ pub struct Said {
     pub did: BTreeMap<Outcome, u32>,
 }
 
-/// Unconfirmed signals by what they weigh.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignalCounts {
-    /// 10 points.
-    pub crash: u32,
-    /// 3 points.
-    pub failure: u32,
-    /// 1 point.
-    pub other: u32,
-}
-
 /// Explains a place; the question is the one whose ranking is explained, always taken by place.
 pub fn why<'a>(
     question: &Question,
@@ -171,7 +162,6 @@ fn explain(question: &Question, place: &Place, terms: &[(&CellKey, &Cell)]) -> W
     let impact = kinds.iter().filter(|(kind, _)| *kind != Some(Kind::Delight));
     impact.for_each(|(_, group)| hurting.add(&group.total));
     let total = all.total;
-    let [other, failure, crash] = total.signals;
     Why {
         place: place.clone(),
         window,
@@ -191,7 +181,8 @@ fn explain(question: &Question, place: &Place, terms: &[(&CellKey, &Cell)]) -> W
         },
         kinds: by_kind(&kinds),
         severities: by_word(&hurting.reports),
-        signals: SignalCounts { crash, failure, other },
+        signals: by_word(&total.signals),
+        dismissed: total.dismissed,
         uses: total.uses,
         lost_minutes: total.lost_minutes,
         hurt_per_use: Rate::of(all.days.person_hours(window), total.uses),
@@ -245,21 +236,23 @@ fn people(question: &Question, terms: &[(&CellKey, &Cell)]) -> Vec<PersonTerm> {
 struct Worst {
     points: u32,
     severity: Option<Severity>,
+    signal: Option<SignalName>,
 }
 
 impl Worst {
     fn of(kind: Option<Kind>, cell: &Cell) -> Option<Self> {
         let points = points(kind, cell);
         let report = worst(&cell.reports).filter(|&at| POINTS[at] == points);
-        (points != 0).then_some(Self { points, severity: report.map(|at| Severity::ALL[at]) })
+        let severity = report.map(|at| Severity::ALL[at]);
+        let signal = if severity.is_some() { None } else { worst_signal(cell) };
+        (points != 0).then_some(Self { points, severity, signal })
     }
 
     fn words(self) -> String {
-        match self.severity {
-            Some(severity) => format!("{severity} report"),
-            None if self.points == SIGNAL_POINTS[2] => "crash signal".to_owned(),
-            None if self.points == SIGNAL_POINTS[1] => "failure signal".to_owned(),
-            None => "signal".to_owned(),
+        match (self.severity, self.signal) {
+            (Some(severity), _) => format!("{severity} report"),
+            (None, Some(signal)) => format!("{signal} signal"),
+            (None, None) => String::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::list::Spot;
 use super::store::{self, Changes};
 use super::{Index, IndexError, Order, Position, Stored};
 use crate::event::{Day, Event, Place};
-use crate::hotspot::{Cell, CellKey};
+use crate::hotspot::{Cell, CellKey, fingerprint};
 
 /// An event to apply. The caller has made sure that its id is new.
 #[derive(Clone, Copy, Debug)]
@@ -33,9 +33,9 @@ const RETRACTED: u8 = 1;
 
 /// What a batch adds up to before it is written.
 #[derive(Default)]
-struct Sums {
+pub(super) struct Sums {
     changes: Changes,
-    cells: BTreeMap<CellKey, Cell>,
+    pub(super) cells: BTreeMap<CellKey, Cell>,
     /// First days to set, and places to drop.
     places: BTreeMap<Place, Option<Day>>,
     events: i64,
@@ -46,7 +46,15 @@ impl Index {
     pub fn apply(&self, events: &[Fresh<'_>], position: Position) -> Result<(), IndexError> {
         let mut sums = Sums::default();
         for fresh in events {
-            sums.record(fresh);
+            match self.decision(fresh.event)? {
+                None => sums.record(fresh),
+                // Decided before it came.
+                decision => {
+                    let event = fresh.event.clone().decided(decision);
+                    let fingerprint = event.words().map_or(0, fingerprint);
+                    sums.record(&Fresh { event: &event, fingerprint, ..*fresh });
+                }
+            }
         }
         {
             // Only a place's new or earlier first day is news.
@@ -69,6 +77,7 @@ impl Index {
             let (cell, count) = Cell::of(&event);
             sums.cells.entry(cell).or_default().subtract(&count);
             sums.remove(key::at_place(&event));
+            let event = event.decided(None);
             sums.store(sequence, &event.to_json(), RETRACTED);
             sums.events = -1;
             let first = self.first_day_without(&event)?;
@@ -77,7 +86,7 @@ impl Index {
         self.write(sums, position)
     }
 
-    fn write(&self, mut sums: Sums, position: Position) -> Result<(), IndexError> {
+    pub(super) fn write(&self, mut sums: Sums, position: Position) -> Result<(), IndexError> {
         let days: BTreeSet<Day> = sums.cells.keys().map(|cell| cell.day).collect();
         self.add_cells(&mut sums)?;
         for (place, day) in &sums.places {
@@ -156,17 +165,19 @@ impl Index {
             json.extend_from_slice(&part(number)?);
         }
         let event = serde_json::from_slice(&json);
-        let event = event.map_err(|_| IndexError::Damaged("an event's JSON does not read"))?;
+        let mut event: Event =
+            event.map_err(|_| IndexError::Damaged("an event's JSON does not read"))?;
+        event.decision = self.decision(&event)?;
         Ok(Stored { event, is_retracted: flags & RETRACTED != 0, bytes: json.len() })
     }
 }
 
 impl Sums {
-    fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    pub(super) fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.changes.insert(key, Some(value.into()));
     }
 
-    fn remove(&mut self, key: Vec<u8>) {
+    pub(super) fn remove(&mut self, key: Vec<u8>) {
         self.changes.insert(key, None);
     }
 

@@ -46,8 +46,6 @@ const MOST_NOTES: usize = 2000;
 const MOST_GLANCES: usize = 10_000;
 /// Notes read of one list before a row goes without a quote.
 const MOST_TRIES: usize = 64;
-/// The bands of reports, the worst first.
-const REPORT_BANDS: std::ops::Range<u8> = 0..4;
 
 impl Index {
     /// The first `top` rows of a ranking, each with its strongest quote.
@@ -89,7 +87,7 @@ impl Index {
         places: &[Place],
         shown: &mut HashSet<u64>,
     ) -> Result<Option<Quote>, IndexError> {
-        for band in REPORT_BANDS {
+        for band in key::REPORTS {
             let mut strongest: Option<(Timestamp, u64, Event)> = None;
             for place in places {
                 let found = self.latest_in_band(question, place, band, shown)?;

@@ -1,7 +1,8 @@
 //! The decoded cells of the days that queries read.
 //!
 //! A query of the default window reads 63 days; all but today rarely change. So a day is decoded
-//! once, kept, and forgotten when a batch touches it.
+//! once, kept, and forgotten when a batch touches it. What is muted at a place is left out there, so
+//! that no figure knows of it and hearing it again brings all of it back.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,6 +58,10 @@ impl Days {
         }
     }
 
+    pub(super) fn forget_all(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn get(&self, day: Day) -> Option<DayCells> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&day).cloned()
     }
@@ -89,12 +94,15 @@ impl Index {
 
     fn read_day(&self, day: Day) -> Result<DayCells, IndexError> {
         let entries = self.store.beginning_with(&key::cells_of(day));
+        let mutings = self.mutings.read().unwrap_or_else(PoisonError::into_inner);
         let mut names = self.days.names.lock().unwrap_or_else(PoisonError::into_inner);
         let cells = entries.map(|entry| {
             let (cell, counts) = entry?;
             let mut cell = key::read_cell(&cell)?;
             names.share(&mut cell);
-            Ok((cell, key::read_cell_value(&counts)?))
+            let mut counts = key::read_cell_value(&counts)?;
+            mutings.silence(&cell.place, &mut counts);
+            Ok((cell, counts))
         });
         let cells: DayCells = Arc::new(cells.collect::<Result<_, IndexError>>()?);
         self.days.keep(day, cells.clone());

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{FORMAT, Fresh, IndexError, Position};
-use crate::event::{Actor, Class, Day, Event, Kind, Place, Word};
+use crate::event::{Actor, Class, Day, Event, Kind, Muting, Place, SignalName, Verdict, Word};
 use crate::hotspot::{Cell, CellKey};
 
 pub(super) const POSITION: &[u8] = b"mposition";
@@ -16,6 +18,8 @@ pub(super) const ID: u8 = b'i';
 pub(super) const AT_PLACE: u8 = b'p';
 pub(super) const NAME: u8 = b'n';
 pub(super) const CELL: u8 = b'c';
+pub(super) const DECISION: u8 = b'd';
+pub(super) const MUTING: u8 = b'u';
 
 /// An instant in milliseconds, as the index sorts it.
 pub(super) type Millis = i64;
@@ -72,6 +76,8 @@ pub(super) fn describe(key: &[u8]) -> String {
         Some(&ID) => read_id(key).map_or_else(|_| "an id".to_owned(), |id| format!("the id {id}")),
         Some(&AT_PLACE) => "the list of events at a place".to_owned(),
         Some(&NAME) => "the first day of a place".to_owned(),
+        Some(&DECISION) => "what was decided about a signal".to_owned(),
+        Some(&MUTING) => "what is muted at a place".to_owned(),
         Some(&CELL) => match read_day(key) {
             Ok(day) => format!("the counts of {day}"),
             Err(_) => "the counts of a day".to_owned(),
@@ -122,16 +128,23 @@ pub(super) fn read_id_value(value: &[u8]) -> Result<(Millis, u64), IndexError> {
     Ok((unsortable(array(value, 1)?), u64::from_be_bytes(array(value, 9)?)))
 }
 
-/// Which of a place's six lists an event is in, the worst first.
+/// Which of a place's lists an event is in, the worst first.
 pub(super) fn band(event: &Event) -> u8 {
-    match event.class {
-        Class::Report => 3 - event.severity.map_or(1, |severity| severity as u8),
-        Class::Signal => 4,
-        Class::Use => 5,
+    match (event.class, event.reported_severity()) {
+        (_, Some(severity)) => 3 - severity as u8,
+        (Class::Use, _) => USES,
+        _ if event.verdict() == Verdict::Dismissed => DISMISSED,
+        _ => SIGNALS,
     }
 }
 
-pub(super) const BANDS: u8 = 6;
+/// Reports and confirmed signals, the worst first.
+pub(super) const REPORTS: std::ops::Range<u8> = 0..4;
+/// Signals that nobody decided about.
+pub(super) const SIGNALS: u8 = 4;
+pub(super) const USES: u8 = 5;
+const DISMISSED: u8 = 6;
+pub(super) const BANDS: u8 = 7;
 
 /// The beginning of the keys of one band of a place.
 pub(super) fn at_place_band(place: &Place, band: u8) -> Vec<u8> {
@@ -166,6 +179,8 @@ pub(super) fn read_at_place(key: &[u8]) -> Result<(Millis, Uuid), IndexError> {
 pub(super) struct Glance {
     pub(super) actor: Actor,
     pub(super) kind: Option<Kind>,
+    /// What was noticed, of a signal.
+    pub(super) signal: Option<SignalName>,
     pub(super) has_words: bool,
     pub(super) fingerprint: u64,
     /// Where the event is.
@@ -175,34 +190,39 @@ pub(super) struct Glance {
 impl Glance {
     pub(super) fn of(fresh: &Fresh<'_>) -> Self {
         let Fresh { sequence, event, fingerprint, .. } = *fresh;
-        let has_words = event.words().is_some();
-        Self { actor: event.actor, kind: event.kind, has_words, fingerprint, sequence }
+        let signal = event.signal.as_ref().map(|signal| signal.name);
+        let (actor, kind, has_words) = (event.actor, event.kind, event.words().is_some());
+        Self { actor, kind, signal, has_words, fingerprint, sequence }
     }
 
     pub(super) fn encode(self) -> Vec<u8> {
-        let mut value = vec![FORMAT, self.actor as u8, kind_code(self.kind), self.has_words.into()];
+        let codes = [self.actor as u8, code(self.kind), code(self.signal), self.has_words.into()];
+        let mut value = [&[FORMAT], codes.as_slice()].concat();
         value.extend(self.fingerprint.to_be_bytes());
         value.extend(self.sequence.to_be_bytes());
         value
     }
 
     pub(super) fn decode(value: &[u8]) -> Result<Self, IndexError> {
-        let [_, actor, kind, has_words] = array(value, 0)?;
+        let [_, actor, kind, signal, has_words] = array(value, 0)?;
         Ok(Self {
             actor: nth(actor)?,
-            kind: read_kind_code(kind)?,
+            kind: read_code(kind)?,
+            signal: read_code(signal)?,
             has_words: has_words != 0,
-            fingerprint: u64::from_be_bytes(array(value, 4)?),
-            sequence: u64::from_be_bytes(array(value, 12)?),
+            fingerprint: u64::from_be_bytes(array(value, 5)?),
+            sequence: u64::from_be_bytes(array(value, 13)?),
         })
     }
 }
 
-fn kind_code(kind: Option<Kind>) -> u8 {
-    kind.map_or(0, |kind| kind as u8 + 1)
+/// A word that may be absent: its position from 1, or 0.
+fn code<W: Word>(word: Option<W>) -> u8 {
+    let position = word.and_then(|word| W::ALL.iter().position(|other| *other == word));
+    position.and_then(|position| u8::try_from(position + 1).ok()).unwrap_or(0)
 }
 
-fn read_kind_code(code: u8) -> Result<Option<Kind>, IndexError> {
+fn read_code<W: Word>(code: u8) -> Result<Option<W>, IndexError> {
     code.checked_sub(1).map(nth).transpose()
 }
 
@@ -214,6 +234,30 @@ pub(super) fn name(place: &Place) -> Vec<u8> {
     let mut key = vec![NAME];
     key.extend(place.as_str().as_bytes());
     key
+}
+
+pub(super) fn decision(id: Uuid) -> Vec<u8> {
+    [&[DECISION], id.as_bytes().as_slice()].concat()
+}
+
+pub(super) fn muting(muting: &Muting) -> Vec<u8> {
+    let mut key = vec![MUTING];
+    key.extend(muting.place.as_str().as_bytes());
+    key.extend([0, muting.signal as u8]);
+    key
+}
+
+/// What somebody decided, as JSON.
+pub(super) fn decided_value(decided: &impl Serialize) -> Vec<u8> {
+    let mut value = vec![FORMAT];
+    // Writing to memory cannot fail.
+    value.extend(serde_json::to_vec(decided).unwrap_or_default());
+    value
+}
+
+pub(super) fn read_decided<T: DeserializeOwned>(value: &[u8]) -> Result<T, IndexError> {
+    let json = value.get(1..).unwrap_or_default();
+    serde_json::from_slice(json).map_err(|_| IndexError::Damaged("a decision does not read"))
 }
 
 pub(super) fn day_value(day: Day) -> Vec<u8> {
@@ -274,7 +318,7 @@ pub(super) fn cell(cell: &CellKey) -> Vec<u8> {
     key.extend(cell.place.as_str().as_bytes());
     key.push(0);
     key.extend(cell.person.as_bytes());
-    key.extend([0, cell.actor as u8, kind_code(cell.kind)]);
+    key.extend([0, cell.actor as u8, code(cell.kind)]);
     key.extend(cell.version.as_deref().unwrap_or_default().as_bytes());
     key
 }
@@ -294,7 +338,7 @@ pub(super) fn read_cell(key: &[u8]) -> Result<CellKey, IndexError> {
         place,
         person,
         actor: nth(actor)?,
-        kind: read_kind_code(kind)?,
+        kind: read_code(kind)?,
         version: (!version.is_empty()).then(|| version.into()),
     })
 }
@@ -330,6 +374,7 @@ pub(super) fn read_cell_value(value: &[u8]) -> Result<Cell, IndexError> {
     for count in lists.into_iter().flatten() {
         *count = narrow(next()?)?;
     }
+    cell.dismissed = narrow(next()?)?;
     Ok(cell)
 }
 
@@ -337,7 +382,8 @@ fn counts(cell: &Cell) -> impl Iterator<Item = u64> + '_ {
     let wide = [cell.uses, cell.lost_minutes, cell.thoughts.into()];
     let narrow =
         [cell.reports.as_slice(), &cell.signals, &cell.feelings, &cell.outcomes, &cell.hours];
-    wide.into_iter().chain(narrow.into_iter().flatten().map(|count| u64::from(*count)))
+    let narrow = narrow.into_iter().flatten().chain([&cell.dismissed]);
+    wide.into_iter().chain(narrow.map(|count| u64::from(*count)))
 }
 
 fn push_varint(mut number: u64, to: &mut Vec<u8>) {

@@ -34,10 +34,10 @@ impl Filter {
     /// The bands that hold events of the class asked for.
     fn bands(&self) -> std::ops::Range<u8> {
         match self.class {
-            None => 0..key::BANDS,
-            Some(Class::Report) => 0..4,
-            Some(Class::Signal) => 4..5,
-            Some(Class::Use) => 5..6,
+            // Confirmed signals lie among the reports.
+            None | Some(Class::Signal) => 0..key::BANDS,
+            Some(Class::Report) => key::REPORTS,
+            Some(Class::Use) => key::USES..key::USES + 1,
         }
     }
 

@@ -20,12 +20,14 @@
 //! | `m` `events` | events recorded and not retracted, u64 |
 //! | `e` sequence part | flags (1: retracted), parts, and the event's JSON; in parts of 4 KiB |
 //! | `i` id | at, journal sequence |
-//! | `p` place `0` band at id, the latest first | actor, kind, has words, note fingerprint, sequence |
+//! | `p` place `0` band at id, the latest first | actor, kind, signal, has words, note fingerprint, sequence |
 //! | `n` place | the day of its first event |
 //! | `c` day place `0` person `0` actor kind version | a cell, as varints |
+//! | `d` id | the latest decision about a signal, JSON |
+//! | `u` place `0` signal | whether the rule is muted there: the latest word on it, JSON |
 //!
-//! Bands are reports from blocker to cosmetic (0 to 3), signals (4) and uses (5): the strongest
-//! quote of a place is the first entry of its first band. Events lie in the order of the journal,
+//! Bands are reports and confirmed signals from blocker to cosmetic (0 to 3), open signals (4), uses
+//! (5) and dismissed signals (6): the strongest quote of a place is the first entry of its first band. Events lie in the order of the journal,
 //! and ids in their own, which for v7 is that of time: what is new lies together, and sled need
 //! not fetch old pages to write it. Which events there are on a day, its cells tell.
 
@@ -33,6 +35,7 @@ mod apply;
 mod ask;
 mod cells;
 mod check;
+mod decide;
 mod key;
 mod known;
 mod list;
@@ -51,6 +54,7 @@ use rustix::io::retry_on_intr;
 use uuid::Uuid;
 
 use crate::event::{Day, Event, Place};
+use decide::Mutings;
 use store::Store;
 
 pub use apply::Fresh;
@@ -60,7 +64,7 @@ pub use known::Known;
 pub use list::{Cursor, Filter, Order, Page};
 
 /// Every value starts with it. A directory written in another format is rebuilt.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// What sled may write beside what it is given: it fills buffers and begins segments.
 const RESERVE: u64 = 2 * 1024 * 1024;
@@ -122,6 +126,8 @@ pub struct Index {
     places: RwLock<BTreeMap<Place, Day>>,
     /// The decoded cells of the days that queries read.
     days: cells::Days,
+    /// What is muted where, or was; a small copy of the `u` keys.
+    mutings: RwLock<Mutings>,
     position: Mutex<Position>,
     events: AtomicU64,
     is_dirty: AtomicBool,
@@ -174,6 +180,7 @@ impl Index {
             position: Mutex::new(read_position(&tree)?),
             events: AtomicU64::new(read_number(&tree, key::EVENTS)?),
             places: RwLock::new(read_places(&tree)?),
+            mutings: RwLock::new(Mutings::read(&tree)?),
             store: Store::new(tree),
             dir: dir.to_owned(),
             gate: RwLock::new(()),

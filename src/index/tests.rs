@@ -12,6 +12,8 @@ use super::*;
 use crate::event::{Actor, Arrival, Class, Draft, Kind, Sender, Source};
 use crate::hotspot::{By, Cell, CellKey, Question, Shape, Window, rank};
 
+mod deciding;
+
 fn event(fields: &serde_json::Value) -> Event {
     let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
     let arrival = Arrival {

@@ -24,7 +24,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use crate::event::{Event, Record, Retraction, Source};
+use crate::event::{Decided, Event, Record, Source};
 use crate::hotspot::fingerprint;
 use crate::index::Index;
 use crate::journal::Writer;
@@ -113,7 +113,8 @@ pub struct Recorder {
 
 enum Job {
     Record(Vec<Parcel>, Reply),
-    Retract(Retraction, Reply),
+    /// What somebody decided: no event.
+    Decide(Box<Record>, Reply),
     /// Answered with the time of the event received last.
     Probe(oneshot::Sender<Option<Timestamp>>),
 }
@@ -131,6 +132,8 @@ struct Reply {
 /// An event, the bytes of its record and the fingerprint of its words, made off the writer's thread.
 struct Parcel {
     event: Event,
+    /// What was decided about it in the store it comes from: a record of its own.
+    decided: Option<Decided>,
     record: Vec<u8>,
     fingerprint: u64,
 }
@@ -178,9 +181,11 @@ impl Recorder {
         self.send(kib, sources(&parcels), |reply| Job::Record(parcels, reply)).await
     }
 
-    /// Takes an event back. The caller has made sure that it may be.
-    pub async fn retract(&self, retraction: Retraction) -> Result<(), Refusal> {
-        self.send(1, Vec::new(), |reply| Job::Retract(retraction, reply)).await.map(drop)
+    /// Records what somebody decided. The caller has made sure that they may, and that it is no
+    /// event.
+    pub async fn decide(&self, decision: Record) -> Result<(), Refusal> {
+        let decision = Box::new(decision);
+        self.send(8, Vec::new(), |reply| Job::Decide(decision, reply)).await.map(drop)
     }
 
     /// What became of events since the start.
@@ -256,10 +261,14 @@ fn sources(parcels: &[Parcel]) -> Vec<Source> {
 fn pack(events: Vec<Event>) -> (Vec<Parcel>, u32) {
     let parcels: Vec<Parcel> = events
         .into_iter()
-        .map(|event| Parcel {
-            record: Record::of_event_json(&event.to_json()),
-            fingerprint: event.words().map_or(0, fingerprint),
-            event,
+        .map(|mut event| {
+            let decision = event.decision.take();
+            Parcel {
+                record: Record::of_event_json(&event.to_json()),
+                fingerprint: event.words().map_or(0, fingerprint),
+                decided: decision.map(|decision| Decided::about(&event, decision)),
+                event,
+            }
         })
         .collect();
     let bytes: usize = parcels.iter().map(|parcel| parcel.record.len()).sum();

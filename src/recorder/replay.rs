@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 use super::writing::{GROUP_BYTES, GROUP_EVENTS};
-use crate::event::{Event, Record, Retraction};
+use crate::event::{Event, Record};
 use crate::hotspot::fingerprint;
 use crate::index::{Fresh, Index, IndexError, Position, Sum};
 use crate::journal::{Damage, Entry, JournalError, Reader, Records};
@@ -105,14 +105,24 @@ impl Replay {
         let position = Position { sequence: entry.sequence, batch: entry.batch };
         match Record::decode(&entry.payload) {
             Ok(Record::Event(event)) => self.group.add(index, entry, *event)?,
-            Ok(Record::Retraction(Retraction { id, .. })) => {
+            Ok(decision) => {
                 self.group.apply(index)?;
-                index.retract(id, position)?;
+                decide(index, &decision, position)?;
             }
             Err(_) => self.caught_up.unknown += 1,
         }
         self.caught_up.applied += 1;
         Ok(())
+    }
+}
+
+/// Applies what people decided; events come in groups.
+pub(super) fn decide(index: &Index, record: &Record, position: Position) -> Result<(), IndexError> {
+    match record {
+        Record::Event(_) => Ok(()),
+        Record::Retraction(retraction) => index.retract(retraction.id, position),
+        Record::Decided(decided) => index.decide(decided, position),
+        Record::Muting(muting) => index.mute(muting, position),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The writer's loop, and the checkpoints beside it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,9 +11,9 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use super::replay::{CatchUpError, Replay};
+use super::replay::{self, CatchUpError, Replay};
 use super::{Job, Lag, Meter, Parcel, Recorded, Refusal, Reply, Room};
-use crate::event::{Event, Place, Record, Retraction};
+use crate::event::{Decided, Event, Place, Record};
 use crate::index::{Fresh, Index, IndexError, Position};
 use crate::journal::{Appended, JournalError, Packed, Packer, Reader, Writer};
 
@@ -94,8 +95,8 @@ impl Writing {
                     });
                     (Vec::new(), done)
                 }
-                Job::Retract(retraction, reply) => {
-                    let done = self.retract(retraction);
+                Job::Decide(decision, reply) => {
+                    let done = self.decide(&decision);
                     (vec![reply], done.map(|()| vec![Vec::new()]))
                 }
                 Job::Record(parcels, reply) => {
@@ -169,12 +170,11 @@ impl Writing {
         Ok(self.index.newest()?.map(|stored| stored.event.received_at))
     }
 
-    fn retract(&mut self, retraction: Retraction) -> Result<(), Failure> {
-        let id = retraction.id;
-        let appended = self.append(&[Record::Retraction(retraction).encode()])?;
+    fn decide(&mut self, decision: &Record) -> Result<(), Failure> {
+        let appended = self.append(&[decision.encode()])?;
         if self.backlog.is_none() {
             let position = Position { sequence: appended.last, batch: appended.batch };
-            self.index.retract(id, position)?;
+            replay::decide(&self.index, decision, position)?;
         }
         self.shown.send_replace(appended.last);
         Ok(())
@@ -183,21 +183,21 @@ impl Writing {
     /// Sorts out what is new, puts it on disk, makes it visible, and says what became of each.
     fn record(&mut self, jobs: Vec<Vec<Parcel>>) -> Result<Vec<Vec<Recorded>>, Failure> {
         let mut fresh = Vec::new();
+        let mut decided = Vec::new();
         let mut ids = HashMap::new();
         let mut verdicts: Vec<Vec<Verdict>> = Vec::with_capacity(jobs.len());
         for parcels in jobs {
-            let judge = parcels.into_iter().map(|parcel| self.judge(parcel, &mut fresh, &mut ids));
+            let judge = parcels.into_iter().map(|mut parcel| {
+                let decision = parcel.decided.take();
+                let verdict = self.judge(parcel, &mut fresh, &mut ids)?;
+                decided.extend(decision.filter(|decision| verdict.leaves_to_say(decision)));
+                Ok::<_, IndexError>(verdict)
+            });
             verdicts.push(judge.collect::<Result<_, _>>()?);
         }
         let new_places = self.new_places(&fresh);
-        if !fresh.is_empty() {
-            let records: Vec<&[u8]> = fresh.iter().map(|parcel| parcel.record.as_slice()).collect();
-            let appended = self.append(&records)?;
-            // While there is a backlog, the journal is where the index gets it from.
-            if self.backlog.is_none() {
-                self.show(&fresh, &appended)?;
-            }
-            self.shown.send_replace(appended.last);
+        if !fresh.is_empty() || !decided.is_empty() {
+            self.write(&fresh, decided)?;
         }
         let mut tell = |verdict| match verdict {
             Verdict::Known(event) => Recorded::Known(event),
@@ -210,6 +210,28 @@ impl Writing {
             }
         };
         Ok(verdicts.into_iter().map(|job| job.into_iter().map(&mut tell).collect()).collect())
+    }
+
+    /// Puts new events and what was decided about events on disk, and makes them visible.
+    fn write(&mut self, fresh: &[Parcel], decided: Vec<Decided>) -> Result<(), Failure> {
+        let decided: Vec<Record> =
+            decided.into_iter().map(|decided| Record::Decided(Box::new(decided))).collect();
+        let decisions = decided.iter().map(|record| Cow::Owned(record.encode()));
+        let records = fresh.iter().map(|parcel| Cow::Borrowed(parcel.record.as_slice()));
+        let records: Vec<Cow<'_, [u8]>> = records.chain(decisions).collect();
+        let appended = self.append(&records)?;
+        // While there is a backlog, the journal is where the index gets it from.
+        if self.backlog.is_none() {
+            if !fresh.is_empty() {
+                self.show(fresh, &appended)?;
+            }
+            for (sequence, record) in (appended.first + fresh.len() as u64..).zip(&decided) {
+                let position = Position { sequence, batch: appended.batch };
+                replay::decide(&self.index, record, position)?;
+            }
+        }
+        self.shown.send_replace(appended.last);
+        Ok(())
     }
 
     /// Puts a batch on disk, unless there is no room.
@@ -275,7 +297,8 @@ impl Writing {
             let Parcel { event, fingerprint, .. } = parcel;
             batch.push(Fresh { sequence, event, json, fingerprint: *fingerprint });
         }
-        self.index.apply(&batch, at(appended.last))
+        let last = appended.first + parcels.len() as u64 - 1;
+        self.index.apply(&batch, at(last))
     }
 }
 
@@ -326,6 +349,19 @@ enum Verdict {
     Clash(usize),
     Known(Box<Event>),
     Conflict(Box<Event>),
+}
+
+impl Verdict {
+    /// Whether a decision that came with an event is news about it.
+    fn leaves_to_say(&self, decided: &Decided) -> bool {
+        match self {
+            Self::Fresh(_) | Self::Again(_) => true,
+            Self::Known(first) => {
+                first.decision.as_ref().is_none_or(|known| *known < decided.decision)
+            }
+            Self::Clash(_) | Self::Conflict(_) => false,
+        }
+    }
 }
 
 /// Why a group was not recorded.

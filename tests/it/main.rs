@@ -20,6 +20,7 @@
 //! | `dropped` | the drop directory, from outside |
 //! | `outbox` | events for a daemon that is away: kept, sent once, taken back |
 //! | `manual` | the man pages are whole and well formed |
+//! | `signals` | what people decide about what was noticed |
 //! | `stream` | `/v1/stream`: in order, resumable, filtered, bounded |
 //! | `tail` | `snag tail` through kills and restarts, in a pipe, told to stop |
 //! | `imports` | sheets of other programs |
@@ -58,5 +59,6 @@ mod outbox;
 mod readme;
 mod recording;
 mod service;
+mod signals;
 mod stream;
 mod tail;

@@ -61,7 +61,7 @@ pub(super) async fn why(
     let answer = read(&desk, move |desk| desk.index.why(&question, &asked)).await?;
     let Some(mut answer) = answer else { return Err(unknown_place(&desk, &place)) };
     if !desk.rules().shows_names {
-        hide_names(&mut answer, name_of(&sender));
+        hide_names(&mut answer, sender.name());
     }
     Ok(json_response(StatusCode::OK, to_json(&answer)))
 }
@@ -74,7 +74,7 @@ pub(super) async fn known(
     require_reader(&sender)?;
     let mut known = read(&desk, |desk| desk.index.known(today())).await?;
     if !desk.rules().shows_names && !is_owner(&sender) {
-        known.people.retain(|person| person == name_of(&sender));
+        known.people.retain(|person| person == sender.name());
     }
     Ok(json_response(StatusCode::OK, to_json(&known)))
 }
@@ -86,7 +86,7 @@ fn may_ask_about(
     sender: &Sender,
     person: Option<String>,
 ) -> Result<Option<String>, Problem> {
-    let own = name_of(sender);
+    let own = sender.name();
     match person {
         _ if desk.rules().shows_names => Ok(person),
         None => Ok(Some(own.to_owned())),
@@ -106,13 +106,6 @@ fn unknown_place(desk: &Desk, place: &Place) -> Problem {
         format!("did you mean {}?", near.join(", "))
     };
     Problem::not_found(format!("nothing was ever recorded at {place}: {hint}"))
-}
-
-fn name_of(sender: &Sender) -> &str {
-    match sender {
-        Sender::Owner { name } | Sender::Token { name } | Sender::Peer { login: name } => name,
-        Sender::Anonymous => "",
-    }
 }
 
 fn is_owner(sender: &Sender) -> bool {
@@ -245,7 +238,7 @@ fn gather(desk: &Desk, sender: &Sender) -> Status {
         state_dir: facts.state_dir.display().to_string(),
         disk: DiskStatus::of(&facts.state_dir),
         listening: facts.listening.clone(),
-        you: You { person: name_of(sender).to_owned(), may_name_others: is_owner(sender) },
+        you: You { person: sender.name().to_owned(), may_name_others: is_owner(sender) },
         events: desk.index.events(),
         places: desk.index.places().len(),
         journal: JournalStatus {

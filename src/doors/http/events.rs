@@ -19,7 +19,9 @@ use super::gate::{ContentType, require_reader};
 use super::problem::Problem;
 use super::query;
 use crate::doors::{Desk, now};
-use crate::event::{Draft, Event, MAX_EVENT, Place, Retraction, Sender, Source, nearest_places};
+use crate::event::{
+    Draft, Event, MAX_EVENT, Place, Record, Retraction, Sender, Source, nearest_places,
+};
 use crate::index::{IndexError, Stored};
 use crate::recorder::{Fate, Recorded};
 
@@ -223,9 +225,7 @@ pub(super) async fn show(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     require_reader(&sender)?;
-    let Path(id) = id.map_err(|_| {
-        Problem::malformed("the id in the path cannot be read: write its hexadecimal digits")
-    })?;
+    let id = readable_id(id)?;
     let stored = read(&desk, move |desk| Ok(find(desk, &id))).await??;
     let mut response = json_response(StatusCode::OK, stored.event.to_json());
     if stored.is_retracted {
@@ -242,9 +242,7 @@ pub(super) async fn retract(
     Extension(sender): Extension<Sender>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let Path(id) = id.map_err(|_| {
-        Problem::malformed("the id in the path cannot be read: write its hexadecimal digits")
-    })?;
+    let id = readable_id(id)?;
     let by = match &sender {
         Sender::Anonymous => {
             require_reader(&sender)?;
@@ -273,13 +271,20 @@ pub(super) async fn retract(
         ));
     }
     if !is_retracted {
-        desk.recorder.retract(Retraction { id: event.id, at, by }).await?;
+        let retraction = Retraction { id: event.id, at, by };
+        desk.recorder.decide(Record::Retraction(retraction)).await?;
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// The id of a path, as it was written.
+pub(super) fn readable_id(id: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
+    let unreadable = "the id in the path cannot be read: write its hexadecimal digits";
+    id.map(|Path(id)| id).map_err(|_| Problem::malformed(unreadable))
+}
+
 /// The event that an id, or its last digits, stand for.
-fn find(desk: &Desk, id: &str) -> Result<Stored, Problem> {
+pub(super) fn find(desk: &Desk, id: &str) -> Result<Stored, Problem> {
     const MOST_SHOWN: usize = 10;
     let digits = id.trim_start_matches('…');
     if digits.len() < 4 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {

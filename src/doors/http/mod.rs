@@ -13,6 +13,7 @@
 mod ask;
 mod body;
 mod deadline;
+mod decide;
 mod etag;
 mod events;
 mod forget;
@@ -47,7 +48,7 @@ pub use forget::Forgetting;
 pub use serve::{BEHIND, Door, Listener, serve};
 
 /// Every route.
-fn routes() -> [Route; 14] {
+fn routes() -> [Route; 19] {
     [
         Route::get("/livez", health::livez),
         Route::get("/readyz", health::readyz),
@@ -57,6 +58,11 @@ fn routes() -> [Route; 14] {
         Route::post("/v1/events", events::record),
         Route::get("/v1/events/{id}", events::show),
         Route::delete("/v1/events/{id}", events::retract),
+        Route::post("/v1/events/{id}/confirm", decide::confirm),
+        Route::post("/v1/events/{id}/dismiss", decide::dismiss),
+        Route::post("/v1/events/{id}/reopen", decide::reopen),
+        Route::post("/v1/signals/mute", decide::mute),
+        Route::post("/v1/signals/unmute", decide::unmute),
         Route::get("/v1/hotspots", ask::hotspots),
         Route::get("/v1/why", ask::why),
         Route::get("/v1/known", ask::known),

@@ -22,7 +22,7 @@ mod tests {
     use super::*;
     use crate::event::{
         Actor, Arrival, Class, Draft, Event, Feeling, Kind, Outcome, Sender, Severity, SignalName,
-        Source, Word,
+        Source, Verdict, Word,
     };
     use crate::index::{HotspotsAnswer, Known};
 
@@ -86,6 +86,7 @@ mod tests {
         check::<Severity>("Severity");
         check::<Source>("Source");
         check::<SignalName>("SignalName");
+        check::<Verdict>("Verdict");
     }
 
     #[test]

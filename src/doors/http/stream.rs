@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `event: event` | the event, as it is stored |
 //! | `event: retraction` | `{"id","at","by"}`: an event was taken back |
+//! | `event: decision` | `{"id","verdict","by", …}`: somebody decided about a signal |
 //! | `event: missing` | `{"first","last"}`: sequences the journal has lost |
 //! | none | none: the position moved, past what a filter leaves out or nothing at all |
 //!
@@ -35,6 +36,7 @@ use hyper::{StatusCode, Uri};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::gate::require_reader;
 use super::problem::Problem;
@@ -229,16 +231,20 @@ impl Feed {
         // Behind the format byte a record is JSON on one line. What a newer snag wrote is passed over.
         let (event, is_wanted) = match Record::decode(&entry.payload) {
             Ok(Record::Event(event)) => ("event", self.filter.matches(&event)),
-            Ok(Record::Retraction(Retraction { id, .. })) => {
-                let of = self.desk.index.event(id).ok().flatten();
-                let is_wanted = of.is_none_or(|stored| self.filter.matches(&stored.event));
-                ("retraction", is_wanted)
-            }
-            Err(_) => return,
+            Ok(Record::Retraction(Retraction { id, .. })) => ("retraction", self.wants(id)),
+            Ok(Record::Decided(decided)) => ("decision", self.wants(decided.id)),
+            // Muting is about a place and no event.
+            Ok(Record::Muting(_)) | Err(_) => return,
         };
         if is_wanted {
             push_frame(entry.sequence, event, &entry.payload[1..], chunk);
         }
+    }
+
+    /// Whether what is said about an event is asked for: of one that is gone nobody can tell.
+    fn wants(&self, id: Uuid) -> bool {
+        let of = self.desk.index.event(id).ok().flatten();
+        of.is_none_or(|stored| self.filter.matches(&stored.event))
     }
 }
 

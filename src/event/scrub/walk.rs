@@ -42,6 +42,9 @@ pub(crate) fn scrub_event(event: &mut Event) {
     if let Some(rule) = event.signal.as_mut().and_then(|signal| signal.rule.as_mut()) {
         found.text(rule, "/signal/rule");
     }
+    if let Some(note) = event.decision.as_mut().and_then(|decision| decision.note.as_mut()) {
+        found.text(note, "/decision/note");
+    }
     found.tags(&mut event.tags);
     if let Some(evidence) = &mut event.evidence {
         found.object(evidence, "/evidence");

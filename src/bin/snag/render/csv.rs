@@ -31,7 +31,8 @@ const HOTSPOT: &str = "
 const EVENT: &str = "
     id class at received_at at_clamped place person person_verified claimed_person actor
     note expected got workaround feeling outcome lost_minutes kind severity version task source
-    signal.name signal.count signal.rule count same_as tags evidence scrubbed";
+    signal.name signal.count signal.rule count same_as tags evidence scrubbed
+    decision.verdict decision.by decision.at decision.severity decision.note";
 
 /// The fields of a term: what one person met on one day, and what all their days come to.
 const TERM: &str = "place person day points worst sum counted";

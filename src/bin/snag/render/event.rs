@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use snag::event::{Class, Event};
+use snag::event::{Class, Event, Verdict};
 
 use super::Look;
 use super::line::{Page, Tone};
@@ -76,7 +76,12 @@ pub(super) fn what(event: &Event) -> Vec<String> {
         Class::Report => {
             event.kind.map(human).into_iter().chain(event.severity.map(human)).collect()
         }
-        Class::Signal => vec![signal(event)],
+        Class::Signal => {
+            let decided = event.decision.as_ref().map(|decision| human(decision.verdict));
+            std::iter::once(signal(event))
+                .chain(decided.filter(|_| event.verdict() != Verdict::Open))
+                .collect()
+        }
         Class::Use => vec![uses(event)],
     }
 }
@@ -191,6 +196,9 @@ pub(crate) fn event(event: &Event, retracted: bool, look: &Look) -> String {
     if event.class == Class::Report && !retracted {
         page.next("met it too?", &format!("snag me-too {tail}"));
     }
+    if event.class == Class::Signal && event.verdict() == Verdict::Open && !retracted {
+        page.next("was it friction?", &format!("snag signals confirm {tail}"));
+    }
     page.finish()
 }
 
@@ -252,6 +260,13 @@ fn circumstances(event: &Event, page: &mut Page, look: &Look) {
 fn stored(event: &Event, page: &mut Page, look: &Look) {
     if let Some(same_as) = event.same_as {
         field(page, "me too to", &format!("…{} ({same_as})", id_tail(same_as)), look);
+    }
+    if let Some(decision) = &event.decision {
+        let by = format!("{} by {}, {}", decision.verdict, decision.by, moment(decision.at, look));
+        field(page, "decided", &by, look);
+        if let Some(note) = &decision.note {
+            field(page, "said", note, look);
+        }
     }
     for scrubbed in &event.scrubbed {
         let text = format!("{} in {}, before it was stored", scrubbed.rule, scrubbed.field);

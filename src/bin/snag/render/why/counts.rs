@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use snag::event::{Kind, Word};
-use snag::hotspot::Why;
+use snag::hotspot::{Why, signal_points};
 
 use super::{INDENT, heading};
 use crate::render::Look;
@@ -89,18 +89,12 @@ fn draw(groups: &[Counted], page: &mut Page, look: &Look) {
 }
 
 fn signals(why: &Why, page: &mut Page, look: &Look) {
-    let signals = why.signals;
-    let tiers = [
-        (signals.crash, "crash", "crashes", 10),
-        (signals.failure, "failure", "failures", 3),
-        (signals.other, "other", "others", 1),
-    ];
-    let named: Vec<_> = tiers
-        .into_iter()
-        .filter(|&(count, ..)| count != 0)
-        .map(|(count, one, many, points)| {
-            let each = if points == 1 { "1 point".to_owned() } else { format!("{points} points") };
-            format!("{} ({each})", plural(count.into(), one, many))
+    let named: Vec<_> = why
+        .signals
+        .iter()
+        .map(|(name, count)| {
+            let points = plural(signal_points(*name).into(), "point", "points");
+            format!("{} {name} ({points})", number((*count).into()))
         })
         .collect();
     if named.is_empty() {

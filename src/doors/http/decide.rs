@@ -1,0 +1,205 @@
+//! What people decide about signals: `/v1/events/{id}/confirm`, `dismiss` and `reopen`,
+//! `/v1/signals/mute` and `unmute`.
+//!
+//! # Promises
+//!
+//! - About a signal decides the person it happened to, and the owner; what a rule means at a place
+//!   is decided by the owner alone, or with the owner's token.
+//! - A decision is a record like any other: answered once it is on disk and every figure knows it.
+//! - The same decision again changes nothing; of two, the later one counts.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Extension, Path, State};
+use axum::response::Response;
+use hyper::StatusCode;
+use hyper::header::HeaderMap;
+use serde::Deserialize;
+
+use super::body::Bodies;
+use super::events::{find, json_response, read, readable_id, to_json};
+use super::gate::require_reader;
+use super::problem::Problem;
+use crate::doors::{Desk, now};
+use crate::event::{
+    Class, Decided, Decision, Event, MAX_TEXT, Muting, Place, Record, Sender, Severity, SignalName,
+    Verdict, next_instant, scrub,
+};
+use crate::index::Stored;
+
+type Id = Result<Path<String>, PathRejection>;
+
+/// What may be said with a decision.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    note: Option<String>,
+    severity: Option<Severity>,
+}
+
+/// A rule at a place.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleAt {
+    place: String,
+    signal: SignalName,
+}
+
+/// `POST /v1/events/{id}/confirm`: it was friction, and counts as a report of the person.
+pub(super) async fn confirm(
+    State(desk): State<Arc<Desk>>,
+    State(bodies): State<Bodies>,
+    Extension(sender): Extension<Sender>,
+    id: Id,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = bodies.read(&headers, body).await?;
+    decide(&desk, &sender, id, Verdict::Confirmed, said(&body.bytes)?).await
+}
+
+/// `POST /v1/events/{id}/dismiss`: it was none, and has no points.
+pub(super) async fn dismiss(
+    State(desk): State<Arc<Desk>>,
+    State(bodies): State<Bodies>,
+    Extension(sender): Extension<Sender>,
+    id: Id,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = bodies.read(&headers, body).await?;
+    decide(&desk, &sender, id, Verdict::Dismissed, said(&body.bytes)?).await
+}
+
+/// `POST /v1/events/{id}/reopen`: nothing is decided any more.
+pub(super) async fn reopen(
+    State(desk): State<Arc<Desk>>,
+    State(bodies): State<Bodies>,
+    Extension(sender): Extension<Sender>,
+    id: Id,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = bodies.read(&headers, body).await?;
+    decide(&desk, &sender, id, Verdict::Open, said(&body.bytes)?).await
+}
+
+/// `POST /v1/signals/mute`: what a rule notices at a place is no friction there.
+pub(super) async fn mute(
+    State(desk): State<Arc<Desk>>,
+    State(bodies): State<Bodies>,
+    Extension(sender): Extension<Sender>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    set_muted(&desk, &bodies, &sender, &headers, body, true).await
+}
+
+/// `POST /v1/signals/unmute`: it is heard again, with all that was noticed meanwhile.
+pub(super) async fn unmute(
+    State(desk): State<Arc<Desk>>,
+    State(bodies): State<Bodies>,
+    Extension(sender): Extension<Sender>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    set_muted(&desk, &bodies, &sender, &headers, body, false).await
+}
+
+fn said(body: &[u8]) -> Result<Said, Problem> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Said::default());
+    }
+    let said: Said = serde_json::from_slice(body).map_err(|error| {
+        Problem::malformed(format!(
+            "a decision has no body, or one like {{\"note\":\"what happened\",\"severity\":\"major\"}}: {error}"
+        ))
+    })?;
+    let note = said.note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
+    if let Some(found) = note.as_ref().map(String::len).filter(|found| MAX_TEXT < *found) {
+        let detail = format!("`note` has {found} bytes, at most {MAX_TEXT} are kept: shorten it");
+        return Err(Problem::malformed(detail));
+    }
+    let note = note.map(|note| scrub(&note).map_or(note, |(clean, _)| clean));
+    Ok(Said { note, ..said })
+}
+
+async fn decide(
+    desk: &Arc<Desk>,
+    sender: &Sender,
+    id: Id,
+    verdict: Verdict,
+    Said { note, severity }: Said,
+) -> Result<Response, Problem> {
+    require_reader(sender)?;
+    let id = readable_id(id)?;
+    let Stored { event, is_retracted, .. } = read(desk, move |desk| Ok(find(desk, &id))).await??;
+    let is_own = matches!(sender, Sender::Owner { .. }) || event.person == sender.name();
+    if !is_own {
+        return Err(Problem::forbidden(
+            "the signal is about somebody else: only the person it happened to can decide about it, or the user that snagd runs as",
+        ));
+    }
+    if event.class != Class::Signal || is_retracted {
+        return Err(undecidable(&event));
+    }
+    let by = sender.name().to_owned();
+    let before = event.decision.as_ref();
+    let at = next_instant(now(), before.map(|decision| decision.at));
+    let decision = Decision { at, verdict, by, severity, note };
+    if before.map_or(verdict == Verdict::Open, |before| says_the_same(before, &decision)) {
+        return Ok(json_response(StatusCode::OK, event.to_json()));
+    }
+    let decided = Decided::about(&event, decision);
+    desk.recorder.decide(Record::Decided(Box::new(decided.clone()))).await?;
+    Ok(json_response(StatusCode::OK, event.decided(Some(decided.decision)).to_json()))
+}
+
+fn says_the_same(before: &Decision, again: &Decision) -> bool {
+    let is_kept = |said: bool, same: bool| !said || same;
+    before.verdict == again.verdict
+        && is_kept(again.severity.is_some(), before.severity == again.severity)
+        && is_kept(again.note.is_some(), before.note == again.note)
+}
+
+fn undecidable(event: &Event) -> Problem {
+    let detail = match event.class {
+        Class::Signal => "the signal was taken back: there is nothing to decide about it any more",
+        Class::Report => "a person said so already: only signals are confirmed or dismissed",
+        Class::Use => "it is a use: only signals are confirmed or dismissed",
+    };
+    Problem::new(StatusCode::CONFLICT, "no-signal", "There is nothing to decide", detail)
+}
+
+async fn set_muted(
+    desk: &Arc<Desk>,
+    bodies: &Bodies,
+    sender: &Sender,
+    headers: &HeaderMap,
+    body: Body,
+    is_muted: bool,
+) -> Result<Response, Problem> {
+    require_reader(sender)?;
+    if !matches!(sender, Sender::Owner { .. } | Sender::Token { .. }) {
+        return Err(Problem::forbidden(
+            "muting changes everybody's figures: only the user that snagd runs as, root, or who has the token may do it",
+        ));
+    }
+    let body = bodies.read(headers, body).await?;
+    let wrong = |what: &dyn std::fmt::Display| {
+        Problem::malformed(format!(
+            "name a rule and a place, like {{\"place\":\"web/cart\",\"signal\":\"rage-click\"}}: {what}"
+        ))
+    };
+    let RuleAt { place, signal } = serde_json::from_slice(&body.bytes).map_err(|e| wrong(&e))?;
+    let place = Place::parse(&place).map_err(|error| wrong(&format!("`place` {error}")))?;
+    let before = desk.index.muting(&place, signal);
+    let at = next_instant(now(), before.as_ref().map(|before| before.at));
+    let muting = Muting { place, signal, at, is_muted, by: sender.name().to_owned() };
+    if before.map_or(is_muted, |before| before.is_muted != is_muted) {
+        desk.recorder.decide(Record::Muting(muting.clone())).await?;
+    }
+    Ok(json_response(StatusCode::OK, to_json(&muting)))
+}

@@ -1,0 +1,122 @@
+//! What people decide about signals, from outside.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Snagd};
+
+const ID: &str = "01938a5e-7c3b-7d4e-9f00-8a1b4be19c07";
+
+fn post_signal(snagd: &Snagd, id: &str, name: &str, person: &str) {
+    let signal = json!({"id": id, "class": "signal", "place": "web/cart", "person": person,
+        "signal": {"name": name, "rule": "4 clicks within 1 s"}});
+    snagd.post(&signal.to_string()).is(201);
+}
+
+fn decide(snagd: &Snagd, path: &str, body: &str) -> Answer {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    snagd.ask(&format!("{head}{body}"))
+}
+
+/// Pain, reports and signals of the first row.
+fn row(snagd: &Snagd) -> Value {
+    let rows = snagd.get("/v1/hotspots").is(200).json()["rows"].take();
+    json!([rows[0]["pain"], rows[0]["reports"], rows[0]["signals"]])
+}
+
+#[test]
+fn a_decision_counts_at_once_and_after_a_rebuild() {
+    let mut snagd = Snagd::start();
+    post_signal(&snagd, ID, "rage-click", "bob");
+    assert_eq!(row(&snagd), json!([1, 0, 1]));
+    let path = format!("/v1/events/{ID}");
+    let said = r#"{"note":"the button does nothing","severity":"major"}"#;
+    let event = decide(&snagd, &format!("{path}/confirm"), said).is(200).json();
+    assert_eq!(event["decision"]["verdict"], "confirmed");
+    assert_eq!(event["class"], "signal", "what was noticed stays what it is");
+    assert_eq!(snagd.get(&path).json(), event);
+    assert_eq!(row(&snagd), json!([10, 1, 0]));
+
+    // The same again is the first decision, with or without its words.
+    assert_eq!(decide(&snagd, &format!("{path}/confirm"), "").is(200).json(), event);
+    decide(&snagd, &format!("{path}/dismiss"), "").is(200);
+    assert_eq!(snagd.get("/v1/hotspots").json()["rows"], json!([]));
+    assert_eq!(snagd.events().len(), 1, "it is still shown");
+    decide(&snagd, &format!("{path}/reopen"), "").is(200);
+    assert_eq!(row(&snagd), json!([1, 0, 1]));
+    decide(&snagd, &format!("{path}/confirm"), said).is(200);
+
+    snagd.kill();
+    fs::remove_dir_all(snagd.state().join("index")).unwrap();
+    snagd.restart();
+    assert_eq!(row(&snagd), json!([10, 1, 0]));
+    snagd.stop();
+}
+
+#[test]
+fn a_muted_rule_is_left_out_there_and_then_heard_again() {
+    let mut snagd = Snagd::start();
+    post_signal(&snagd, ID, "rage-click", "bob");
+    let rule = r#"{"place":"web/cart","signal":"rage-click"}"#;
+    decide(&snagd, "/v1/signals/mute", rule).is(200);
+    assert_eq!(row(&snagd), json!([null, null, null]));
+    post_signal(&snagd, "01938a5e-7c3b-7d4e-9f00-8a1b4be19c08", "rage-click", "ana");
+    post_signal(&snagd, "01938a5e-7c3b-7d4e-9f00-8a1b4be19c09", "rerun", "ana");
+    assert_eq!(row(&snagd), json!([1, 0, 1]));
+    snagd.kill();
+    fs::remove_dir_all(snagd.state().join("index")).unwrap();
+    snagd.restart();
+    assert_eq!(row(&snagd), json!([1, 0, 1]));
+    assert_eq!(decide(&snagd, "/v1/signals/unmute", rule).is(200).json()["is_muted"], false);
+    assert_eq!(row(&snagd), json!([2, 0, 3]));
+    decide(&snagd, "/v1/signals/mute", r#"{"place":"web/cart"}"#).tells(400, "name a rule");
+}
+
+#[test]
+fn who_may_decide_and_about_what() {
+    let snagd = Snagd::start();
+    post_signal(&snagd, ID, "crash", "bob");
+    let tcp = |path: &str, more: &str| {
+        snagd.ask_tcp(&format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n"))
+    };
+    let confirm = format!("/v1/events/{ID}/confirm");
+    tcp(&confirm, "").tells(401, "token");
+    let token = format!("Authorization: Bearer {}\r\n", snagd.token());
+    tcp(&confirm, &token).tells(403, "somebody else");
+    snagd.post(r#"{"id":"01938a5e-7c3b-7d4e-9f00-8a1b4be19c08","place":"web/cart","note":"x"}"#);
+    decide(&snagd, "/v1/events/4be19c08/confirm", "").tells(409, "a person said so already");
+    decide(&snagd, "/v1/events/ffff0000/confirm", "").tells(404, "no event's id");
+    decide(&snagd, &confirm, r#"{"nope":1}"#).tells(400, "severity");
+    snagd.delete(&format!("/v1/events/{ID}")).is(204);
+    decide(&snagd, &confirm, "").tells(409, "taken back");
+}
+
+#[test]
+fn an_export_carries_decisions_into_another_store() {
+    let snagd = Snagd::start();
+    post_signal(&snagd, ID, "rage-click", "bob");
+    post_signal(&snagd, "01938a5e-7c3b-7d4e-9f00-8a1b4be19c08", "rage-click", "ana");
+    let before = snagd.snag(&["export"]).ok().stdout;
+    decide(&snagd, &format!("/v1/events/{ID}/confirm"), r#"{"note":"it hurt"}"#).is(200);
+    decide(&snagd, "/v1/events/4be19c08/dismiss", "").is(200);
+    let after = snagd.snag(&["export"]).ok().stdout;
+    let rows = row(&snagd);
+
+    // A store that had the events before they were decided about learns what was decided.
+    let other = Snagd::start();
+    let file = other.path("export.ndjson").display().to_string();
+    for export in [&before, &after, &before] {
+        fs::write(&file, export).unwrap();
+        other.snag(&["import", &file]).ok();
+    }
+    assert_eq!(row(&other), rows);
+    let decisions = |export: &str| -> Vec<Value> {
+        let events = export.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.map(|event| json!([event["id"], event["decision"]])).collect()
+    };
+    assert_eq!(decisions(&other.snag(&["export"]).ok().stdout), decisions(&after));
+}
