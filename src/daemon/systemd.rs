@@ -41,7 +41,7 @@ pub(super) fn alive() {
 }
 
 /// Tells what the daemon is doing.
-pub(super) fn status(status: &str) {
+pub fn status(status: &str) {
     tell(&[NotifyState::Status(status)]);
 }
 

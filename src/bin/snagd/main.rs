@@ -57,6 +57,8 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
+            // What `systemctl status` shows when systemd has given up.
+            systemd::status(&format!("{error:#}"));
             exit_code(&error)
         }
     }
