@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::harness::{Answer, Dir, PATIENCE, Said, Snagd, bare_shell, until};
+use crate::harness::{Answer, Dir, PATIENCE, Said, Snagd, bare_shell, snag, until};
 
 /// Keeps the sockets open, and starts the daemon once for each line that it reads: what systemd
 /// does, without being process 1.
@@ -333,4 +333,24 @@ fn sighup_reads_the_configuration_again_and_systemd_knows() {
     assert!(heard[reloading + 1].starts_with("MONOTONIC_USEC="), "{heard:#?}");
     assert!(snagd.log().contains("read again and is as before"), "{}", snagd.log());
     snagd.stop();
+}
+
+#[test]
+fn without_a_systemd_it_says_how_to_do_without() {
+    let dir = Dir::new();
+    // Where this machine has one, this user's does not run in such a directory.
+    for deed in ["install", "status", "uninstall"] {
+        let args = ["service", deed, "--user"];
+        let mut command = snag(dir.path());
+        command.env("XDG_RUNTIME_DIR", dir.path());
+        let said = Said::new(command.args(args), &args).ended(69);
+        assert!(said.stderr.contains("run `snagd` itself") && said.stdout.is_empty(), "{said:#?}");
+    }
+    assert!(fs::read_dir(dir.path()).unwrap().next().is_none(), "nothing is left behind");
+    let args = ["service", "install", "--user", "--system"];
+    let said = Said::new(snag(dir.path()).args(args), &args).ended(2);
+    assert!(said.stderr.contains("exclude each other"), "{said:#?}");
+    let args = ["service", "instal"];
+    let said = Said::new(snag(dir.path()).args(args), &args).ended(2);
+    assert!(said.stderr.contains("did you mean `install`"), "{said:#?}");
 }

@@ -122,6 +122,9 @@ pub(crate) enum Command {
     Forget(Forget),
     /// Show how snagd is
     Status,
+    /// Have systemd run snagd: install, status or uninstall
+    #[command(after_help = SERVICE)]
+    Service(Service),
     /// Find out what is wrong with snag on this machine, and what to do about it
     Doctor,
     /// Run a snagd of its own on a month of a made-up team, to look around in
@@ -154,7 +157,11 @@ impl Command {
         let sends_itself = matches!(self, Self::Log(_) | Self::Undo { .. });
         let asks_nobody = matches!(
             self,
-            Self::Demo(_) | Self::Completions { .. } | Self::Man { .. } | Self::Help { .. }
+            Self::Demo(_)
+                | Self::Service(_)
+                | Self::Completions { .. }
+                | Self::Man { .. }
+                | Self::Help { .. }
         );
         !sends_itself && !asks_nobody
     }
@@ -167,6 +174,36 @@ Once, in the shell you use:
   fish  snag completions fish > ~/.config/fish/completions/snag.fish
 or, in the file it reads at its start:
   eval \"$(snag completions bash)\"";
+
+const SERVICE: &str = "\
+install writes the units of this version for the snagd beside this snag, enables and starts them, and
+waits until it answers. What you change belongs into a drop-in (`systemctl edit snagd.service`): an
+edited unit is neither overwritten nor removed. uninstall keeps what was recorded.";
+
+/// What service takes.
+#[derive(Args)]
+pub(crate) struct Service {
+    /// What to do: install, status or uninstall
+    #[arg(hide_possible_values = true)]
+    pub(crate) deed: Deed,
+    /// Your own snagd, while you are logged in [default, unless you are root]
+    #[arg(long, conflicts_with = "system")]
+    pub(crate) user: bool,
+    /// One for everybody on this machine [default for root]
+    #[arg(long)]
+    pub(crate) system: bool,
+}
+
+/// What is done with a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Deed {
+    /// Have it run, now and at each start.
+    Install,
+    /// Say how it is; fails with 1 where it does not run.
+    Status,
+    /// Take it back.
+    Uninstall,
+}
 
 /// A friction, as it is told.
 #[derive(Args)]

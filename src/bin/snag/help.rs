@@ -25,11 +25,11 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Record", &["log", "undo", "me-too"]),
     ("Look", &["hotspots", "why", "show", "events", "tail"]),
     ("Keep", &["export", "import", "forget"]),
-    ("Run it", &["status", "doctor", "demo", "completions", "help"]),
+    ("Run it", &["status", "doctor", "service", "demo", "completions", "help"]),
 ];
 
 /// How each command is used.
-const EXAMPLES: [(&str, &[&str]); 16] = [
+const EXAMPLES: [(&str, &[&str]); 17] = [
     (
         "log",
         &[
@@ -52,6 +52,7 @@ const EXAMPLES: [(&str, &[&str]); 16] = [
     ("forget", &["snag forget --person ana --dry-run", "snag forget --id 4be19c07"]),
     ("status", &["snag status"]),
     ("doctor", &["snag doctor", "snag doctor --json"]),
+    ("service", &["snag service install", "sudo snag service install --system"]),
     ("demo", &["snag demo"]),
     ("completions", &["snag completions bash", "eval \"$(snag completions bash)\""]),
     ("help", &["snag help log", "snag help exit-codes"]),
@@ -66,7 +67,7 @@ pub(crate) const TOPICS: [(&str, &str); 2] = [
 /// What the programs end with.
 pub(crate) const EXIT_CODES: [(&str, &str); 8] = [
     ("0", "done; kept for later counts as done"),
-    ("1", "the check asked for failed: hotspots --fail-over, doctor, snagd verify"),
+    ("1", "the check asked for failed: hotspots --fail-over, doctor, service status, snagd verify"),
     ("2", "what was said cannot be done: say it differently"),
     ("69", "no daemon where one is needed"),
     ("73", "snagd: another one runs on the directory, or something cannot be made"),

@@ -18,6 +18,7 @@ mod prompt;
 mod reach;
 mod read;
 mod render;
+mod service;
 mod spool;
 mod stop;
 mod tail;
@@ -79,6 +80,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     }
     match command {
         Command::Hotspots(said) => return read::hotspots(said, global, output).await,
+        Command::Service(said) => return service::service(said, output).await,
         Command::Doctor => return doctor::doctor(global, output).await,
         Command::Log(said) => log::log(*said, global, output).await,
         Command::Undo { id } => last::undo(id, global, output).await,

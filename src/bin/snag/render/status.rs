@@ -130,7 +130,7 @@ fn warnings(status: &Status, page: &mut Page) {
     }
 }
 
-fn field(page: &mut Page, label: &str, text: &str, look: &Look) {
+pub(super) fn field(page: &mut Page, label: &str, text: &str, look: &Look) {
     let most = look.measure(LABEL);
     for (at, line) in look.wrap(&look.safe(text), most).into_iter().enumerate() {
         let label = if at == 0 { look.safe(label) } else { Safe::default() };

@@ -13,6 +13,7 @@ use super::sample::{
 };
 use super::{Look, Receipt, event, events, recorded, tail_head, tailed, taken_back};
 use crate::doctor::{Finding, Grade};
+use crate::service::{Answers, Found, Left, Placed, Report, Scope, State};
 
 /// Every view of some events.
 fn views(told: &[Event], look: &Look) -> Vec<String> {
@@ -372,4 +373,81 @@ proptest! {
             check(&view, &look);
         }
     }
+}
+
+fn service_of(scope: Scope) -> Report {
+    let (files, snagd) = match scope {
+        Scope::User => (
+            vec!["/users/ana/.config/systemd/user/snagd.service"],
+            Answers {
+                version: "0.1.0".into(),
+                listening: vec!["unix:/run/user/1000/snag.sock".into()],
+                state_dir: "/users/ana/.local/state/snag".into(),
+                drop_dir: "/users/ana/.local/state/snag/drop".into(),
+            },
+        ),
+        Scope::System => (
+            vec!["/etc/systemd/system/snagd.service", "/etc/systemd/system/snagd.socket"],
+            Answers {
+                version: "0.1.0".into(),
+                listening: vec!["unix:/run/snag/snag.sock".into(), "http://127.0.0.1:7624".into()],
+                state_dir: "/var/lib/snag".into(),
+                drop_dir: "/var/spool/snag".into(),
+            },
+        ),
+    };
+    let file = |path: &str| Placed { path: path.into(), found: Found::Current };
+    Report {
+        v: 1,
+        scope,
+        files: files.into_iter().map(file).collect(),
+        systemd: State {
+            active: "active".into(),
+            is_enabled: true,
+            result: "success".into(),
+            says: "7 events at 5 places; last recorded 2026-11-20 09:12 UTC".into(),
+            restarts: 0,
+            program: Some("/usr/local/bin/snagd".into()),
+        },
+        snagd: Some(snagd),
+        config: "/etc/snag/snagd.toml".into(),
+    }
+}
+
+#[test]
+fn a_service() {
+    let well = super::service(&service_of(Scope::System), &look(80));
+    let own = super::service(&service_of(Scope::User), &look(80));
+    let mut failed = service_of(Scope::System);
+    failed.files[0].found = Found::Edited;
+    failed.files[1].found = Found::Other;
+    failed.snagd = None;
+    failed.systemd.active = "failed".into();
+    failed.systemd.result = "exit-code".into();
+    failed.systemd.says = "the disk failed: look at what the kernel says (`dmesg`)".into();
+    failed.systemd.restarts = 10;
+    failed.systemd.is_enabled = false;
+    let failed = super::service(&failed, &look(80));
+    let mut missing = service_of(Scope::User);
+    missing.systemd = State { active: "inactive".into(), ..State::default() };
+    missing.snagd = None;
+    let missing = super::service(&missing, &look(80));
+    assert_snapshot!([well, own, failed, missing].join("----\n"));
+}
+
+#[test]
+fn what_is_left_of_a_service() {
+    let file = |path: &str, found| Placed { path: path.into(), found };
+    let mut left = Left {
+        v: 1,
+        scope: Scope::System,
+        removed: vec!["/etc/systemd/system/snagd.socket".into()],
+        kept: vec![file("/etc/systemd/system/snagd.service", Found::Edited)],
+        data: vec!["/var/lib/snag".into(), "/var/spool/snag".into()],
+    };
+    let system = super::uninstalled(&left, &look(80));
+    (left.scope, left.data) = (Scope::User, vec!["/users/ana b/.local/state/snag".into()]);
+    (left.removed, left.kept) = (vec![], vec![]);
+    let user = super::uninstalled(&left, &look(80));
+    assert_snapshot!([system, user].join("----\n"));
 }
