@@ -19,12 +19,14 @@
 //! | 0 pure | [`event`], [`hotspot`] | no clock, no chance, no disk, no async |
 //! | 1 durable | `journal`, `index` | files; no clock |
 //! | 2 concurrent | `recorder` | one writer thread, a bounded queue |
+//! | | `backup` | files of its own beside the journal's; no clock |
 //! | 3 doors | `doors`, `client` | sockets, the wall clock, chance |
 //! | 4 the whole | `daemon` | configuration, life and death |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("snag runs on Linux only: it relies on fdatasync, SO_PEERCRED and inotify");
 
+pub mod backup;
 pub mod client;
 pub mod daemon;
 pub mod doors;

@@ -131,7 +131,8 @@ fn entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
     }
 }
 
-fn remove_dir(dir: &Path) -> io::Result<()> {
+/// Removes a directory with all that is in it, if there is one.
+pub(super) fn remove_dir(dir: &Path) -> io::Result<()> {
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,

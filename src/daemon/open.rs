@@ -182,7 +182,7 @@ fn warm_up() {
 }
 
 /// Makes a directory for its owner alone, unless it is there.
-fn make_dir(dir: &Path) -> Result<(), OpenError> {
+pub(super) fn make_dir(dir: &Path) -> Result<(), OpenError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable(dir))
 }
 

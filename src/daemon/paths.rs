@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 pub(super) const PORT: u16 = 7624;
 /// The system daemon's socket.
 pub const SYSTEM_SOCKET: &str = "/run/snag/snag.sock";
+/// The system daemon's state directory.
+pub const SYSTEM_STATE_DIR: &str = "/var/lib/snag";
 /// The system daemon's drop directory.
 pub const SYSTEM_DROP_DIR: &str = "/var/spool/snag";
 

@@ -249,7 +249,7 @@ fn is_much(index: &Index, journal: &journal::Reader) -> bool {
 }
 
 /// Renames an index directory to one nobody has, if there is one.
-fn set_aside(dir: &Path) -> Result<(), OpenError> {
+pub(super) fn set_aside(dir: &Path) -> Result<(), OpenError> {
     let unusable = |source| OpenError::Unusable { path: dir.to_owned(), source };
     if !dir.try_exists().map_err(unusable)? {
         return Ok(());

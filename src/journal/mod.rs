@@ -103,6 +103,7 @@ mod frame;
 pub mod fuzzing;
 mod packed;
 mod packer;
+mod part;
 mod reader;
 mod recover;
 mod rewrite;
@@ -116,6 +117,7 @@ use std::path::Path;
 
 pub use error::{JournalError, is_no_room};
 pub use packer::{Packed, Packer};
+pub use part::{Contents, Part, Parts, begin_with, make_dir};
 pub use reader::{Entry, Reader, Records, SegmentInfo};
 pub use recover::{Damage, Findings};
 pub use rewrite::Fate;

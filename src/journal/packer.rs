@@ -130,7 +130,7 @@ fn reads_back(packed: &Path, segment: &[u8]) -> io::Result<bool> {
     Ok(is_same && HEADER <= unpacked.len())
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;

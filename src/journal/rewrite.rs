@@ -86,7 +86,10 @@ impl Packer {
         judge: &mut impl FnMut(&[u8]) -> Fate,
     ) -> io::Result<u64> {
         let old = Source::open(self.shared.dir(), first)?.read_whole()?;
-        let Some((new, changed)) = redraft(first, &old, judge) else { return Ok(0) };
+        let (new, changed, _) = redraft(first, &old, judge);
+        if changed == 0 {
+            return Ok(0);
+        }
         let packed = pack(first, &new, &pieces(first, &new));
         let installed = packed.map_or(Ok(None), |packed| self.install(first, &packed, &new))?;
         let Some(bytes) = installed else {
@@ -101,12 +104,12 @@ impl Packer {
     }
 }
 
-/// The segment as it is to be, and how many records differ; none where nothing does.
-fn redraft(
+/// The segment as it is to be, how many records differ, and the sequence and batch behind its end.
+pub(super) fn redraft(
     first: u64,
     old: &[u8],
-    judge: &mut impl FnMut(&[u8]) -> Fate,
-) -> Option<(Vec<u8>, u64)> {
+    mut judge: impl FnMut(&[u8]) -> Fate,
+) -> (Vec<u8>, u64, (u64, u64)) {
     let pieces = pieces(first, old);
     let batch = pieces.iter().find_map(|piece| match piece {
         Piece::Frame { head, .. } => Some(head.batch.saturating_sub(1)),
@@ -136,10 +139,10 @@ fn redraft(
             }
         }
     }
-    (0 < changed).then_some((new, changed))
+    (new, changed, last)
 }
 
-fn withdraw(new: &mut Vec<u8>, from: u64, to: u64, batch: u64) {
+pub(super) fn withdraw(new: &mut Vec<u8>, from: u64, to: u64, batch: u64) {
     let count = u32::try_from(to - from).unwrap_or(u32::MAX);
     // No number takes less room, which is how readers tell a frame from what only looks like one.
     new.extend(frame::void(from, count, batch, count as usize * MIN_SPAN));

@@ -118,7 +118,7 @@ pub(super) fn read_packed(dir: &Path, first: u64) -> io::Result<Vec<u8>> {
     read_file(&File::open(segment::packed_path(dir, first))?)
 }
 
-fn read_file(file: &File) -> io::Result<Vec<u8>> {
+pub(super) fn read_file(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(0)];
     let read = segment::read_around(file, &mut bytes, 0)?;
     bytes.truncate(read);

@@ -120,6 +120,16 @@ pub(crate) enum Command {
     },
     /// Take out for ever what was recorded of a person, at a place, or one event
     Forget(Forget),
+    /// Copy everything that was recorded to another place, while snagd runs or not
+    ///
+    /// Into a directory goes only what is not there yet; an archive is written anew each time. What
+    /// was acknowledged before is in it. What was forgotten is in it no more. The configuration, the
+    /// token and files that wait in the drop directory are no part of it.
+    Backup(Backup),
+    /// Put a backup into an empty state directory
+    ///
+    /// snagd must not run on it, and builds its index at the next start, and a token.
+    Restore(Restore),
     /// Show how snagd is
     Status,
     /// Have systemd run snagd: install, status or uninstall
@@ -157,7 +167,9 @@ impl Command {
         let sends_itself = matches!(self, Self::Log(_) | Self::Undo { .. });
         let asks_nobody = matches!(
             self,
-            Self::Demo(_)
+            Self::Backup(_)
+                | Self::Restore(_)
+                | Self::Demo(_)
                 | Self::Service(_)
                 | Self::Completions { .. }
                 | Self::Man { .. }
@@ -393,6 +405,36 @@ pub(crate) struct Forget {
     #[arg(long)]
     pub(crate) yes: bool,
     /// Where the journal is damaged: let what cannot be read of it go as well
+    #[arg(long)]
+    pub(crate) lose_damaged: bool,
+}
+
+/// What backup takes.
+#[derive(Args)]
+pub(crate) struct Backup {
+    /// A directory, a file that ends in .tar, or - for stdout
+    #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) to: PathBuf,
+    /// Read a backup whole instead, and say what is wrong with it; exit with 1 if anything is
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// The state directory to copy [default: that of the snagd that answers]
+    #[arg(long, value_name = "DIR", env = "SNAGD_STATE_DIR", hide_env = true,
+        value_hint = ValueHint::DirPath)]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+/// What restore takes.
+#[derive(Args)]
+pub(crate) struct Restore {
+    /// The backup: its directory or its file
+    #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) from: PathBuf,
+    /// Where to [default: `$XDG_STATE_HOME/snag`; the system's snagd has /var/lib/snag]
+    #[arg(long, value_name = "DIR", env = "SNAGD_STATE_DIR", hide_env = true,
+        value_hint = ValueHint::DirPath)]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Where the backup is damaged: restore the rest; exit with 1 then
     #[arg(long)]
     pub(crate) lose_damaged: bool,
 }

@@ -24,12 +24,12 @@ pub(crate) const FIRST: [&str; 5] = [
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Record", &["log", "undo", "me-too"]),
     ("Look", &["hotspots", "why", "show", "events", "tail"]),
-    ("Keep", &["export", "import", "forget"]),
+    ("Keep", &["export", "import", "forget", "backup", "restore"]),
     ("Run it", &["status", "doctor", "service", "demo", "completions", "help"]),
 ];
 
 /// How each command is used.
-const EXAMPLES: [(&str, &[&str]); 17] = [
+const EXAMPLES: [(&str, &[&str]); 19] = [
     (
         "log",
         &[
@@ -50,6 +50,11 @@ const EXAMPLES: [(&str, &[&str]); 17] = [
     ("export", &["snag export > events.ndjson"]),
     ("import", &["snag import events.ndjson", "snag import friction.csv"]),
     ("forget", &["snag forget --person ana --dry-run", "snag forget --id 4be19c07"]),
+    (
+        "backup",
+        &["snag backup /mnt/backup/snag", "snag backup snag.tar", "snag backup --verify snag.tar"],
+    ),
+    ("restore", &["snag restore /mnt/backup/snag", "snag restore snag.tar --state-dir /tmp/snag"]),
     ("status", &["snag status"]),
     ("doctor", &["snag doctor", "snag doctor --json"]),
     ("service", &["snag service install", "sudo snag service install --system"]),
@@ -65,12 +70,16 @@ pub(crate) const TOPICS: [(&str, &str); 2] = [
 ];
 
 /// What the programs end with.
-pub(crate) const EXIT_CODES: [(&str, &str); 8] = [
+pub(crate) const EXIT_CODES: [(&str, &str); 9] = [
     ("0", "done; kept for later counts as done"),
-    ("1", "the check asked for failed: hotspots --fail-over, doctor, service status, snagd verify"),
+    (
+        "1",
+        "the check asked for failed: hotspots --fail-over, doctor, service status, backup --verify, snagd verify; or a restore without what was damaged",
+    ),
     ("2", "what was said cannot be done: say it differently"),
+    ("65", "what is there is damaged, or a newer snag wrote it"),
     ("69", "no daemon where one is needed"),
-    ("73", "snagd: another one runs on the directory, or something cannot be made"),
+    ("73", "another snagd runs on the directory, or something cannot be made"),
     ("74", "the disk failed"),
     ("77", "not allowed"),
     ("78", "snagd: the configuration cannot be used"),

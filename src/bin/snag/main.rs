@@ -1,6 +1,7 @@
 //! The companion: posts events, reads hotspots. Parse, ask, render.
 
 mod args;
+mod backup;
 mod complete;
 mod demo;
 mod doctor;
@@ -81,6 +82,8 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     match command {
         Command::Hotspots(said) => return read::hotspots(said, global, output).await,
         Command::Service(said) => return service::service(said, output).await,
+        Command::Backup(said) => return backup::backup(said, global, output).await,
+        Command::Restore(said) => return backup::restore(&said, output),
         Command::Doctor => return doctor::doctor(global, output).await,
         Command::Log(said) => log::log(*said, global, output).await,
         Command::Undo { id } => last::undo(id, global, output).await,

@@ -10,8 +10,12 @@ use snag::client::ClientError;
 pub(crate) enum Code {
     /// What was said cannot be done: say it differently.
     Usage = 2,
+    /// A backup is damaged, or a newer snag made it.
+    BadData = 65,
     /// No daemon where one is needed.
     Unavailable = 69,
+    /// What is to be made cannot be made there.
+    CannotCreate = 73,
     /// Something on this machine failed.
     Io = 74,
     /// Not allowed.

@@ -1,7 +1,7 @@
 //! The daemon: configuration in, life and death.
 //!
-//! Exit codes: 0 stopped as told, 2 usage, 73 another snagd runs or a directory cannot be used,
-//! 74 the disk failed, 78 bad configuration.
+//! Exit codes: 0 stopped as told, 2 usage, 65 a newer snagd wrote the journal, 73 another snagd runs
+//! or a directory cannot be used, 74 the disk failed, 78 bad configuration.
 
 mod args;
 mod care;
@@ -19,6 +19,7 @@ use std::time::Duration;
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use snag::daemon::{Daemon, Ended, Inherited, OpenError, Sources, systemd};
+use snag::journal::JournalError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,7 @@ use args::Command;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const EXIT_USAGE: u8 = 2;
+const EXIT_BAD_DATA: u8 = 65;
 const EXIT_CANNOT_CREATE: u8 = 73;
 const EXIT_IO: u8 = 74;
 const EXIT_CONFIG: u8 = 78;
@@ -89,6 +91,7 @@ fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(match error.downcast_ref::<OpenError>() {
         Some(OpenError::Nothing(_)) => EXIT_USAGE,
+        Some(OpenError::Journal { source: JournalError::Newer { .. }, .. }) => EXIT_BAD_DATA,
         Some(OpenError::Config(_) | OpenError::Inherited(_)) => EXIT_CONFIG,
         Some(
             OpenError::Taken(_)

@@ -1,0 +1,268 @@
+//! Making a backup.
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::kept::{Kept, names};
+use super::manifest::{Listed, Manifest, checksum, file_name, read_name};
+use super::{BackupError, MANIFEST, tar};
+use crate::journal::{Damage, JournalError, Part, Parts};
+
+/// How often it is begun again because the journal was rewritten meanwhile.
+const TRIES: usize = 5;
+
+/// A backup that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// What belongs to it.
+    pub manifest: Manifest,
+    /// How many parts had to be written,
+    pub new_parts: usize,
+    /// and how large they are.
+    pub new_bytes: u64,
+    /// Bad places of the journal; the backup has what is left.
+    pub damage: Vec<Damage>,
+}
+
+/// Backs a journal up into a directory; what lies there already is not written again.
+pub fn to_dir(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(BackupError::unusable(dir))?;
+    let lock = File::open(dir).map_err(BackupError::unusable(dir))?;
+    if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Err(BackupError::Busy(dir.to_owned()));
+    }
+    let unusable = || BackupError::unusable(dir);
+    let old = before(dir)?;
+    if let Some(old) = &old {
+        refuse_another(journal, old)?;
+    }
+    let mut known = old.and_then(|old| old.manifest).map_or_else(Vec::new, |old| old.parts);
+    let (mut new_parts, mut new_bytes) = (0, 0);
+    let (manifest, damage) = settle(|| {
+        let taken = take(journal, now, &mut known, |part, bytes| {
+            let path = dir.join(&part.file);
+            // Its name says what is in it; what became of it since is for `verify` to find.
+            if fs::metadata(&path).is_ok_and(|there| there.len() == part.bytes) {
+                return Ok(());
+            }
+            (new_parts, new_bytes) = (new_parts + 1, new_bytes + part.bytes);
+            write(&path, bytes)
+        });
+        taken.map_err(|error| error.at(dir))
+    })?;
+    lock.sync_all().map_err(unusable())?;
+    write(&dir.join(MANIFEST), &manifest.encode()).map_err(unusable())?;
+    lock.sync_all().map_err(unusable())?;
+    remove_others(dir, &manifest).and_then(|()| lock.sync_all()).map_err(unusable())?;
+    Ok(Made { manifest, new_parts, new_bytes, damage })
+}
+
+/// Backs a journal up into one file, which is replaced whole.
+pub fn to_file(journal: &Path, path: &Path, now: Timestamp) -> Result<Made, BackupError> {
+    let unusable = || BackupError::unusable(path);
+    let new = new_name(path);
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let made = settle(|| {
+        let file = create(&new).map_err(unusable())?;
+        let mut out = BufWriter::new(file);
+        let made = to_stream(journal, &mut out, now);
+        let file = out.into_inner().map_err(|error| unusable()(error.into_error()))?;
+        file.sync_all().map_err(unusable())?;
+        made
+    });
+    if made.is_err() {
+        // Gives the room back; the next one overwrites it anyway.
+        let _ = fs::remove_file(&new);
+    }
+    let made = made?;
+    let named = fs::rename(&new, path).and_then(|()| File::open(dir)?.sync_all());
+    named.map_err(unusable())?;
+    Ok(made)
+}
+
+/// Backs a journal up into a stream, as the archive it would be as a file.
+pub fn to_stream(
+    journal: &Path,
+    out: &mut impl Write,
+    now: Timestamp,
+) -> Result<Made, BackupError> {
+    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+    let stream = Path::new("the archive");
+    let taken = take(journal, now, &mut Vec::new(), |part, bytes| {
+        tar::append(out, &part.file, bytes, seconds)
+    });
+    let (manifest, damage) = taken.map_err(|error| error.at(stream))?;
+    let ended = tar::append(out, MANIFEST, &manifest.encode(), seconds)
+        .and_then(|()| tar::finish(out))
+        .and_then(|()| out.flush());
+    ended.map_err(BackupError::unusable(stream))?;
+    let (new_parts, new_bytes) = (manifest.parts.len(), manifest.bytes());
+    Ok(Made { manifest, new_parts, new_bytes, damage })
+}
+
+/// Why not all parts were taken.
+enum TakeError {
+    Backup(BackupError),
+    Write(io::Error),
+}
+
+impl TakeError {
+    fn at(self, path: &Path) -> BackupError {
+        match self {
+            Self::Backup(error) => error,
+            Self::Write(source) => BackupError::unusable(path)(source),
+        }
+    }
+}
+
+impl From<JournalError> for TakeError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            // Dropped for its age since it was found.
+            JournalError::Unusable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Self::Backup(BackupError::Rewritten)
+            }
+            other => Self::Backup(other.into()),
+        }
+    }
+}
+
+/// Begins again as long as the journal is rewritten meanwhile.
+fn settle<T>(mut attempt: impl FnMut() -> Result<T, BackupError>) -> Result<T, BackupError> {
+    for _ in 1..TRIES {
+        match attempt() {
+            Err(BackupError::Rewritten) => {}
+            done => return done,
+        }
+    }
+    attempt()
+}
+
+/// Takes the parts of a journal one by one; of those that are known, what is in them need not be
+/// counted again.
+fn take(
+    journal: &Path,
+    now: Timestamp,
+    known: &mut Vec<Listed>,
+    mut put: impl FnMut(&Listed, &[u8]) -> io::Result<()>,
+) -> Result<(Manifest, Vec<Damage>), TakeError> {
+    if !journal.is_dir() {
+        let state_dir = journal.parent().unwrap_or(journal).to_owned();
+        return Err(TakeError::Backup(BackupError::NoJournal(state_dir)));
+    }
+    let mut parts = Parts::of(journal)?;
+    let (mut listed, mut damage, mut due) = (Vec::new(), Vec::new(), parts.begins());
+    for first in parts.firsts() {
+        let part = parts.read(first)?;
+        if due < first {
+            damage.push(Damage { segment: first, offset: 0, bytes: 0, missing: due..first });
+        }
+        let file = file_name(&part, &checksum(&part.bytes));
+        let known = known.iter().find(|entry| entry.file == file && entry.bad_places == 0);
+        let (entry, bad) =
+            known.map_or_else(|| Listed::new(&part), |known| (known.clone(), Vec::new()));
+        damage.extend(bad);
+        due = entry.last + 1;
+        // A segment that was just made has nothing in it yet.
+        if entry.last < entry.first && part.is_packed {
+            continue;
+        }
+        put(&entry, &part.bytes).map_err(TakeError::Write)?;
+        listed.push(entry);
+    }
+    known.clone_from(&listed);
+    if !parts.still_hold()? {
+        return Err(TakeError::Backup(BackupError::Rewritten));
+    }
+    Ok((Manifest::new(now, parts.begins(), listed), damage))
+}
+
+/// The backup that is in a directory, if any is.
+fn before(dir: &Path) -> Result<Option<Kept>, BackupError> {
+    let names = names(dir).map_err(BackupError::unusable(dir))?;
+    if names.iter().all(|name| name != MANIFEST) {
+        // One that was interrupted before there was any leaves nothing but its own files.
+        let is_ours = |name: &String| read_name(name).is_some() || is_half(name);
+        return if names.iter().all(is_ours) {
+            Ok(None)
+        } else {
+            Err(BackupError::Foreign(dir.to_owned()))
+        };
+    }
+    let old = Kept::of_dir(dir)?;
+    if old.manifest.is_none() {
+        return Err(BackupError::BadManifest(dir.join(MANIFEST)));
+    }
+    Ok(Some(old))
+}
+
+/// Refuses a backup that has no record in common with the journal: it would be replaced.
+fn refuse_another(journal: &Path, old: &Kept) -> Result<(), BackupError> {
+    let listed = old.manifest.as_ref().map_or(&[][..], |manifest| &manifest.parts);
+    if listed.iter().all(|entry| entry.last < entry.first) {
+        return Ok(());
+    }
+    let mut parts = Parts::of(journal)?;
+    let firsts = parts.firsts();
+    for entry in listed.iter().filter(|entry| firsts.contains(&entry.first)) {
+        let Ok(Some(theirs)) = old.read_part(&entry.file) else { continue };
+        let ours = parts.read(entry.first)?;
+        if !records(&ours).is_disjoint(&records(&theirs)) {
+            return Ok(());
+        }
+    }
+    Err(BackupError::Another(old.path.clone()))
+}
+
+fn records(part: &Part) -> HashSet<(u64, blake3::Hash)> {
+    let mut records = HashSet::new();
+    part.read_records(|sequence, record| {
+        records.insert((sequence, blake3::hash(record)));
+    });
+    records
+}
+
+/// Removes what belongs to no backup: parts of the one before, and what was never finished.
+fn remove_others(dir: &Path, manifest: &Manifest) -> io::Result<()> {
+    for name in names(dir)? {
+        let is_part = read_name(&name).is_some();
+        let is_named = manifest.parts.iter().any(|part| part.file == name);
+        if is_half(&name) || (is_part && !is_named) {
+            fs::remove_file(dir.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file is one of ours that was never finished.
+fn is_half(name: &str) -> bool {
+    name.strip_suffix(".new").is_some_and(|name| name == MANIFEST || read_name(name).is_some())
+}
+
+fn new_name(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+/// Writes a file whole, or not at all.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = new_name(path);
+    let mut file = create(&new)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Gives the room back; the next one overwrites it anyway.
+        let _ = fs::remove_file(&new);
+    }
+    written.and_then(|()| fs::rename(&new, path))
+}

@@ -1,0 +1,311 @@
+//! Backups of real journals, whole and broken.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::*;
+use crate::event::{Record, Retraction};
+use crate::journal::{self, Fate, Opened, Reader};
+
+/// A journal and places for its backups.
+struct Case {
+    dir: tempfile::TempDir,
+    journal: Opened,
+    said: u128,
+}
+
+impl Case {
+    /// A journal whose segments have so many records.
+    fn new(segments: &[u64]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = journal::open(&dir.path().join("journal")).unwrap();
+        let mut case = Self { dir, journal, said: 0 };
+        for records in segments {
+            case.append(*records);
+            case.journal.writer.seal().unwrap();
+        }
+        case
+    }
+
+    fn append(&mut self, records: u64) {
+        for _ in 0..records {
+            self.said += 1;
+            let record = Retraction {
+                id: Uuid::from_u128(self.said << 64),
+                at: Timestamp::UNIX_EPOCH,
+                by: self.dir.path().display().to_string(),
+            };
+            self.journal.writer.append(&[Record::Retraction(record).encode()]).unwrap();
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn back_up(&self, to: &str) -> Result<Made, BackupError> {
+        to_dir(&self.path("journal"), &self.path(to), Timestamp::UNIX_EPOCH)
+    }
+
+    /// What a backup holds once it is a journal again, and what is told of it.
+    fn restored(&self, from: &str) -> (BTreeMap<u64, Vec<u8>>, Report) {
+        let to = tempfile::tempdir().unwrap();
+        let report = Kept::open(&self.path(from)).unwrap();
+        let report = report.examine(|part| part.write(to.path())).unwrap();
+        journal::begin_with(to.path(), report.begins).unwrap();
+        (records(&Reader::open(to.path()).unwrap().0), report)
+    }
+
+    fn records(&self) -> BTreeMap<u64, Vec<u8>> {
+        records(&self.journal.reader)
+    }
+
+    fn part(&self, backup: &str, nth: usize) -> PathBuf {
+        let kept = Kept::open(&self.path(backup)).unwrap();
+        self.path(backup).join(&kept.manifest.unwrap().parts[nth].file)
+    }
+}
+
+fn records(reader: &Reader) -> BTreeMap<u64, Vec<u8>> {
+    let entries = reader.from(1).flatten();
+    entries.map(|entry| (entry.sequence, entry.payload)).collect()
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 0x10;
+    fs::write(path, bytes).unwrap();
+}
+
+fn lost(report: &Report) -> Vec<(u64, u64)> {
+    let spans = report.damaged.iter().flat_map(|fault| &fault.lost);
+    spans.map(|span| (span.first, span.last)).collect()
+}
+
+#[test]
+fn a_backup_is_the_journal_and_the_next_adds_what_is_new() {
+    let mut case = Case::new(&[30, 20]);
+    case.append(5);
+    assert_eq!(case.back_up("b").unwrap().new_parts, 3);
+    let (found, report) = case.restored("b");
+    assert_eq!(found, case.records());
+    assert!(report.is_whole(), "{report:#?}");
+    let sealed = case.part("b", 0);
+    let inode = fs::metadata(&sealed).unwrap().ino();
+    case.append(1);
+    let made = case.back_up("b").unwrap();
+    assert_eq!(made.new_parts, 1, "the last, which grew");
+    assert_eq!(fs::metadata(&sealed).unwrap().ino(), inode);
+    assert_eq!(fs::read_dir(case.path("b")).unwrap().count(), 4, "the one before is gone");
+    assert_eq!(case.restored("b").0, case.records());
+    // However the journal lies on disk, its backup is the same.
+    while case.journal.packer.pack_next().unwrap().is_some() {}
+    assert_eq!(case.back_up("b").unwrap().new_parts, 0);
+}
+
+#[test]
+fn an_archive_holds_the_same() {
+    let mut case = Case::new(&[30]);
+    case.append(5);
+    to_file(&case.path("journal"), &case.path("b.tar"), Timestamp::UNIX_EPOCH).unwrap();
+    let (found, report) = case.restored("b.tar");
+    assert_eq!(found, case.records());
+    assert!(report.is_whole(), "{report:#?}");
+}
+
+#[test]
+fn what_was_forgotten_or_dropped_leaves_the_backup_too() {
+    let mut case = Case::new(&[30, 20, 10]);
+    case.back_up("b").unwrap();
+    let mut left = 3;
+    let forget = |_: &[u8]| {
+        left -= 1;
+        if left < 0 { Fate::Keep } else { Fate::Drop }
+    };
+    case.journal.packer.rewrite(forget).unwrap();
+    assert_eq!(case.back_up("b").unwrap().new_parts, 1);
+    assert_eq!(fs::read_dir(case.path("b")).unwrap().count(), 4);
+    case.journal.packer.drop_before(31).unwrap();
+    assert_eq!(case.back_up("b").unwrap().new_parts, 0);
+    assert_eq!(fs::read_dir(case.path("b")).unwrap().count(), 3);
+    let (found, report) = case.restored("b");
+    assert!(report.is_whole(), "what was dropped is not lost: {report:#?}");
+    assert_eq!(found, case.records());
+}
+
+#[test]
+fn a_journal_that_is_rewritten_meanwhile_is_noticed() {
+    let mut case = Case::new(&[3, 3]);
+    case.append(3);
+    let journal = case.path("journal");
+    let read = || {
+        let mut parts = journal::Parts::of(&journal).unwrap();
+        parts.firsts().into_iter().for_each(|first| drop(parts.read(first).unwrap()));
+        parts
+    };
+    let parts = read();
+    case.append(3);
+    case.journal.writer.seal().unwrap();
+    while case.journal.packer.pack_next().unwrap().is_some() {}
+    assert!(parts.still_hold().unwrap(), "grown, sealed and packed it is the same");
+    let parts = read();
+    case.journal.packer.rewrite(|_| Fate::Drop).unwrap();
+    assert!(!parts.still_hold().unwrap());
+    let parts = read();
+    case.journal.packer.drop_before(4).unwrap();
+    assert!(!parts.still_hold().unwrap());
+}
+
+#[test]
+fn any_bad_byte_of_a_part_is_found_and_costs_no_other_part() {
+    let mut case = Case::new(&[400, 20]);
+    case.append(5);
+    case.back_up("b").unwrap();
+    let (part, all) = (case.part("b", 0), case.records());
+    let whole = fs::read(&part).unwrap();
+    for at in (0..whole.len()).step_by(whole.len() / 60) {
+        flip(&part, at);
+        let (found, report) = case.restored("b");
+        assert!(!report.is_whole(), "byte {at}");
+        assert!(report.damaged[0].to_string().starts_with("00000000000000000001-"), "{report:#?}");
+        let gone = |sequence: &u64| lost(&report).iter().any(|it| (it.0..=it.1).contains(sequence));
+        let expected = all.iter().filter(|(sequence, _)| !gone(sequence));
+        assert!(found.iter().eq(expected), "byte {at}: {report:#?}");
+        assert!(report.lost_before.is_empty(), "byte {at}: {report:#?}");
+        fs::write(&part, &whole).unwrap();
+    }
+    fs::remove_file(&part).unwrap();
+    let (found, report) = case.restored("b");
+    assert_eq!(lost(&report), [(1, 400)]);
+    assert!(found.keys().copied().eq(401..=425));
+}
+
+#[test]
+fn a_bad_manifest_is_never_believed_and_what_is_there_is_found_without_it() {
+    let mut case = Case::new(&[30, 20]);
+    case.append(5);
+    case.back_up("b").unwrap();
+    let manifest = case.path("b").join(MANIFEST);
+    let whole = fs::read(&manifest).unwrap();
+    for at in 0..whole.len() {
+        flip(&manifest, at);
+        match Kept::open(&case.path("b")) {
+            Err(BackupError::Newer { .. }) => {}
+            Err(error) => panic!("byte {at}: {error}"),
+            // White space that became another, or none, says the same.
+            Ok(kept) if kept.manifest.is_some() => assert!(whole[at].is_ascii_whitespace()),
+            Ok(kept) => {
+                drop(kept);
+                assert!(matches!(case.back_up("b"), Err(BackupError::BadManifest(_))));
+                let (found, report) = case.restored("b");
+                assert_eq!(found, case.records(), "byte {at}");
+                assert_eq!(report.damaged[0].file, MANIFEST);
+            }
+        }
+        fs::write(&manifest, &whole).unwrap();
+    }
+    fs::remove_file(&manifest).unwrap();
+    assert_eq!(case.restored("b").0, case.records());
+    fs::remove_file(case.part_of(21 + 10)).unwrap();
+    let (_, report) = case.restored("b");
+    assert_eq!(lost(&report), [(31, 50)], "{report:#?}");
+    // It is finished by the next.
+    case.back_up("b").unwrap();
+    assert_eq!(case.restored("b").0, case.records());
+}
+
+impl Case {
+    fn part_of(&self, first: u64) -> PathBuf {
+        let names = fs::read_dir(self.path("b")).unwrap().map(|item| item.unwrap().path());
+        let begins = format!("{first:020}-");
+        let mut found = names.filter(|path| path.to_string_lossy().contains(&begins));
+        found.next().unwrap()
+    }
+}
+
+#[test]
+fn an_archive_that_was_cut_short_or_damaged_gives_what_it_has() {
+    let mut case = Case::new(&[300, 200]);
+    case.append(5);
+    let path = case.path("b.tar");
+    to_file(&case.path("journal"), &path, Timestamp::UNIX_EPOCH).unwrap();
+    let (whole, all) = (fs::read(&path).unwrap(), case.records());
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    for length in (0..end).step_by(whole.len() / 40) {
+        fs::write(&path, &whole[..length]).unwrap();
+        if Kept::open(&path).is_err() {
+            assert!(length <= 512);
+            continue;
+        }
+        let (found, report) = case.restored("b.tar");
+        assert!(!report.is_whole(), "{length}");
+        assert!(found.iter().all(|(sequence, record)| all[sequence] == *record), "{length}");
+        // A header is as good as its sum; the part behind a bad one is still found.
+        let mut bytes = whole.clone();
+        bytes[length] ^= 0x10;
+        fs::write(&path, &bytes).unwrap();
+        let (found, report) = case.restored("b.tar");
+        let least = all.len() - lost(&report).iter().map(|it| (it.0..=it.1).count()).sum::<usize>();
+        assert!(found.len() == least && 205 <= least, "{length}: {report:#?}");
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_backed_up_as_it_is() {
+    let case = Case::new(&[30, 20]);
+    let segment = case.path("journal").join("00000000000000000001.seg");
+    flip(&segment, 200);
+    let made = case.back_up("b").unwrap();
+    assert_eq!(made.damage.len(), 1);
+    assert!(case.part("b", 0).to_string_lossy().ends_with(".seg"));
+    let (found, report) = case.restored("b");
+    assert_eq!(found, case.records());
+    assert!(report.damaged.is_empty() && !report.is_whole(), "{report:#?}");
+    assert_eq!(report.lost_before.len(), 1);
+    assert_eq!(case.back_up("b").unwrap().damage.len(), 1, "told each time");
+    fs::remove_file(&segment).unwrap();
+    let gone = case.back_up("c").unwrap().damage;
+    assert_eq!(gone[0].missing, 1..31);
+}
+
+#[test]
+fn what_is_no_backup_of_this_journal_is_left_as_it_is() {
+    let (one, other) = (Case::new(&[3]), Case::new(&[3]));
+    one.back_up("b").unwrap();
+    let foreign = to_dir(&other.path("journal"), &one.path("b"), Timestamp::UNIX_EPOCH);
+    assert!(matches!(foreign, Err(BackupError::Another(_))), "{foreign:?}");
+    fs::create_dir(one.path("photos")).unwrap();
+    fs::write(one.path("photos/cat.jpg"), "meow").unwrap();
+    assert!(matches!(one.back_up("photos"), Err(BackupError::Foreign(_))));
+    let manifest = one.path("b").join(MANIFEST);
+    let newer = fs::read_to_string(&manifest).unwrap().replace("\"format\": 1", "\"format\": 2");
+    fs::write(&manifest, &newer).unwrap();
+    assert!(matches!(one.back_up("b"), Err(BackupError::Newer { version: 2, .. })));
+    assert!(matches!(Kept::open(&one.path("b")), Err(BackupError::Newer { version: 2, .. })));
+    assert_eq!(fs::read_to_string(&manifest).unwrap(), newer);
+    assert!(matches!(one.back_up("../nowhere/\0"), Err(BackupError::Unusable { .. })));
+    assert!(matches!(Kept::open(&one.path("photos")), Err(BackupError::NoBackup(_))));
+}
+
+#[test]
+fn one_backup_at_a_time() {
+    let case = Case::new(&[3]);
+    case.back_up("b").unwrap();
+    let kept = Kept::open(&case.path("b")).unwrap();
+    assert!(matches!(case.back_up("b"), Err(BackupError::Busy(_))));
+    drop(kept);
+    case.back_up("b").unwrap();
+}
+
+#[test]
+fn an_empty_journal_is_backed_up_too() {
+    let case = Case::new(&[]);
+    assert_eq!(case.back_up("b").unwrap().manifest.parts.len(), 0);
+    let (found, report) = case.restored("b");
+    assert!(found.is_empty() && report.is_whole());
+}

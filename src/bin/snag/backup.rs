@@ -1,0 +1,243 @@
+//! `snag backup` and `snag restore`: the journal, to somewhere else and back.
+//!
+//! Both work on files, not through a daemon: what is on disk is what there is to save, whether a
+//! daemon runs or not. One that runs is only asked where its files are.
+
+use std::env;
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::json;
+use snag::backup::{self, BackupError, Kept, Made, Manifest, Report};
+use snag::daemon::{
+    self, Damaged, OpenError, Paths, RestoreError, SYSTEM_DROP_DIR, SYSTEM_STATE_DIR,
+};
+use snag::doors::http::Status;
+use snag::doors::{drop, now};
+use snag::journal::JournalError;
+
+use crate::args::{Backup, Global, Restore};
+use crate::output::Output;
+use crate::reach;
+use crate::render::{bytes, plural};
+use crate::stop::{Code, stop};
+
+/// The name that means stdout.
+const STDOUT: &str = "-";
+
+/// `snag backup`.
+pub(crate) async fn backup(
+    said: Backup,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    if said.verify {
+        return verify(&said.to, output);
+    }
+    let state_dir = find(said.state_dir, global).await?;
+    let journal = state_dir.join("journal");
+    refuse_inside(&said.to, &state_dir)?;
+    let made = if said.to == Path::new(STDOUT) {
+        if io::stdout().is_terminal() {
+            let message = "an archive is nothing for a terminal: say `snag backup - > FILE`";
+            return Err(stop(Code::Usage, message));
+        }
+        backup::to_stream(&journal, &mut io::stdout().lock(), now())
+    } else if said.to.extension().is_some_and(|extension| extension == "tar") {
+        backup::to_file(&journal, &said.to, now())
+    } else if said.to.is_file() {
+        let message = format!(
+            "{} is a file: name a directory, or a file that ends in .tar",
+            said.to.display()
+        );
+        return Err(stop(Code::Usage, message));
+    } else {
+        backup::to_dir(&journal, &said.to, now())
+    };
+    let made = made.map_err(|error| refused(error, &state_dir))?;
+    tell_made(&made, &said.to, output)?;
+    tell_waiting(&state_dir, output);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `snag restore`.
+pub(crate) fn restore(said: &Restore, output: &Output) -> anyhow::Result<ExitCode> {
+    let state_dir = said.state_dir.clone().or_else(|| Some(Paths::of_user()?.state_dir));
+    let Some(state_dir) = state_dir else {
+        return Err(stop(Code::Usage, "say where to: --state-dir DIR"));
+    };
+    let kept = Kept::open(&said.from).map_err(|error| refused(error, &said.from))?;
+    let damaged = if said.lose_damaged { Damaged::Lose } else { Damaged::Refuse };
+    let report = daemon::restore(&kept, &state_dir, damaged).map_err(|error| match error {
+        RestoreError::Backup(error) => refused(error, &said.from),
+        RestoreError::Damaged(ref report) => {
+            tell_wrong(report, output);
+            stop(Code::BadData, error.to_string())
+        }
+        RestoreError::NotEmpty { .. } | RestoreError::Runs(_) => {
+            stop(Code::CannotCreate, error.to_string())
+        }
+        RestoreError::Open(OpenError::Unusable { ref source, .. }) if is_denied(source) => {
+            let user = "run it as the one who runs snagd, or as root";
+            stop(Code::NotAllowed, format!("{} cannot be written: {user}", state_dir.display()))
+        }
+        other => anyhow::Error::from(other),
+    })?;
+    tell_wrong(&report, output);
+    let told = json!({"state_dir": state_dir, "restored": report});
+    output.json_or(&told, |_| {
+        let events = plural(report.events, "event", "events");
+        format!("restored {events} to {}", state_dir.display())
+    })?;
+    output.note("start snagd: it builds its index from that");
+    Ok(if report.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// `snag backup --verify`.
+fn verify(path: &Path, output: &Output) -> anyhow::Result<ExitCode> {
+    let report = Kept::open(path).and_then(|kept| kept.examine(|_| Ok(())));
+    let report = report.map_err(|error| refused(error, path))?;
+    tell_wrong(&report, output);
+    output.json_or(&report, |_| {
+        let events = plural(report.events, "event", "events");
+        let parts = plural(report.parts as u64, "part", "parts");
+        let made = report.made_at.map(|at| format!(", made {at}")).unwrap_or_default();
+        let state = if report.is_whole() { "whole" } else { "not whole" };
+        format!("{events} in {parts} of {}{made}: {state}", bytes(report.bytes))
+    })?;
+    Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was backed up, as JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    events: u64,
+    parts: usize,
+    bytes: u64,
+    new_parts: usize,
+    new_bytes: u64,
+    damage: Vec<String>,
+    manifest: &'a Manifest,
+}
+
+fn tell_made(made: &Made, to: &Path, output: &Output) -> anyhow::Result<()> {
+    let Made { manifest, new_parts, new_bytes, damage } = made;
+    let damage: Vec<String> = damage.iter().map(ToString::to_string).collect();
+    for place in &damage {
+        output.note(&format!("the journal is damaged: {place}; what is left of it is backed up"));
+    }
+    let (events, size) = (manifest.events(), manifest.bytes());
+    let text = format!(
+        "backed up {} to {}: {} of {}, {new_parts} of them new ({})",
+        plural(events, "event", "events"),
+        if to == Path::new(STDOUT) { "stdout".into() } else { to.to_string_lossy() },
+        plural(manifest.parts.len() as u64, "part", "parts"),
+        bytes(size),
+        bytes(*new_bytes)
+    );
+    if to == Path::new(STDOUT) {
+        output.note(&text);
+        return Ok(());
+    }
+    let (parts, new_parts, new_bytes) = (manifest.parts.len(), *new_parts, *new_bytes);
+    let told = Told { events, parts, bytes: size, new_parts, new_bytes, damage, manifest };
+    output.json_or(&told, |_| text)
+}
+
+/// What is wrong with a backup, and what it lacks for another reason.
+fn tell_wrong(report: &Report, output: &Output) {
+    for fault in &report.damaged {
+        output.note(&fault.to_string());
+    }
+    for span in &report.lost_before {
+        output.note(&format!("the journal had lost {span} when it was backed up"));
+    }
+    if report.unknown != 0 {
+        let records = plural(report.unknown, "record", "records");
+        output.note(&format!("a newer snag wrote {records}: install that one to read them"));
+    }
+}
+
+/// Says what is told already, but not yet to a daemon.
+fn tell_waiting(state_dir: &Path, output: &Output) {
+    let own = Paths::in_state_dir(state_dir).drop_dir;
+    let system = (state_dir == Path::new(SYSTEM_STATE_DIR)).then(|| SYSTEM_DROP_DIR.into());
+    for dir in [own].into_iter().chain(system) {
+        let (waiting, _) = drop::count(&dir);
+        if waiting != 0 {
+            let files = plural(waiting as u64, "file waits", "files wait");
+            let dir = dir.display();
+            output.note(&format!("{files} in {dir} and are no part of the backup: start snagd, which takes them, and back up again"));
+        }
+    }
+}
+
+/// The state directory: as said, else that of the daemon that answers, else where one would be.
+async fn find(said: Option<PathBuf>, global: &Global) -> anyhow::Result<PathBuf> {
+    if let Some(dir) = said {
+        return Ok(dir);
+    }
+    if let Some(url) = global.url.as_ref().filter(|url| !url.is_local()) {
+        let message = format!("{url} is another machine: run `snag backup` there");
+        return Err(stop(Code::Usage, message));
+    }
+    if let Ok(mut connection) = reach::connect_to_read(global.url.as_ref()).await
+        && let Ok(answer) = connection.get("/v1/status").await
+        && let Ok(status) = serde_json::from_slice::<Status>(&answer.body)
+    {
+        return Ok(status.state_dir.into());
+    }
+    let user = Paths::of_user().map(|paths| paths.state_dir);
+    let system = PathBuf::from(SYSTEM_STATE_DIR);
+    Ok(user.filter(|dir| dir.join("journal").is_dir() || !system.is_dir()).unwrap_or(system))
+}
+
+/// A copy inside of what it is a copy of is lost with it.
+fn refuse_inside(to: &Path, state_dir: &Path) -> anyhow::Result<()> {
+    let whole = |path: &Path| path.ancestors().find_map(|path| fs::canonicalize(path).ok());
+    let to_absolute = env::current_dir().map(|dir| dir.join(to)).unwrap_or_default();
+    let is_inside = whole(&to_absolute)
+        .zip(fs::canonicalize(state_dir).ok())
+        .is_some_and(|(to, state_dir)| to.starts_with(state_dir));
+    if is_inside && to != Path::new(STDOUT) {
+        let message = "a backup inside the state directory is lost with it: name a place elsewhere";
+        return Err(stop(Code::Usage, message));
+    }
+    Ok(())
+}
+
+/// An error with the exit code it stands for.
+fn refused(error: BackupError, state_dir: &Path) -> anyhow::Error {
+    let code = match &error {
+        BackupError::Newer { .. } | BackupError::BadManifest(_) => Code::BadData,
+        BackupError::NoJournal(_) if fs::read_dir(state_dir).is_err_and(|it| is_denied(&it)) => {
+            return not_allowed(state_dir);
+        }
+        BackupError::Journal(JournalError::Unusable { source, .. }) if is_denied(source) => {
+            return not_allowed(state_dir);
+        }
+        BackupError::NoJournal(_)
+        | BackupError::NoBackup(_)
+        | BackupError::Foreign(_)
+        | BackupError::Another(_) => Code::Usage,
+        BackupError::Unusable { source, .. } if is_denied(source) => Code::NotAllowed,
+        BackupError::Busy(_) => Code::CannotCreate,
+        BackupError::Rewritten | BackupError::Journal(_) | BackupError::Unusable { .. } => Code::Io,
+    };
+    stop(code, format!("{:#}", anyhow::Error::from(error)))
+}
+
+fn not_allowed(state_dir: &Path) -> anyhow::Error {
+    let message = format!(
+        "{} is not yours to read: run it as the one who runs snagd, like `sudo -u snag snag backup ...`",
+        state_dir.display()
+    );
+    stop(Code::NotAllowed, message)
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}

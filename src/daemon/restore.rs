@@ -1,0 +1,127 @@
+//! Putting a backup where a daemon finds it.
+//!
+//! The journal is written beside its place and gets its name last, so that there is all of it or
+//! nothing. The index is built from it at the next start.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use super::forget::remove_dir;
+use super::open::{OpenError, lock, make_dir, unusable};
+use super::recover::set_aside;
+use crate::backup::{BackupError, Kept, Report};
+use crate::journal::{self, JournalError, Reader};
+
+/// What to do where a backup is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damaged {
+    /// Leave everything as it is.
+    Refuse,
+    /// Restore what is left.
+    Lose,
+}
+
+/// Why nothing was restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The backup cannot be read.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// There is something already.
+    #[error("{} is not empty: it holds {records} records; name another directory with `--state-dir`, or move this one away first", .dir.display())]
+    NotEmpty {
+        /// The state directory.
+        dir: PathBuf,
+        /// How many records its journal has.
+        records: u64,
+    },
+    /// A daemon runs there.
+    #[error("a snagd runs on {}: stop it first", .0.display())]
+    Runs(PathBuf),
+    /// The backup is damaged, and nobody said to go on.
+    #[error(
+        "the backup is damaged, and nothing was restored: add `--lose-damaged` to restore the rest"
+    )]
+    Damaged(Box<Report>),
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    Open(OpenError),
+}
+
+impl From<OpenError> for RestoreError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Taken(dir) => Self::Runs(dir),
+            other => Self::Open(other),
+        }
+    }
+}
+
+/// Restores a backup into a state directory that has no journal, or one without a record.
+pub fn restore(kept: &Kept, state_dir: &Path, damaged: Damaged) -> Result<Report, RestoreError> {
+    make_dir(state_dir)?;
+    let lock = lock(state_dir)?;
+    let journal = state_dir.join("journal");
+    refuse_records(state_dir, &journal)?;
+    let new = state_dir.join("journal.new");
+    remove_dir(&new).map_err(unusable(&new))?;
+    let written = write(kept, &new).and_then(|report| {
+        if report.damaged.is_empty() || damaged == Damaged::Lose {
+            return Ok(report);
+        }
+        Err(RestoreError::Damaged(Box::new(report)))
+    });
+    let report = match written {
+        Ok(report) => report,
+        Err(error) => {
+            // Gives the room back; the next one removes it anyway.
+            let _ = remove_dir(&new);
+            return Err(error);
+        }
+    };
+    hand_over(state_dir, &new, &lock).map_err(unusable(&new))?;
+    set_aside(&state_dir.join("index"))?;
+    remove_dir(&journal).map_err(unusable(&journal))?;
+    let named = fs::rename(&new, &journal).and_then(|()| File::open(state_dir)?.sync_all());
+    named.map_err(unusable(&journal))?;
+    Ok(report)
+}
+
+/// A daemon that was started once leaves a journal without a record.
+fn refuse_records(state_dir: &Path, journal: &Path) -> Result<(), RestoreError> {
+    if !journal.exists() {
+        return Ok(());
+    }
+    let journal_error = |source| OpenError::Journal { dir: journal.to_owned(), source };
+    let (reader, _) = Reader::open(journal).map_err(journal_error)?;
+    match reader.last() {
+        0 => Ok(()),
+        records => Err(RestoreError::NotEmpty { dir: state_dir.to_owned(), records }),
+    }
+}
+
+fn write(kept: &Kept, new: &Path) -> Result<Report, RestoreError> {
+    let journal_error = |source: JournalError| OpenError::Journal { dir: new.to_owned(), source };
+    journal::make_dir(new).map_err(journal_error)?;
+    let report = kept.examine(|part| part.write(new))?;
+    journal::begin_with(new, report.begins).map_err(journal_error)?;
+    Ok(report)
+}
+
+/// Gives what root made to whoever has the state directory.
+fn hand_over(state_dir: &Path, new: &Path, lock: &File) -> io::Result<()> {
+    let owner = fs::metadata(state_dir)?;
+    let us = rustix::process::geteuid().as_raw();
+    if owner.uid() == us {
+        return Ok(());
+    }
+    let (uid, gid) = (Some(owner.uid()), Some(owner.gid()));
+    std::os::unix::fs::fchown(lock, uid, gid)?;
+    chown(new, uid, gid)?;
+    for item in fs::read_dir(new)? {
+        chown(item?.path(), uid, gid)?;
+    }
+    Ok(())
+}
