@@ -165,7 +165,10 @@ impl Kept {
         let contents = part.read_records(|_, _| {});
         let next = expected.next.unwrap_or(contents.next);
         let lost = contents.damage.iter().map(|damage| damage.missing.clone());
-        let lost = lost.chain([contents.next..next]).filter_map(|it| Span::of(&it)).collect();
+        let lost = lost
+            .chain(std::iter::once(contents.next..next))
+            .filter_map(|it| Span::of(&it))
+            .collect();
         report.damaged.push(Fault { file: expected.file.clone(), what, lost });
         Ok(part.mended(next))
     }

@@ -112,9 +112,10 @@ impl Manifest {
             Ok(Version { format: FORMAT }) => {}
             Ok(_) | Err(_) => return Read::Damaged,
         }
-        let read = serde_json::from_slice(json).ok();
-        let whole = read.filter(|manifest: &Box<Self>| manifest.checksum == manifest.sum());
-        whole.map_or(Read::Damaged, Read::Whole)
+        match serde_json::from_slice::<Self>(json) {
+            Ok(manifest) if manifest.checksum == manifest.sum() => Read::Whole(Box::new(manifest)),
+            Ok(_) | Err(_) => Read::Damaged,
+        }
     }
 
     fn sum(&self) -> String {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `architecture` | floors, file lengths, module docs, what may name what |
 //! | `readme` | every command and output the README shows |
+//! | `backup` | backups while events are recorded, killed, damaged, restored |
 //! | `care` | forgetting, retention, verify and repair |
 //! | `cli` | transcripts of `snag`, compared as text |
 //! | `documents` | `--csv`, `--markdown` and `--utc`, as scripts and issues get them |
@@ -39,6 +40,7 @@ mod harness;
 
 mod api;
 mod architecture;
+mod backup;
 mod care;
 mod cli;
 mod completions;

@@ -84,7 +84,7 @@ pub(crate) fn restore(said: &Restore, output: &Output) -> anyhow::Result<ExitCod
             let user = "run it as the one who runs snagd, or as root";
             stop(Code::NotAllowed, format!("{} cannot be written: {user}", state_dir.display()))
         }
-        other => anyhow::Error::from(other),
+        other @ RestoreError::Open(_) => other.into(),
     })?;
     tell_wrong(&report, output);
     let told = json!({"state_dir": state_dir, "restored": report});
