@@ -1,14 +1,17 @@
 //! Reading a backup whole: what is in it, and what is wrong with it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::ops::Range;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::manifest::{Count, Listed, checksum, read_name};
+use super::manifest::{Listed, checksum, read_name};
 use super::{BackupError, Kept, MANIFEST};
+use crate::event::Record;
 use crate::journal::Part;
 
 /// What reading a backup whole came to.
@@ -20,7 +23,9 @@ pub struct Report {
     pub parts: usize,
     /// The bytes of those that are there.
     pub bytes: u64,
-    /// The events that can be read, those taken back left out.
+    /// The records that can be read.
+    pub records: u64,
+    /// The events among them, those taken back left out.
     pub events: u64,
     /// Records that a newer snag wrote.
     pub unknown: u64,
@@ -50,6 +55,14 @@ pub struct Span {
     pub first: u64,
     /// The last.
     pub last: u64,
+}
+
+/// What the records come to.
+#[derive(Default)]
+struct Count {
+    records: u64,
+    events: HashSet<Uuid>,
+    unknown: u64,
 }
 
 /// What a part should be, as the manifest has it, or its name.
@@ -102,7 +115,8 @@ impl Kept {
                 each(&part).map_err(BackupError::unusable(&self.path))?;
             }
         }
-        report.events = count.events.saturating_sub(count.taken_back);
+        report.records = count.records;
+        report.events = count.events.len() as u64;
         report.unknown = count.unknown;
         Ok(report)
     }
@@ -116,6 +130,7 @@ impl Kept {
             made_at: self.manifest.as_ref().map(|manifest| manifest.made_at),
             parts: expected.len(),
             bytes: 0,
+            records: 0,
             events: 0,
             unknown: 0,
             begins,
@@ -171,6 +186,17 @@ impl Kept {
             .collect();
         report.damaged.push(Fault { file: expected.file.clone(), what, lost });
         Ok(part.mended(next))
+    }
+}
+
+impl Count {
+    fn add(&mut self, record: &[u8]) {
+        self.records += 1;
+        match Record::decode(record) {
+            Ok(Record::Event(event)) => drop(self.events.insert(event.id)),
+            Ok(Record::Retraction(retraction)) => drop(self.events.remove(&retraction.id)),
+            Err(_) => self.unknown += 1,
+        }
     }
 }
 

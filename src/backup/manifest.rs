@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::Record;
 use crate::journal::{Damage, Part};
 
 /// The version of the format that is written.
@@ -41,10 +40,8 @@ pub struct Listed {
     pub first: u64,
     /// The sequence of its last.
     pub last: u64,
-    /// How many events are in it.
-    pub events: u64,
-    /// How many events are taken back in it.
-    pub taken_back: u64,
+    /// How many records are in it.
+    pub records: u64,
     /// How many places of it were damaged when it was made.
     pub bad_places: usize,
 }
@@ -60,15 +57,6 @@ pub(super) enum Read {
     Damaged,
 }
 
-/// How many records of each kind there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Count {
-    pub(super) events: u64,
-    pub(super) taken_back: u64,
-    /// Those that a newer snag wrote.
-    pub(super) unknown: u64,
-}
-
 impl Manifest {
     /// The manifest of these parts.
     pub(super) fn new(made_at: Timestamp, begins: u64, parts: Vec<Listed>) -> Self {
@@ -79,12 +67,10 @@ impl Manifest {
         manifest
     }
 
-    /// How many events there are, those taken back left out.
+    /// How many records there are.
     #[must_use]
-    pub fn events(&self) -> u64 {
-        let events: u64 = self.parts.iter().map(|part| part.events).sum();
-        let taken_back = self.parts.iter().map(|part| part.taken_back).sum();
-        events.saturating_sub(taken_back)
+    pub fn records(&self) -> u64 {
+        self.parts.iter().map(|part| part.records).sum()
     }
 
     /// How large all parts are.
@@ -127,8 +113,8 @@ impl Manifest {
 impl Listed {
     /// What is told of a part, and what is wrong with it.
     pub(super) fn new(part: &Part) -> (Self, Vec<Damage>) {
-        let mut count = Count::default();
-        let contents = part.read_records(|_, record| count.add(record));
+        let mut records = 0;
+        let contents = part.read_records(|_, _| records += 1);
         let blake3 = checksum(&part.bytes);
         let listed = Self {
             file: file_name(part, &blake3),
@@ -136,21 +122,10 @@ impl Listed {
             blake3,
             first: part.first,
             last: contents.next.saturating_sub(1),
-            events: count.events,
-            taken_back: count.taken_back,
+            records,
             bad_places: contents.damage.len(),
         };
         (listed, contents.damage)
-    }
-}
-
-impl Count {
-    pub(super) fn add(&mut self, record: &[u8]) {
-        match Record::decode(record) {
-            Ok(Record::Event(_)) => self.events += 1,
-            Ok(Record::Retraction(_)) => self.taken_back += 1,
-            Err(_) => self.unknown += 1,
-        }
     }
 }
 

@@ -53,6 +53,9 @@ pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
         return Err(OpenError::Nothing(state_dir.to_owned()));
     }
     let _lock = lock(state_dir)?;
+    // What this snagd cannot read is left as it is, the index too.
+    let dir = state_dir.join("journal");
+    journal::Reader::open(&dir).map_err(|source| OpenError::Journal { dir, source })?;
     let room = Room::of(state_dir).map_err(unusable(state_dir))?;
     set_aside(&state_dir.join("index"))?;
     let drop_dir = Paths::in_state_dir(state_dir).drop_dir;

@@ -114,7 +114,7 @@ fn verify(path: &Path, output: &Output) -> anyhow::Result<ExitCode> {
 /// What was backed up, as JSON.
 #[derive(Serialize)]
 struct Told<'a> {
-    events: u64,
+    records: u64,
     parts: usize,
     bytes: u64,
     new_parts: usize,
@@ -129,10 +129,10 @@ fn tell_made(made: &Made, to: &Path, output: &Output) -> anyhow::Result<()> {
     for place in &damage {
         output.note(&format!("the journal is damaged: {place}; what is left of it is backed up"));
     }
-    let (events, size) = (manifest.events(), manifest.bytes());
+    let (records, size) = (manifest.records(), manifest.bytes());
     let text = format!(
         "backed up {} to {}: {} of {}, {new_parts} of them new ({})",
-        plural(events, "event", "events"),
+        plural(records, "record", "records"),
         if to == Path::new(STDOUT) { "stdout".into() } else { to.to_string_lossy() },
         plural(manifest.parts.len() as u64, "part", "parts"),
         bytes(size),
@@ -143,7 +143,7 @@ fn tell_made(made: &Made, to: &Path, output: &Output) -> anyhow::Result<()> {
         return Ok(());
     }
     let (parts, new_parts, new_bytes) = (manifest.parts.len(), *new_parts, *new_bytes);
-    let told = Told { events, parts, bytes: size, new_parts, new_bytes, damage, manifest };
+    let told = Told { records, parts, bytes: size, new_parts, new_bytes, damage, manifest };
     output.json_or(&told, |_| text)
 }
 
