@@ -195,6 +195,8 @@ impl Count {
         match Record::decode(record) {
             Ok(Record::Event(event)) => drop(self.events.insert(event.id)),
             Ok(Record::Retraction(retraction)) => drop(self.events.remove(&retraction.id)),
+            // What people decided about events is no event.
+            Ok(_) => {}
             Err(_) => self.unknown += 1,
         }
     }

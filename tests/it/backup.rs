@@ -68,9 +68,10 @@ fn fill(daemon: &Snagd, batch: usize, count: usize, person: &str) -> Vec<String>
 /// The ids in a backup.
 fn kept(backup: &Path) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
-    let mut note = |record: &[u8]| match Record::decode(record).unwrap() {
-        Record::Event(event) => drop(ids.insert(event.id.to_string())),
-        Record::Retraction(_) => {}
+    let mut note = |record: &[u8]| {
+        if let Record::Event(event) = Record::decode(record).unwrap() {
+            ids.insert(event.id.to_string());
+        }
     };
     let parts = Kept::open(backup).unwrap();
     let report = parts.examine(|part| {
