@@ -55,7 +55,7 @@
 //!          36     payload, then zeros (unchecked) up to a multiple of 8
 //! ```
 //!
-//! A full segment without a bad place is packed: cut between frames into blocks of 64 KiB or a
+//! A full segment without a bad place is packed: cut between frames into blocks of 32 KiB or a
 //! little more, each a zstd frame of its own, so that a bad place costs the records of one block.
 //!
 //! ```text
@@ -74,8 +74,9 @@
 //!           4  4  length        of the content
 //!           8  4  plain         the bytes it unpacks to
 //!          12  4  at            where in the segment these belong; the first block has its header
-//!          16  4  crc32c        of bytes 0 to 16 and the content
-//!          20     content, then zeros (unchecked) up to a multiple of 8
+//!          16  8  first         the sequence of its first frame
+//!          24  4  crc32c        of bytes 0 to 24 and the content
+//!          28     content, then zeros (unchecked) up to a multiple of 8
 //! ```
 //!
 //! Zeros are no frame. `FF` occurs in no UTF-8 text, so a payload of text holds no frame either,
@@ -101,6 +102,7 @@ mod error;
 mod frame;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod lookup;
 mod packed;
 mod packer;
 mod part;

@@ -9,6 +9,7 @@ use super::SEGMENT_BYTES;
 use super::aside::{self, Why};
 use super::error::JournalError;
 use super::frame::{self, Floor, HEAD, Head, Kind};
+use super::lookup::Lookup;
 use super::recover::{self, Damage, Findings};
 use super::segment::{self, Form, HEADER};
 use super::source::{Source, read_packed};
@@ -26,6 +27,7 @@ pub(super) struct Shared {
     begins: AtomicU64,
     /// The segments, in order.
     segments: RwLock<Vec<Segment>>,
+    lookup: Lookup,
 }
 
 /// What is known of a segment.
@@ -40,8 +42,13 @@ pub(super) struct Segment {
 
 impl Shared {
     pub(super) fn new(dir: &Path, begins: u64, segments: Vec<Segment>) -> Self {
-        let (dir, segments) = (dir.to_owned(), RwLock::new(segments));
-        Self { dir, last: AtomicU64::new(0), begins: AtomicU64::new(begins), segments }
+        Self {
+            dir: dir.to_owned(),
+            last: AtomicU64::new(0),
+            begins: AtomicU64::new(begins),
+            segments: RwLock::new(segments),
+            lookup: Lookup::default(),
+        }
     }
 
     pub(super) fn begin_with(&self, sequence: u64) {
@@ -71,6 +78,7 @@ impl Shared {
         if let Some(segment) = segments.iter_mut().find(|segment| segment.first == first) {
             *segment = Segment { first, bytes, form: Form::Packed };
         }
+        self.lookup.forget(first);
     }
 
     pub(super) fn read_segments<T>(&self, read: impl FnOnce(&[Segment]) -> T) -> T {
@@ -142,6 +150,27 @@ impl Reader {
     #[must_use]
     pub fn begins(&self) -> u64 {
         self.shared.begins.load(Ordering::Acquire)
+    }
+
+    /// The record of a sequence, wherever in the journal it is: microseconds. None if there is none.
+    pub fn get(&self, sequence: u64) -> Result<Option<Entry>, JournalError> {
+        let (Some(segment), _) = self.shared.segment_of(sequence) else { return Ok(None) };
+        if self.last() < sequence {
+            return Ok(None);
+        }
+        if let Ok(Some(entry)) = self.shared.lookup.find(self.shared.dir(), segment, sequence) {
+            return Ok(Some(entry));
+        }
+        // It is not where it should be, or was packed at this very moment: a cursor can tell.
+        self.shared.lookup.forget(segment);
+        match self.from(sequence).next() {
+            Some(Ok(entry)) if entry.sequence == sequence => Ok(Some(entry)),
+            Some(Err(JournalError::Damaged(damage))) if !damage.missing.contains(&sequence) => {
+                Ok(None)
+            }
+            None | Some(Ok(_)) => Ok(None),
+            Some(Err(error)) => Err(error),
+        }
     }
 
     /// A cursor whose first record is the first one not before `sequence`.
@@ -365,7 +394,7 @@ impl Records {
 
 /// A piece of a file, held so that small frames cost no system call each.
 #[derive(Debug, Default)]
-struct Window {
+pub(super) struct Window {
     start: u64,
     bytes: Vec<u8>,
 }
@@ -378,7 +407,12 @@ impl Window {
     }
 
     /// The bytes at an offset; fewer where the file ends.
-    fn get(&mut self, source: &mut Source, offset: u64, length: usize) -> io::Result<&[u8]> {
+    pub(super) fn get(
+        &mut self,
+        source: &mut Source,
+        offset: u64,
+        length: usize,
+    ) -> io::Result<&[u8]> {
         let skip = |start: u64| usize::try_from(offset.checked_sub(start)?).ok();
         let held = skip(self.start).filter(|skip| skip + length <= self.bytes.len());
         let skip = if let Some(skip) = held {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::SEGMENT_BYTES;
 use super::packed::{Block, blocks};
@@ -22,7 +23,7 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) struct PackedFile {
     file: File,
-    blocks: Vec<Block>,
+    pub(super) blocks: Arc<[Block]>,
     /// The block read last, unpacked. A cursor holds one, not the whole segment.
     held: Option<(Block, Vec<u8>)>,
 }
@@ -76,7 +77,12 @@ impl PackedFile {
         let file = File::open(path)?;
         let most = usize::try_from(SEGMENT_BYTES).unwrap_or(usize::MAX);
         let blocks = blocks(&read_file(&file)?, most);
-        Ok(Self { file, blocks, held: None })
+        Ok(Self { file, blocks: blocks.into(), held: None })
+    }
+
+    /// Opens a packed file whose blocks are known.
+    pub(super) fn open_known(path: &Path, blocks: Arc<[Block]>) -> io::Result<Self> {
+        Ok(Self { file: File::open(path)?, blocks, held: None })
     }
 
     fn len(&self) -> usize {

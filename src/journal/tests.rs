@@ -1,6 +1,7 @@
 //! What the journal promises when the disk works, and when it refuses.
 
 mod damage;
+mod lookup;
 mod packing;
 mod rewriting;
 
