@@ -116,7 +116,8 @@ fn sweep(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<()> {
 pub(super) fn remove_indexes(state_dir: &Path) -> io::Result<()> {
     for path in entries(state_dir)? {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        if name.is_some_and(|name| name == "index" || name.starts_with("index.set-aside-")) {
+        let is_one = |name: &str| ["index", "index.new"].contains(&name);
+        if name.is_some_and(|it| is_one(&it) || it.starts_with("index.set-aside-")) {
             remove_dir(&path)?;
         }
     }

@@ -71,14 +71,13 @@ fn count(number: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::Index;
     use crate::journal;
-    use crate::recorder::{Room, Writing};
+    use crate::recorder::{Room, Writing, open_index};
 
     fn recorder() -> (tempfile::TempDir, Recorder, Writing) {
         let dir = tempfile::tempdir().unwrap();
         let journal = journal::open(&dir.path().join("journal")).unwrap();
-        let index = Arc::new(Index::open(&dir.path().join("index")).unwrap());
+        let index = Arc::new(open_index(&dir.path().join("index"), &journal.reader).unwrap());
         let room = Arc::new(Room::of(dir.path()).unwrap());
         let (recorder, writing) = Recorder::new(journal.writer, index, room);
         (dir, recorder, writing)

@@ -19,7 +19,7 @@ use crate::doors::{chain, now};
 use crate::index::Index;
 use crate::journal;
 use crate::recorder::{
-    CatchUpError, CaughtUp, Progress, Room, agrees, catch_up, checkpoint_if_room, holds,
+    CatchUpError, CaughtUp, Progress, Room, agrees, catch_up, checkpoint_if_room, holds, open_index,
 };
 
 /// Journal and index, agreeing.
@@ -112,7 +112,7 @@ pub(super) fn recover(
         up
     } else {
         set_aside(&dir)?;
-        let index = Index::open(&dir)?;
+        let index = open_index(&dir, &journal.reader)?;
         let caught_up = catch_up_if_little(&index, &journal.reader, room)?;
         (index, caught_up)
     };
@@ -146,7 +146,7 @@ fn bring_up(
     known: &mut u64,
 ) -> Result<Option<(Index, CaughtUp)>, OpenError> {
     let attempt = || -> Result<Option<(Index, CaughtUp)>, OpenError> {
-        let index = Index::open(dir)?;
+        let index = open_index(dir, journal)?;
         *known = index.position().sequence.max(*known);
         if !is_trustworthy(&index, journal, is_suspect)? {
             return Ok(None);

@@ -13,9 +13,8 @@ use std::path::{Path, PathBuf};
 use super::open::{OpenError, lock, unusable};
 use crate::doors::chain;
 use crate::event::Record;
-use crate::index::Index;
 use crate::journal::{Damage, JournalError, Reader};
-use crate::recorder::{CatchUpError, Progress, catch_up_to, holds};
+use crate::recorder::{CatchUpError, Progress, catch_up_to, holds, open_index};
 
 /// What there is, and what is wrong with it.
 #[derive(Debug)]
@@ -136,13 +135,13 @@ fn compare(
     journal: &Reader,
     progress: impl FnMut(Progress),
 ) -> Result<IndexVerdict, OpenError> {
-    let index = Index::open(copy)?;
+    let index = open_index(copy, journal)?;
     let position = index.position();
     if !holds(journal, position).map_err(CatchUpError::Journal)? {
         let reason = "it knows of events that the journal does not hold".to_owned();
         return Ok(IndexVerdict::Bad { reason });
     }
-    let built = Index::open(anew)?;
+    let built = open_index(anew, journal)?;
     catch_up_to(&built, journal, position.sequence, progress)?;
     Ok(match index.first_difference(&built)? {
         Some(what) => {

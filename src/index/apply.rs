@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::key::{self, Glance, Millis};
 use super::list::Spot;
 use super::store::{self, Changes};
-use super::{Index, IndexError, Order, Position, Stored};
+use super::{Index, IndexError, Order, Position};
 use crate::event::{Day, Event, Place};
 use crate::hotspot::{Cell, CellKey, fingerprint};
 
@@ -21,15 +21,9 @@ pub struct Fresh<'a> {
     pub sequence: u64,
     /// The event.
     pub event: &'a Event,
-    /// The same event as [`Event::to_json`] makes it.
-    pub json: &'a [u8],
     /// [`crate::hotspot::fingerprint`] of its words; 0 where it has none.
     pub fingerprint: u64,
 }
-
-/// sled keeps values above a few KiB in files of their own, which nothing syncs.
-const PART: usize = 4 * 1024;
-const RETRACTED: u8 = 1;
 
 /// What a batch adds up to before it is written.
 #[derive(Default)]
@@ -39,6 +33,8 @@ pub(super) struct Sums {
     /// First days to set, and places to drop.
     places: BTreeMap<Place, Option<Day>>,
     events: i64,
+    /// When the last one was received.
+    received_at: Option<Timestamp>,
 }
 
 impl Index {
@@ -70,15 +66,13 @@ impl Index {
     /// One that is not there, or was taken back before, changes nothing else.
     pub fn retract(&self, id: Uuid, position: Position) -> Result<(), IndexError> {
         let mut sums = Sums::default();
-        let entry = self.store.get(&key::id(id))?;
-        let sequence = entry.map(|entry| key::read_id_value(&entry)).transpose()?;
-        let sequence = sequence.map_or(0, |(_, sequence)| sequence);
-        if let Some(Stored { event, is_retracted: false, .. }) = self.event(id)? {
+        let known = self.store.get(&key::id(id))?;
+        if let Some((false, sequence)) = known.map(|it| key::read_id_value(&it)).transpose()? {
+            let (event, _) = self.event_of(sequence)?;
             let (cell, count) = Cell::of(&event);
             sums.cells.entry(cell).or_default().subtract(&count);
             sums.remove(key::at_place(&event));
-            let event = event.decided(None);
-            sums.store(sequence, &event.to_json(), RETRACTED);
+            sums.insert(key::id(id), key::id_value(true, sequence));
             sums.events = -1;
             let first = self.first_day_without(&event)?;
             sums.places.insert(event.place, first);
@@ -98,8 +92,10 @@ impl Index {
             };
         }
         let events = self.events().saturating_add_signed(sums.events);
-        sums.insert(key::EVENTS.to_vec(), key::number(events));
-        sums.insert(key::POSITION.to_vec(), key::position(position));
+        let received = sums.received_at.or_else(|| self.last_received());
+        let received = received.map_or(0, |at| key::millis(at).cast_unsigned());
+        sums.insert(key::EVENTS.to_vec(), key::pair(events, received));
+        sums.insert(key::POSITION.to_vec(), key::pair(position.sequence, position.batch));
         {
             let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
             self.store.write(sums.changes);
@@ -113,6 +109,7 @@ impl Index {
             };
         }
         self.events.store(events, Ordering::Relaxed);
+        self.last_received.store(received, Ordering::Relaxed);
         *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
         self.is_dirty.store(true, Ordering::Release);
         if self.store.holds(store::TOO_MANY) { self.store.settle() } else { Ok(()) }
@@ -122,11 +119,10 @@ impl Index {
     fn first_day_without(&self, event: &Event) -> Result<Option<Day>, IndexError> {
         let mut first: Option<Millis> = None;
         for band in 0..key::BANDS {
-            let mut list =
-                self.spots_in_band(&event.place, band, Order::Oldest, Millis::MIN, Millis::MAX);
+            let mut list = self.band(&event.place, band, Order::Oldest, Millis::MIN, Millis::MAX);
             let earliest =
-                list.find(|position| !matches!(position, Ok(spot) if spot.id == event.id));
-            if let Some(Spot { at, .. }) = earliest.transpose()? {
+                list.find(|found| !matches!(found, Ok((spot, _)) if spot.id == event.id));
+            if let Some((Spot { at, .. }, _)) = earliest.transpose()? {
                 first = Some(first.map_or(at, |first| first.min(at)));
             }
         }
@@ -149,27 +145,6 @@ impl Index {
         }
         Ok(())
     }
-
-    /// The event of a journal sequence, its parts put together.
-    pub(super) fn event_of(&self, sequence: u64) -> Result<Stored, IndexError> {
-        let part = |number: u8| {
-            let value = self.store.get(&key::event(sequence, number))?;
-            value.ok_or(IndexError::Damaged("an event's part is missing"))
-        };
-        let first = part(0)?;
-        let [_, flags, parts, ..] = first[..] else {
-            return Err(IndexError::Damaged("an event is too short"));
-        };
-        let mut json = first[3..].to_vec();
-        for number in 1..parts {
-            json.extend_from_slice(&part(number)?);
-        }
-        let event = serde_json::from_slice(&json);
-        let mut event: Event =
-            event.map_err(|_| IndexError::Damaged("an event's JSON does not read"))?;
-        event.decision = self.decision(&event)?;
-        Ok(Stored { event, is_retracted: flags & RETRACTED != 0, bytes: json.len() })
-    }
 }
 
 impl Sums {
@@ -182,9 +157,8 @@ impl Sums {
     }
 
     fn record(&mut self, fresh: &Fresh<'_>) {
-        let Fresh { sequence, event, json, .. } = *fresh;
-        self.store(sequence, json, 0);
-        self.insert(key::id(event.id), key::id_value(key::millis(event.at), sequence));
+        let Fresh { sequence, event, .. } = *fresh;
+        self.insert(key::id(event.id), key::id_value(false, sequence));
         self.insert(key::at_place(event), Glance::of(fresh).encode());
         let (cell, count) = Cell::of(event);
         let day = cell.day;
@@ -192,16 +166,6 @@ impl Sums {
         let first = self.places.entry(event.place.clone()).or_insert(Some(day));
         *first = Some(day).min(*first);
         self.events += 1;
-    }
-
-    fn store(&mut self, sequence: u64, json: &[u8], flags: u8) {
-        let parts = json.len().div_ceil(PART).max(1);
-        // An event has at most 64 KiB: 17 parts.
-        let mut value = vec![super::FORMAT, flags, u8::try_from(parts).unwrap_or(u8::MAX)];
-        value.extend_from_slice(&json[..json.len().min(PART)]);
-        self.insert(key::event(sequence, 0), value);
-        for (number, part) in (1..).zip(json.chunks(PART).skip(1)) {
-            self.insert(key::event(sequence, number), part.to_vec());
-        }
+        self.received_at = Some(event.received_at);
     }
 }

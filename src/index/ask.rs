@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::cells::DayCells;
-use super::key::{self, Glance};
+use super::key::{self, Glance, Sieve};
 use super::list::{Order, Spot};
 use super::{Index, IndexError};
 use crate::event::{Actor, Event, Kind, Place};
@@ -114,14 +114,16 @@ impl Index {
         band: u8,
         shown: &HashSet<u64>,
     ) -> Result<Option<(u64, Event)>, IndexError> {
-        let is_new =
-            |glance: Glance| suits(question, glance) && !shown.contains(&glance.fingerprint);
+        let sieve = sieve(question);
+        let is_new = |glance: Glance| {
+            suits(question, &sieve, glance) && !shown.contains(&glance.fingerprint)
+        };
         let glances = self.glances(question.window, place, band).take(MOST_GLANCES);
         let glances =
             glances.filter(|found| found.as_ref().map_or(true, |(_, glance)| is_new(*glance)));
         for entry in glances.take(MOST_TRIES) {
             let (_, glance) = entry?;
-            let event = self.event_of(glance.sequence)?.event;
+            let (event, _) = self.event_of(glance.sequence)?;
             if fits(question, &event) {
                 return Ok(Some((glance.fingerprint, event)));
             }
@@ -131,12 +133,12 @@ impl Index {
 
     /// The latest notes at these places, of reports and of signals.
     fn latest_notes(&self, question: &Question, places: &[Place]) -> Result<Vec<Note>, IndexError> {
-        let mut found = Vec::new();
+        let (mut found, sieve) = (Vec::new(), sieve(question));
         for place in places {
             for band in 0..key::BANDS {
                 let glances = self.glances(question.window, place, band).take(MOST_GLANCES);
                 let suiting = glances.filter(|found| {
-                    found.as_ref().map_or(true, |(_, glance)| suits(question, *glance))
+                    found.as_ref().map_or(true, |(_, glance)| suits(question, &sieve, *glance))
                 });
                 for entry in suiting {
                     found.push(entry?);
@@ -151,7 +153,7 @@ impl Index {
             if notes.len() == MOST_NOTES || (is_new && wordings.len() == MOST_ALIKE) {
                 break;
             }
-            let event = self.event_of(glance.sequence)?.event;
+            let (event, _) = self.event_of(glance.sequence)?;
             if let (true, Some(text)) = (fits(question, &event), event.words()) {
                 wordings.insert(glance.fingerprint);
                 notes.push(Note {
@@ -185,11 +187,20 @@ pub(super) fn pairs(span: &[DayCells]) -> impl Iterator<Item = (&CellKey, &Cell)
 }
 
 /// Whether a note may be quoted, as far as a glance tells: nobody is quoted for being delighted.
-fn suits(question: &Question, glance: Glance) -> bool {
+fn suits(question: &Question, sieve: &Sieve, glance: Glance) -> bool {
     let is_pain = glance.kind != Some(Kind::Delight);
     let is_wanted =
         question.kinds.is_empty() || glance.kind.is_some_and(|kind| question.kinds.contains(&kind));
-    glance.has_words && is_pain && is_wanted && glance.actor == question.actor
+    glance.has_words && is_pain && is_wanted && sieve.admits(&glance)
+}
+
+fn sieve(question: &Question) -> Sieve {
+    Sieve {
+        actor: Some(question.actor),
+        kind: None,
+        person: question.person.as_deref().map(key::tag),
+        version: question.version.as_deref().map(key::tag),
+    }
 }
 
 fn fits(question: &Question, event: &Event) -> bool {

@@ -11,6 +11,7 @@ use std::sync::PoisonError;
 
 use super::apply::Sums;
 use super::key::{self, Glance};
+use super::store::Store;
 use super::{Fresh, Index, IndexError, Position};
 use crate::event::{Class, Decided, Decision, Event, Muting, Place, SignalName};
 use crate::hotspot::{Cell, fingerprint};
@@ -20,9 +21,9 @@ use crate::hotspot::{Cell, fingerprint};
 pub(super) struct Mutings(BTreeMap<Place, BTreeMap<SignalName, Muting>>);
 
 impl Mutings {
-    pub(super) fn read(tree: &sled::Db) -> Result<Self, IndexError> {
+    pub(super) fn read(store: &Store) -> Result<Self, IndexError> {
         let mut all = Self::default();
-        for entry in tree.scan_prefix([key::MUTING]) {
+        for entry in store.beginning_with(&[key::MUTING]) {
             all.put(key::read_decided(&entry?.1)?);
         }
         Ok(all)
@@ -58,10 +59,12 @@ impl Index {
         }
         sums.insert(key::decision(*id), key::decided_value(decision));
         let entry = self.store.get(&key::id(*id))?;
-        if let Some((_, sequence)) = entry.map(|entry| key::read_id_value(&entry)).transpose()? {
-            let stored = self.event_of(sequence)?;
-            if !stored.is_retracted && stored.event.class == Class::Signal {
-                sums.turn(sequence, stored.event, decision.clone());
+        if let Some((false, sequence)) =
+            entry.map(|entry| key::read_id_value(&entry)).transpose()?
+        {
+            let (event, _) = self.event_of(sequence)?;
+            if event.class == Class::Signal {
+                sums.turn(sequence, event, decision.clone());
             }
         }
         self.write(sums, position)
@@ -117,7 +120,7 @@ impl Sums {
         let (cell, count) = Cell::of(&event);
         self.cells.entry(cell).or_default().add(&count);
         let fingerprint = event.words().map_or(0, fingerprint);
-        let glance = Glance::of(&Fresh { sequence, event: &event, json: &[], fingerprint });
+        let glance = Glance::of(&Fresh { sequence, event: &event, fingerprint });
         self.insert(key::at_place(&event), glance.encode());
     }
 }

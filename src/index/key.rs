@@ -7,13 +7,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{FORMAT, Fresh, IndexError, Position};
+use super::{Fresh, IndexError, varint};
 use crate::event::{Actor, Class, Day, Event, Kind, Muting, Place, SignalName, Verdict, Word};
 use crate::hotspot::{Cell, CellKey};
 
 pub(super) const POSITION: &[u8] = b"mposition";
 pub(super) const EVENTS: &[u8] = b"mevents";
-pub(super) const EVENT: u8 = b'e';
 pub(super) const ID: u8 = b'i';
 pub(super) const AT_PLACE: u8 = b'p';
 pub(super) const NAME: u8 = b'n';
@@ -42,19 +41,6 @@ fn array<const N: usize>(bytes: &[u8], from: usize) -> Result<[u8; N], IndexErro
     slice.try_into().map_err(|_| IndexError::Damaged("a key or value is too short"))
 }
 
-pub(super) fn event(sequence: u64, part: u8) -> Vec<u8> {
-    let mut key = Vec::with_capacity(10);
-    key.push(EVENT);
-    key.extend(sequence.to_be_bytes());
-    key.push(part);
-    key
-}
-
-/// The sequence of an event's part.
-pub(super) fn read_event(key: &[u8]) -> Result<u64, IndexError> {
-    Ok(u64::from_be_bytes(array(key, 1)?))
-}
-
 pub(super) fn id(id: Uuid) -> Vec<u8> {
     let mut key = Vec::with_capacity(17);
     key.push(ID);
@@ -69,10 +55,6 @@ pub(super) fn read_id(key: &[u8]) -> Result<Uuid, IndexError> {
 /// What a key is about, in words.
 pub(super) fn describe(key: &[u8]) -> String {
     match key.first() {
-        Some(&EVENT) => match array(key, 1).map(u64::from_be_bytes) {
-            Ok(sequence) => format!("the event of record {sequence}"),
-            Err(_) => "an event".to_owned(),
-        },
         Some(&ID) => read_id(key).map_or_else(|_| "an id".to_owned(), |id| format!("the id {id}")),
         Some(&AT_PLACE) => "the list of events at a place".to_owned(),
         Some(&NAME) => "the first day of a place".to_owned(),
@@ -116,16 +98,16 @@ impl Ending {
     }
 }
 
-pub(super) fn id_value(at: Millis, sequence: u64) -> Vec<u8> {
-    let mut value = vec![FORMAT];
-    value.extend(sortable(at));
-    value.extend(sequence.to_be_bytes());
+pub(super) fn id_value(is_retracted: bool, sequence: u64) -> Vec<u8> {
+    let mut value = vec![is_retracted.into()];
+    varint::push(sequence, &mut value);
     value
 }
 
-/// When the event happened, and its journal sequence.
-pub(super) fn read_id_value(value: &[u8]) -> Result<(Millis, u64), IndexError> {
-    Ok((unsortable(array(value, 1)?), u64::from_be_bytes(array(value, 9)?)))
+/// Whether the event was taken back, and its journal sequence.
+pub(super) fn read_id_value(value: &[u8]) -> Result<(bool, u64), IndexError> {
+    let [flags] = array(value, 0)?;
+    Ok((flags != 0, varint::read(&mut &value[1..])?))
 }
 
 /// Which of a place's lists an event is in, the worst first.
@@ -174,6 +156,13 @@ pub(super) fn read_at_place(key: &[u8]) -> Result<(Millis, Uuid), IndexError> {
     Ok((!unsortable(array(key, from)?), Uuid::from_bytes(id.map(|byte| !byte))))
 }
 
+/// A short hash of a name: what differs in it differs.
+pub(super) type Tag = [u8; 4];
+
+pub(super) fn tag(name: &str) -> Tag {
+    blake3::hash(name.as_bytes()).as_bytes().first_chunk().copied().unwrap_or_default()
+}
+
 /// What can be told of an event without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Glance {
@@ -182,6 +171,8 @@ pub(super) struct Glance {
     /// What was noticed, of a signal.
     pub(super) signal: Option<SignalName>,
     pub(super) has_words: bool,
+    pub(super) person: Tag,
+    pub(super) version: Tag,
     pub(super) fingerprint: u64,
     /// Where the event is.
     pub(super) sequence: u64,
@@ -190,29 +181,59 @@ pub(super) struct Glance {
 impl Glance {
     pub(super) fn of(fresh: &Fresh<'_>) -> Self {
         let Fresh { sequence, event, fingerprint, .. } = *fresh;
-        let signal = event.signal.as_ref().map(|signal| signal.name);
-        let (actor, kind, has_words) = (event.actor, event.kind, event.words().is_some());
-        Self { actor, kind, signal, has_words, fingerprint, sequence }
+        Self {
+            actor: event.actor,
+            kind: event.kind,
+            signal: event.signal.as_ref().map(|signal| signal.name),
+            has_words: event.words().is_some(),
+            person: tag(&event.person),
+            version: tag(event.version.as_deref().unwrap_or_default()),
+            fingerprint,
+            sequence,
+        }
     }
 
     pub(super) fn encode(self) -> Vec<u8> {
-        let codes = [self.actor as u8, code(self.kind), code(self.signal), self.has_words.into()];
-        let mut value = [&[FORMAT], codes.as_slice()].concat();
+        let mut value =
+            vec![self.actor as u8, code(self.kind), code(self.signal), self.has_words.into()];
+        value.extend(self.person);
+        value.extend(self.version);
         value.extend(self.fingerprint.to_be_bytes());
-        value.extend(self.sequence.to_be_bytes());
+        varint::push(self.sequence, &mut value);
         value
     }
 
     pub(super) fn decode(value: &[u8]) -> Result<Self, IndexError> {
-        let [_, actor, kind, signal, has_words] = array(value, 0)?;
+        let [actor, kind, signal, has_words] = array(value, 0)?;
         Ok(Self {
             actor: nth(actor)?,
             kind: read_code(kind)?,
             signal: read_code(signal)?,
             has_words: has_words != 0,
-            fingerprint: u64::from_be_bytes(array(value, 5)?),
-            sequence: u64::from_be_bytes(array(value, 13)?),
+            person: array(value, 4)?,
+            version: array(value, 8)?,
+            fingerprint: u64::from_be_bytes(array(value, 12)?),
+            sequence: varint::read(&mut &value[20..])?,
         })
+    }
+}
+
+/// What is asked of a glance; what is left out admits all. The event itself is asked again: two names
+/// may have one tag.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sieve {
+    pub(super) actor: Option<Actor>,
+    pub(super) kind: Option<Kind>,
+    pub(super) person: Option<Tag>,
+    pub(super) version: Option<Tag>,
+}
+
+impl Sieve {
+    pub(super) fn admits(&self, glance: &Glance) -> bool {
+        self.actor.is_none_or(|actor| glance.actor == actor)
+            && self.kind.is_none_or(|kind| glance.kind == Some(kind))
+            && self.person.is_none_or(|person| glance.person == person)
+            && self.version.is_none_or(|version| glance.version == version)
     }
 }
 
@@ -249,21 +270,16 @@ pub(super) fn muting(muting: &Muting) -> Vec<u8> {
 
 /// What somebody decided, as JSON.
 pub(super) fn decided_value(decided: &impl Serialize) -> Vec<u8> {
-    let mut value = vec![FORMAT];
     // Writing to memory cannot fail.
-    value.extend(serde_json::to_vec(decided).unwrap_or_default());
-    value
+    serde_json::to_vec(decided).unwrap_or_default()
 }
 
 pub(super) fn read_decided<T: DeserializeOwned>(value: &[u8]) -> Result<T, IndexError> {
-    let json = value.get(1..).unwrap_or_default();
-    serde_json::from_slice(json).map_err(|_| IndexError::Damaged("a decision does not read"))
+    serde_json::from_slice(value).map_err(|_| IndexError::Damaged("a decision does not read"))
 }
 
 pub(super) fn day_value(day: Day) -> Vec<u8> {
-    let mut value = vec![FORMAT];
-    value.extend(day.0.to_be_bytes());
-    value
+    day.0.to_be_bytes().to_vec()
 }
 
 pub(super) fn read_place(
@@ -271,30 +287,15 @@ pub(super) fn read_place(
 ) -> Result<(Place, Day), IndexError> {
     let place = text(&key[1..])?;
     let place = Place::parse(place).map_err(|_| IndexError::Damaged("a place is no place"))?;
-    Ok((place, Day(i32::from_be_bytes(array(value, 1)?))))
+    Ok((place, Day(i32::from_be_bytes(array(value, 0)?))))
 }
 
-pub(super) fn number(number: u64) -> Vec<u8> {
-    let mut value = vec![FORMAT];
-    value.extend(number.to_be_bytes());
-    value
+pub(super) fn pair(first: u64, second: u64) -> Vec<u8> {
+    [first.to_be_bytes(), second.to_be_bytes()].concat()
 }
 
-pub(super) fn read_number(value: &[u8]) -> Result<u64, IndexError> {
-    if value.first() != Some(&FORMAT) {
-        return Err(IndexError::Damaged("it is of another format"));
-    }
-    Ok(u64::from_be_bytes(array(value, 1)?))
-}
-
-pub(super) fn position(position: Position) -> Vec<u8> {
-    let mut value = number(position.sequence);
-    value.extend(position.batch.to_be_bytes());
-    value
-}
-
-pub(super) fn read_position(value: &[u8]) -> Result<Position, IndexError> {
-    Ok(Position { sequence: read_number(value)?, batch: u64::from_be_bytes(array(value, 9)?) })
+pub(super) fn read_pair(value: &[u8]) -> Result<(u64, u64), IndexError> {
+    Ok((u64::from_be_bytes(array(value, 0)?), u64::from_be_bytes(array(value, 8)?)))
 }
 
 fn text(bytes: &[u8]) -> Result<&str, IndexError> {
@@ -343,12 +344,11 @@ pub(super) fn read_cell(key: &[u8]) -> Result<CellKey, IndexError> {
     })
 }
 
-/// The counts of a cell: format byte, then varints, zeros at the end left out.
+/// The counts of a cell: varints, zeros at the end left out.
 pub(super) fn cell_value(cell: &Cell) -> Vec<u8> {
-    let mut value = vec![FORMAT];
-    let mut end = 1;
+    let (mut value, mut end) = (Vec::new(), 0);
     for count in counts(cell) {
-        push_varint(count, &mut value);
+        varint::push(count, &mut value);
         if count != 0 {
             end = value.len();
         }
@@ -358,8 +358,8 @@ pub(super) fn cell_value(cell: &Cell) -> Vec<u8> {
 }
 
 pub(super) fn read_cell_value(value: &[u8]) -> Result<Cell, IndexError> {
-    let mut rest = value.get(1..).unwrap_or_default();
-    let mut next = || read_varint(&mut rest);
+    let mut rest = value;
+    let mut next = || varint::read(&mut rest);
     let mut cell = Cell { uses: next()?, lost_minutes: next()?, ..Cell::default() };
     let narrow =
         |count: u64| u32::try_from(count).map_err(|_| IndexError::Damaged("a count is too large"));
@@ -384,26 +384,4 @@ fn counts(cell: &Cell) -> impl Iterator<Item = u64> + '_ {
         [cell.reports.as_slice(), &cell.signals, &cell.feelings, &cell.outcomes, &cell.hours];
     let narrow = narrow.into_iter().flatten().chain([&cell.dismissed]);
     wide.into_iter().chain(narrow.map(|count| u64::from(*count)))
-}
-
-fn push_varint(mut number: u64, to: &mut Vec<u8>) {
-    while 0x80 <= number {
-        to.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    to.push(number.to_le_bytes()[0]);
-}
-
-/// The next number; past the end there are only zeros.
-fn read_varint(from: &mut &[u8]) -> Result<u64, IndexError> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let Some((byte, rest)) = from.split_first() else { break };
-        *from = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(number);
-        }
-    }
-    if number == 0 { Ok(0) } else { Err(IndexError::Damaged("a count is cut off")) }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 
 use uuid::Uuid;
 
-use super::key::{self, Glance, Millis};
+use super::key::{self, Glance, Millis, Sieve};
 use super::{Index, IndexError};
 use crate::event::{Actor, Class, Day, Event, Kind, Place};
 
@@ -38,6 +38,16 @@ impl Filter {
             None | Some(Class::Signal) => 0..key::BANDS,
             Some(Class::Report) => key::REPORTS,
             Some(Class::Use) => key::USES..key::USES + 1,
+        }
+    }
+
+    /// What of it can be told by a glance.
+    fn sieve(&self) -> Sieve {
+        Sieve {
+            actor: self.actor,
+            kind: self.kind,
+            person: self.person.as_deref().map(key::tag),
+            version: self.version.as_deref().map(key::tag),
         }
     }
 
@@ -105,7 +115,7 @@ pub(super) struct Spot {
     pub(super) sequence: u64,
 }
 
-type Spots<'a> = Box<dyn Iterator<Item = Result<Spot, IndexError>> + 'a>;
+type Spots = Box<dyn Iterator<Item = Result<Spot, IndexError>>>;
 
 impl Index {
     /// Up to `limit` events behind `after`, fewer where they are large. Retracted ones are left out.
@@ -120,16 +130,16 @@ impl Index {
         let (mut last, mut bytes) = (None, 0);
         let mut walk = Walk::new(self, filter, order, after);
         while let Some(spot) = walk.next_spot()? {
-            let stored = self.event_of(spot.sequence)?;
-            if stored.is_retracted || !filter.matches(&stored.event) {
+            let (event, size) = self.event_of(spot.sequence)?;
+            if !filter.matches(&event) {
                 continue;
             }
             if page.events.len() == limit || PAGE_BYTES <= bytes {
                 page.next = last;
                 break;
             }
-            bytes += stored.bytes;
-            page.events.push(stored.event);
+            bytes += size;
+            page.events.push(event);
             last = Some(Cursor { at: spot.at, id: spot.id });
         }
         Ok(page)
@@ -156,17 +166,6 @@ impl Index {
         })
     }
 
-    pub(super) fn spots_in_band(
-        &self,
-        place: &Place,
-        band: u8,
-        order: Order,
-        first: Millis,
-        last: Millis,
-    ) -> Spots<'static> {
-        Box::new(self.band(place, band, order, first, last).map(|found| Ok(found?.0)))
-    }
-
     /// The first day from `from` on, in this order, on which anything happened.
     fn busy_day(&self, from: Day, order: Order) -> Result<Option<Day>, IndexError> {
         let span = match order {
@@ -182,6 +181,7 @@ impl Index {
 struct Walk<'a> {
     index: &'a Index,
     filter: &'a Filter,
+    sieve: Sieve,
     order: Order,
     /// The instants asked for, both included.
     first: Millis,
@@ -206,7 +206,8 @@ impl<'a> Walk<'a> {
             Order::Oldest => day_of(first),
         };
         let heads = BinaryHeap::new();
-        Self { index, filter, order, first, last, after, day: Some(day), heads }
+        let (sieve, day) = (filter.sieve(), Some(day));
+        Self { index, filter, sieve, order, first, last, after, day, heads }
     }
 
     fn next_spot(&mut self) -> Result<Option<Spot>, IndexError> {
@@ -236,10 +237,14 @@ impl<'a> Walk<'a> {
         if end < self.first || self.last < start {
             return Ok(false);
         }
-        let (first, last) = (start.max(self.first), end.min(self.last));
+        let (first, last, sieve) = (start.max(self.first), end.min(self.last), self.sieve);
         for place in self.places(day)? {
             for band in self.filter.bands() {
-                self.push(self.index.spots_in_band(&place, band, self.order, first, last))?;
+                let list = self.index.band(&place, band, self.order, first, last);
+                let admitted = list.filter(move |found| {
+                    found.as_ref().map_or(true, |(_, glance)| sieve.admits(glance))
+                });
+                self.push(Box::new(admitted.map(|found| Ok(found?.0))))?;
             }
         }
         self.day = Some(day.plus(if self.order == Order::Newest { -1 } else { 1 }));
@@ -255,7 +260,7 @@ impl<'a> Walk<'a> {
         Ok(places.filter(is_asked).cloned().collect())
     }
 
-    fn push(&mut self, mut list: Spots<'static>) -> Result<(), IndexError> {
+    fn push(&mut self, mut list: Spots) -> Result<(), IndexError> {
         if let Some(spot) = list.next() {
             self.heads.push(Head { spot: spot?, order: self.order, rest: list });
         }
@@ -297,7 +302,7 @@ impl Order {
 struct Head {
     spot: Spot,
     order: Order,
-    rest: Spots<'static>,
+    rest: Spots,
 }
 
 impl Ord for Head {

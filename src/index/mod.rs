@@ -6,30 +6,32 @@
 //!   position it stands for: after any crash, replaying the journal from [`Index::position`] gives
 //!   the same answers as if nothing had happened.
 //! - Nothing is kept here that the journal does not hold. Deleting the directory costs a rebuild.
+//! - What was said is not kept here at all: an event is read from the journal, by its sequence.
 //! - A query of hotspots reads counts, never events; its cost grows with people, places and days.
 //!
 //! # Layout
 //!
 //! One sled tree, so that one batch is one atom. The first byte of a key says what it is; numbers
 //! are big-endian, instants are milliseconds with the sign bit flipped, so that keys sort as what
-//! they mean. Each value starts with a format byte.
+//! they mean. sled holds many pairs in one of its own: see `leaf`.
 //!
 //! | key | value |
 //! |---|---|
 //! | `m` `position` | the last journal entry applied: sequence and batch, u64 |
-//! | `m` `events` | events recorded and not retracted, u64 |
-//! | `e` sequence part | flags (1: retracted), parts, and the event's JSON; in parts of 4 KiB |
-//! | `i` id | at, journal sequence |
-//! | `p` place `0` band at id, the latest first | actor, kind, signal, has words, note fingerprint, sequence |
+//! | `m` `events` | events recorded and not retracted, and when the last one was received, u64 |
+//! | `i` id | flags (1: retracted), journal sequence |
+//! | `p` place `0` band at id, the latest first | actor, kind, signal, has words, tags of person and version, note fingerprint, sequence |
 //! | `n` place | the day of its first event |
 //! | `c` day place `0` person `0` actor kind version | a cell, as varints |
 //! | `d` id | the latest decision about a signal, JSON |
 //! | `u` place `0` signal | whether the rule is muted there: the latest word on it, JSON |
 //!
 //! Bands are reports and confirmed signals from blocker to cosmetic (0 to 3), open signals (4), uses
-//! (5) and dismissed signals (6): the strongest quote of a place is the first entry of its first band. Events lie in the order of the journal,
-//! and ids in their own, which for v7 is that of time: what is new lies together, and sled need
-//! not fetch old pages to write it. Which events there are on a day, its cells tell.
+//! (5) and dismissed signals (6): the strongest quote of a place is the first entry of its first
+//! band. Ids lie in their own order, which for v7 is that of time: what is new lies together, and
+//! sled need not fetch old pages to write it. Which events there are on a day, its cells tell. A tag
+//! is a short hash: an event whose tag differs is not the one asked for, and need not be read to know
+//! it.
 
 mod apply;
 mod ask;
@@ -38,10 +40,14 @@ mod check;
 mod decide;
 mod key;
 mod known;
+mod leaf;
 mod list;
 mod store;
+mod tidy;
+mod varint;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,11 +55,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use jiff::Timestamp;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::retry_on_intr;
 use uuid::Uuid;
 
-use crate::event::{Day, Event, Place};
+use crate::event::{Day, Event, Place, Record};
 use decide::Mutings;
 use store::Store;
 
@@ -63,9 +70,11 @@ pub use check::Sum;
 pub use known::Known;
 pub use list::{Cursor, Filter, Order, Page};
 
-/// Every value starts with it. A directory written in another format is rebuilt.
-const FORMAT: u8 = 2;
+/// Every value of sled starts with it. A directory written in another format is rebuilt.
+const FORMAT: u8 = 3;
 
+/// What sled keeps in memory of what is on disk.
+const CACHE: u64 = 16 * 1024 * 1024;
 /// What sled may write beside what it is given: it fills buffers and begins segments.
 const RESERVE: u64 = 2 * 1024 * 1024;
 /// It writes pages anew for some of the keys, and moves others to make room.
@@ -91,7 +100,30 @@ pub enum IndexError {
     /// A value does not read back: set it aside and rebuild.
     #[error("the index is damaged: {0}")]
     Damaged(&'static str),
+    /// The journal lost a record that it knows of: set it aside and rebuild, to know what is left.
+    #[error(
+        "the index is damaged: it knows of record {sequence}, which the journal has lost: stop snagd and run `snagd repair`"
+    )]
+    Lost {
+        /// The record.
+        sequence: u64,
+        /// How it was lost, where there is a trace of it.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// A record of the journal could not be read this time.
+    #[error("record {sequence} of the journal could not be read")]
+    Unread {
+        /// The record.
+        sequence: u64,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
 }
+
+/// Reads a record of the journal by its sequence.
+pub type ReadRecord = Box<dyn Fn(u64) -> Result<Vec<u8>, IndexError> + Send + Sync>;
 
 impl IndexError {
     /// Whether what lies on the disk is to blame, so that a rebuild cures it; if not, it is the
@@ -104,8 +136,10 @@ impl IndexError {
             Self::Storage(sled::Error::Io(error)) => {
                 matches!(error.kind(), io::ErrorKind::Other | io::ErrorKind::UnexpectedEof)
             }
-            Self::Checkpoint(_) => false,
-            Self::Unopenable { .. } | Self::Damaged(_) | Self::Storage(_) => true,
+            Self::Checkpoint(_) | Self::Unread { .. } => false,
+            Self::Unopenable { .. } | Self::Damaged(_) | Self::Lost { .. } | Self::Storage(_) => {
+                true
+            }
         }
     }
 }
@@ -119,6 +153,8 @@ impl From<sled::Error> for IndexError {
 /// A view of the journal.
 pub struct Index {
     store: Store,
+    /// Where the events themselves are.
+    records: ReadRecord,
     dir: PathBuf,
     /// Readers load the cells of several days under it, so that they never see half a batch.
     gate: RwLock<()>,
@@ -130,6 +166,10 @@ pub struct Index {
     mutings: RwLock<Mutings>,
     position: Mutex<Position>,
     events: AtomicU64,
+    /// When the event recorded last was received; 0 before the first.
+    last_received: AtomicU64,
+    /// How large its file was when it was last copied; 0 before.
+    copied_bytes: AtomicU64,
     is_dirty: AtomicBool,
     /// Somebody was told that it is dirty.
     is_told: AtomicBool,
@@ -146,45 +186,48 @@ pub struct Position {
     pub batch: u64,
 }
 
-/// An event as the index holds it.
+/// An event as the journal holds it.
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// The event.
     pub event: Event,
     /// Whether it was taken back.
     pub is_retracted: bool,
-    /// The bytes of its JSON.
+    /// The bytes of its record.
     pub bytes: usize,
 }
 
 impl Index {
-    /// Opens the index, or makes an empty one.
+    /// Opens the index, or makes an empty one, of the journal whose records are read by `records`.
     ///
     /// A sled that panics at open counts as one that does not open, and so does one that came up
     /// behind its last checkpoint: sled drops a damaged tail without a word.
-    pub fn open(dir: &Path) -> Result<Self, IndexError> {
+    pub fn open(dir: &Path, records: ReadRecord) -> Result<Self, IndexError> {
         let is_new = !dir.exists();
         let unopenable = |reason: String| IndexError::Unopenable { dir: dir.to_owned(), reason };
-        let config = sled::Config::new()
-            .path(dir)
-            .cache_capacity(32 * 1024 * 1024)
-            .mode(sled::Mode::LowSpace)
-            .flush_every_ms(None);
-        let tree = catch_unwind(AssertUnwindSafe(|| config.open()))
+        // A copy that was not finished.
+        let _ = fs::remove_dir_all(tidy::beside(dir));
+        let tree = catch_unwind(AssertUnwindSafe(|| open_tree(dir)))
             .map_err(|_| unopenable("it panicked".to_owned()))?
             .map_err(|error| match IndexError::from(error) {
                 error if error.is_damage() => unopenable(error.to_string()),
                 error => error,
             })?;
+        let store = Store::new(tree);
+        let [position, (events, last_received)] =
+            [read_pair(&store, key::POSITION)?, read_pair(&store, key::EVENTS)?];
         let index = Self {
-            position: Mutex::new(read_position(&tree)?),
-            events: AtomicU64::new(read_number(&tree, key::EVENTS)?),
-            places: RwLock::new(read_places(&tree)?),
-            mutings: RwLock::new(Mutings::read(&tree)?),
-            store: Store::new(tree),
+            records,
+            position: Mutex::new(Position { sequence: position.0, batch: position.1 }),
+            events: AtomicU64::new(events),
+            last_received: AtomicU64::new(last_received),
+            places: RwLock::new(read_places(&store)?),
+            mutings: RwLock::new(Mutings::read(&store)?),
+            store,
             dir: dir.to_owned(),
             gate: RwLock::new(()),
             days: cells::Days::default(),
+            copied_bytes: AtomicU64::new(0),
             is_dirty: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
             is_broken: AtomicBool::new(false),
@@ -220,18 +263,35 @@ impl Index {
 
     /// The event of an id.
     pub fn event(&self, id: Uuid) -> Result<Option<Stored>, IndexError> {
-        let Some(entry) = self.store.get(&key::id(id))? else { return Ok(None) };
-        let (_, sequence) = key::read_id_value(&entry)?;
-        self.event_of(sequence).map(Some)
+        let Some(value) = self.store.get(&key::id(id))? else { return Ok(None) };
+        let (is_retracted, sequence) = key::read_id_value(&value)?;
+        let (event, bytes) = self.event_of(sequence)?;
+        Ok(Some(Stored { event, is_retracted, bytes }))
     }
 
-    /// The event recorded last, even if it was taken back since.
-    pub fn newest(&self) -> Result<Option<Stored>, IndexError> {
-        let span = key::event(0, 0)..=key::event(u64::MAX, u8::MAX);
-        let Some(entry) = self.store.range(span, list::Order::Newest).next() else {
-            return Ok(None);
-        };
-        self.event_of(key::read_event(&entry?.0)?).map(Some)
+    /// Whether an id was ever recorded.
+    pub fn has(&self, id: Uuid) -> Result<bool, IndexError> {
+        Ok(self.store.get(&key::id(id))?.is_some())
+    }
+
+    /// When the event recorded last was received, even if it was taken back since.
+    pub fn last_received(&self) -> Option<Timestamp> {
+        let millis = self.last_received.load(Ordering::Relaxed);
+        let millis = i64::try_from(millis).ok().filter(|millis| 0 < *millis)?;
+        Timestamp::from_millisecond(millis).ok()
+    }
+
+    /// The event of a journal sequence, and how many bytes its record has.
+    fn event_of(&self, sequence: u64) -> Result<(Event, usize), IndexError> {
+        let record = (self.records)(sequence)?;
+        match Record::decode(&record) {
+            Ok(Record::Event(event)) => {
+                let decision = self.decision(&event)?;
+                Ok((event.decided(decision), record.len()))
+            }
+            Ok(_) => Err(IndexError::Damaged("what it takes for an event is none")),
+            Err(error) => Err(IndexError::Lost { sequence, source: Some(error.into()) }),
+        }
     }
 
     /// Every id that ends with these hexadecimal digits; at most `most`.
@@ -314,8 +374,17 @@ impl Index {
 
     /// Bytes on disk.
     pub fn size_bytes(&self) -> u64 {
-        self.store.tree().size_on_disk().unwrap_or(0)
+        fs::metadata(self.dir.join("db")).map_or(0, |file| file.len())
     }
+}
+
+fn open_tree(dir: &Path) -> sled::Result<sled::Db> {
+    sled::Config::new()
+        .path(dir)
+        .cache_capacity(CACHE)
+        .mode(sled::Mode::LowSpace)
+        .flush_every_ms(None)
+        .open()
 }
 
 fn checkpoint_path(dir: &Path) -> PathBuf {
@@ -328,22 +397,12 @@ fn read_checkpoint(dir: &Path) -> u64 {
     noted.and_then(|noted| noted.parse().ok()).unwrap_or(0)
 }
 
-fn read_number(tree: &sled::Db, key: &[u8]) -> Result<u64, IndexError> {
-    match tree.get(key)? {
-        None => Ok(0),
-        Some(value) => key::read_number(&value),
-    }
+fn read_pair(store: &Store, key: &[u8]) -> Result<(u64, u64), IndexError> {
+    store.get(key)?.map_or(Ok((0, 0)), |value| key::read_pair(&value))
 }
 
-fn read_position(tree: &sled::Db) -> Result<Position, IndexError> {
-    match tree.get(key::POSITION)? {
-        None => Ok(Position::default()),
-        Some(value) => key::read_position(&value),
-    }
-}
-
-fn read_places(tree: &sled::Db) -> Result<BTreeMap<Place, Day>, IndexError> {
-    tree.scan_prefix([key::NAME]).map(|entry| key::read_place(&entry?)).collect()
+fn read_places(store: &Store) -> Result<BTreeMap<Place, Day>, IndexError> {
+    store.beginning_with(&[key::NAME]).map(|entry| key::read_place(&entry?)).collect()
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sled::IVec;
 
-use super::IndexError;
 use super::list::Order;
+use super::{IndexError, leaf};
 
 /// Changes by key; none removes it.
 pub(super) type Changes = BTreeMap<Vec<u8>, Option<IVec>>;
@@ -26,10 +26,10 @@ pub(super) type Span = RangeInclusive<Vec<u8>>;
 /// batch, so batches are small;
 pub(super) const MANY: usize = 512;
 /// whoever makes it larger than this must settle it.
-pub(super) const TOO_MANY: usize = 32 * 1024;
+pub(super) const TOO_MANY: usize = 8 * 1024;
 
 pub(super) struct Store {
-    tree: sled::Db,
+    tree: RwLock<sled::Db>,
     fresh: RwLock<Layers>,
     /// One settling at a time.
     settling: Mutex<()>,
@@ -45,7 +45,7 @@ struct Layers {
 
 impl Store {
     pub(super) fn new(tree: sled::Db) -> Self {
-        Self { tree, fresh: RwLock::default(), settling: Mutex::default() }
+        Self { tree: RwLock::new(tree), fresh: RwLock::default(), settling: Mutex::default() }
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
@@ -55,7 +55,7 @@ impl Store {
                 return Ok(change.clone());
             }
         }
-        Ok(self.tree.get(key)?)
+        leaf::get(&self.tree(), key)
     }
 
     /// The pairs of a span: the first first, or the last.
@@ -72,10 +72,13 @@ impl Store {
                 fresh.extend(changes.map(|(key, change)| (key.clone(), change.clone())));
             }
         }
-        let pairs = self.tree.range(span);
-        let (fresh, settled): (FreshPairs, SettledPairs) = match order {
-            Order::Oldest => (Box::new(fresh.into_iter()), Box::new(pairs)),
-            Order::Newest => (Box::new(fresh.into_iter().rev()), Box::new(pairs.rev())),
+        let settled: SettledPairs = match leaf::range(&self.tree(), span, order) {
+            Ok(pairs) => Box::new(pairs),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        };
+        let fresh: FreshPairs = match order {
+            Order::Oldest => Box::new(fresh.into_iter()),
+            Order::Newest => Box::new(fresh.into_iter().rev()),
         };
         Merged { fresh: fresh.peekable(), settled: settled.peekable(), order }
     }
@@ -96,13 +99,11 @@ impl Store {
         many <= self.fresh.read().unwrap_or_else(PoisonError::into_inner).open.len()
     }
 
-    /// How many bytes have gathered.
+    /// How many bytes of leaves what has gathered may change.
     pub(super) fn weight(&self) -> u64 {
         let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
-        let bytes = |(key, change): (&Vec<u8>, &Option<IVec>)| {
-            key.len() + change.as_ref().map_or(0, |value| value.len())
-        };
-        fresh.open.iter().map(bytes).sum::<usize>() as u64
+        let large = fresh.open.values().flatten().map(|value| value.len()).sum::<usize>();
+        (fresh.open.len() * leaf::MOST + large) as u64
     }
 
     /// Moves what has gathered into sled, as one atom.
@@ -113,25 +114,31 @@ impl Store {
             fresh.closing = Arc::new(std::mem::take(&mut fresh.open));
             fresh.closing.clone()
         };
-        let mut batch = sled::Batch::default();
-        for (key, change) in &*closing {
-            match change {
-                Some(value) => batch.insert(key.as_slice(), value),
-                None => batch.remove(key.as_slice()),
-            }
-        }
-        self.tree.apply_batch(batch)?;
+        let tree = self.tree();
+        tree.apply_batch(leaf::change(&tree, closing.iter())?)?;
         self.fresh.write().unwrap_or_else(PoisonError::into_inner).closing = Arc::default();
         Ok(())
     }
 
-    pub(super) fn tree(&self) -> &sled::Db {
-        &self.tree
+    /// Goes on with another sled that holds the same; none is written to until it is there.
+    pub(super) fn go_on_with(
+        &self,
+        other: impl FnOnce(&sled::Db) -> Result<sled::Db, IndexError>,
+    ) -> Result<(), IndexError> {
+        let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = other(&self.tree())?;
+        *self.tree.write().unwrap_or_else(PoisonError::into_inner) = other;
+        Ok(())
+    }
+
+    /// A handle.
+    pub(super) fn tree(&self) -> sled::Db {
+        self.tree.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 type FreshPairs = Box<dyn Iterator<Item = (Vec<u8>, Option<IVec>)>>;
-type SettledPairs = Box<dyn Iterator<Item = sled::Result<Pair>>>;
+type SettledPairs = Box<dyn Iterator<Item = Result<Pair, IndexError>>>;
 
 /// What is settled, with what is not laid over it.
 pub(super) struct Merged {
@@ -154,11 +161,11 @@ impl Iterator for Merged {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let Some((key, _)) = self.fresh.peek() else {
-                return Some(self.settled.next()?.map_err(IndexError::from));
+                return self.settled.next();
             };
             if let Some(Ok((settled, _))) = self.settled.peek() {
                 if self.order.is_before(settled.as_ref(), key.as_slice()) {
-                    return Some(self.settled.next()?.map_err(IndexError::from));
+                    return self.settled.next();
                 }
                 if settled == key {
                     // Out of date.
@@ -169,5 +176,107 @@ impl Iterator for Merged {
                 return Some(Ok((key.into(), value)));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn store() -> Store {
+        Store::new(sled::Config::new().temporary(true).open().unwrap())
+    }
+
+    /// A key of one of a few lists, some of which begin like others.
+    fn key(n: u16) -> Vec<u8> {
+        let list = ["", "a", "ab", "web/checkout/pay"][usize::from(n) % 4];
+        [list.as_bytes(), &n.to_be_bytes()].concat()
+    }
+
+    fn all(store: &Store, span: Span, order: Order) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let pairs = store.range(span, order).map(Result::unwrap);
+        pairs.map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+        #[test]
+        fn it_is_an_ordered_map(
+            rounds in proptest::collection::vec(
+                (proptest::collection::vec((0_u16..800, 0_usize..60), 1..300), any::<bool>()),
+                1..8,
+            ),
+            (from, to) in (0_u16..800, 0_u16..800),
+        ) {
+            let (store, mut model) = (store(), BTreeMap::new());
+            for (changes, settles) in rounds {
+                let changed: Changes = changes
+                    .into_iter()
+                    // A third of them removes.
+                    .map(|(n, length)| (key(n), (20 <= length).then(|| vec![1; length].into())))
+                    .collect();
+                for (key, change) in &changed {
+                    match change {
+                        Some(value) => model.insert(key.clone(), value.to_vec()),
+                        None => model.remove(key),
+                    };
+                }
+                store.write(changed);
+                if settles {
+                    store.settle().unwrap();
+                }
+                for span in [vec![]..=vec![0xff], key(from)..=key(to)] {
+                    let expected: Vec<_> = if span.is_empty() {
+                        Vec::new()
+                    } else {
+                        model.range(span.clone()).map(|(k, v)| (k.clone(), v.clone())).collect()
+                    };
+                    prop_assert_eq!(&all(&store, span.clone(), Order::Oldest), &expected);
+                    let mut last_first = all(&store, span, Order::Newest);
+                    last_first.reverse();
+                    prop_assert_eq!(&last_first, &expected);
+                }
+                for n in 0..800 {
+                    let found = store.get(&key(n)).unwrap().map(|value| value.to_vec());
+                    prop_assert_eq!(found.as_ref(), model.get(&key(n)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_moves_down_is_seen_once_meanwhile() {
+        let store = store();
+        let some = |from: u16| -> Changes {
+            (from..4000).step_by(7).map(|n| (key(n), Some(vec![1; 40].into()))).collect()
+        };
+        store.write(some(0));
+        store.settle().unwrap();
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| {
+                for from in 1..7 {
+                    store.write(some(from));
+                    store.settle().unwrap();
+                }
+            });
+            while !writing.is_finished() {
+                for order in [Order::Oldest, Order::Newest] {
+                    let mut keys: Vec<_> = store
+                        .range(vec![]..=vec![0xff], order)
+                        .map(|pair| pair.unwrap().0)
+                        .collect();
+                    if order == Order::Newest {
+                        keys.reverse();
+                    }
+                    assert!(keys.is_sorted_by(|a, b| a < b), "in order, and none twice");
+                    let is_there =
+                        |key: &Vec<u8>| keys.binary_search(&key.as_slice().into()).is_ok();
+                    assert!(some(0).keys().all(is_there), "what was there before is there");
+                }
+            }
+        });
     }
 }

@@ -44,10 +44,20 @@ fn report(n: u32) -> Event {
     }))
 }
 
+/// An index whose journal is a directory of files beside it.
+fn index_in(dir: &Path) -> Result<Index, IndexError> {
+    let records = dir.join("records");
+    let read = move |sequence: u64| {
+        let lost = |_| IndexError::Lost { sequence, source: None };
+        fs::read(records.join(sequence.to_string())).map_err(lost)
+    };
+    Index::open(&dir.join("index"), Box::new(read))
+}
+
 /// Opens the index; where it was open a moment ago, sled's own threads may still hold its lock.
 fn open(dir: &Path) -> Index {
     for _ in 0..10_000 {
-        match Index::open(&dir.join("index")) {
+        match index_in(dir) {
             Ok(index) => return index,
             Err(_) => std::thread::yield_now(),
         }
@@ -66,9 +76,12 @@ fn restart(index: Index, dir: &Path) -> Index {
 fn apply(index: &Index, events: &[Event]) {
     for event in events {
         let sequence = index.position().sequence + 1;
-        let json = event.to_json();
+        let records = index.dir.with_file_name("records");
+        fs::create_dir_all(&records).unwrap();
+        let record = Record::of_event_json(&event.to_json());
+        fs::write(records.join(sequence.to_string()), record).unwrap();
         let fingerprint = event.words().map_or(0, crate::hotspot::fingerprint);
-        let fresh = Fresh { sequence, event, json: &json, fingerprint };
+        let fresh = Fresh { sequence, event, fingerprint };
         index.apply(&[fresh], Position { sequence, batch: sequence }).unwrap();
     }
 }
@@ -116,16 +129,16 @@ fn what_goes_in_comes_out() {
 }
 
 #[test]
-fn a_large_event_is_kept_in_parts() {
+fn what_the_journal_lost_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(dir.path());
-    let large =
-        event(&json!({"place": "web/a", "note": "x", "evidence": {"log": "y".repeat(30_000)},
-        "id": "00000000-0000-7000-8000-000000000fff", "expected": "z".repeat(4_000)}));
-    apply(&index, &[report(1), large.clone(), report(2)]);
-    assert_eq!(index.event(large.id).unwrap().unwrap().event.to_json(), large.to_json());
-    let page = index.list(&Filter::default(), Order::Oldest, None, 10).unwrap();
-    assert_eq!(page.events.len(), 3, "its parts are no events of their own");
+    apply(&index, &[report(1), report(2)]);
+    fs::remove_file(dir.path().join("records/2")).unwrap();
+    let error = index.event(report(2).id).unwrap_err();
+    assert!(error.is_damage() && error.to_string().contains("snagd repair"), "{error}");
+    assert!(index.list(&Filter::default(), Order::Newest, None, 10).is_err());
+    assert!(index.has(report(2).id).unwrap());
+    assert_eq!(index.event(report(1).id).unwrap().unwrap().event.to_json(), report(1).to_json());
 }
 
 #[test]
@@ -254,7 +267,7 @@ fn a_lost_tail_is_noticed() {
     index.checkpoint().unwrap();
     drop(index);
     std::fs::write(dir.path().join("index.checkpoint"), "3").unwrap();
-    let opened = Index::open(&dir.path().join("index"));
+    let opened = index_in(dir.path());
     assert!(matches!(opened, Err(IndexError::Damaged(_))));
 }
 
@@ -277,6 +290,27 @@ fn what_did_not_settle_is_lost_whole_and_the_position_says_so() {
     apply(&index, &events[12..]);
     apply(&fresh, &events[12..]);
     assert_eq!(answers(&index), answers(&fresh));
+}
+
+#[test]
+fn a_copy_takes_the_place_of_the_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let events: Vec<Event> = (0..40).map(report).collect();
+    apply(&index, &events[..30]);
+    let before = answers(&index);
+    index.copy().unwrap();
+    assert_eq!(answers(&index), before);
+    assert_eq!((index.events(), index.position().sequence), (30, 30));
+    assert!(!dir.path().join("index.new").exists());
+    apply(&index, &events[30..]);
+    let after = answers(&index);
+    // One that was not finished does no harm.
+    fs::create_dir(dir.path().join("index.new")).unwrap();
+    let index = restart(index, dir.path());
+    assert_eq!((index.events(), answers(&index)), (40, after));
+    assert!(!dir.path().join("index.new").exists());
+    assert_eq!(index.tidy().unwrap(), None, "it is small");
 }
 
 #[test]

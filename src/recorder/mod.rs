@@ -30,7 +30,9 @@ use crate::index::Index;
 use crate::journal::Writer;
 
 pub use meter::{Fate, Histogram, Meter};
-pub use replay::{CatchUpError, CaughtUp, Progress, agrees, catch_up, catch_up_to, holds};
+pub use replay::{
+    CatchUpError, CaughtUp, Progress, agrees, catch_up, catch_up_to, holds, open_index,
+};
 pub use room::Room;
 pub use writing::{Writing, WritingError, checkpoint_if_room, keep_until_dropped};
 

@@ -1,6 +1,7 @@
 //! From the journal to the index: catching up after a stop, and rebuilding from nothing.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use uuid::Uuid;
 
@@ -39,6 +40,20 @@ pub enum CatchUpError {
     /// The index could not be written.
     #[error("the index could not be written")]
     Index(#[from] IndexError),
+}
+
+/// Opens the index in a directory; what was said is read from the journal.
+pub fn open_index(dir: &Path, journal: &Reader) -> Result<Index, IndexError> {
+    let journal = journal.clone();
+    let read = move |sequence| match journal.get(sequence) {
+        Ok(Some(entry)) => Ok(entry.payload),
+        Ok(None) => Err(IndexError::Lost { sequence, source: None }),
+        Err(error @ JournalError::Damaged(_)) => {
+            Err(IndexError::Lost { sequence, source: Some(error.into()) })
+        }
+        Err(error) => Err(IndexError::Unread { sequence, source: error.into() }),
+    };
+    Index::open(dir, Box::new(read))
 }
 
 /// Applies what the journal holds beyond the index's position; on an empty index, all of it.
@@ -140,7 +155,7 @@ impl Group {
     /// Adds an event, unless its id was recorded before: the first record of an id counts.
     fn add(&mut self, index: &Index, entry: Entry, event: Event) -> Result<(), IndexError> {
         self.reached = Some(Position { sequence: entry.sequence, batch: entry.batch });
-        if index.event(event.id)?.is_none() && self.ids.insert(event.id) {
+        if !index.has(event.id)? && self.ids.insert(event.id) {
             self.bytes += entry.payload.len();
             self.events.push((entry, event));
         }
@@ -159,9 +174,8 @@ impl Group {
 
 impl<'a> Fresh<'a> {
     fn of(entry: &'a Entry, event: &'a Event) -> Self {
-        // Behind the format byte a record of an event is the event's JSON.
         let fingerprint = event.words().map_or(0, fingerprint);
-        Self { sequence: entry.sequence, event, json: &entry.payload[1..], fingerprint }
+        Self { sequence: entry.sequence, event, fingerprint }
     }
 }
 
@@ -239,7 +253,7 @@ mod tests {
         let appended = journal.writer.append(&records).unwrap();
         let position = Position { sequence: appended.last, batch: appended.batch };
 
-        let whole = Index::open(&dir.path().join("whole")).unwrap();
+        let whole = open_index(&dir.path().join("whole"), &journal.reader).unwrap();
         let caught_up = catch_up(&whole, &journal.reader, |_| {}).unwrap();
         assert_eq!((caught_up.applied, whole.events(), whole.position()), (4, 4, position));
         assert!(agrees(&whole, &journal.reader, |_| {}).unwrap());
@@ -249,16 +263,11 @@ mod tests {
         let of_another = Position { batch: 7, ..position };
         assert!(!holds(&journal.reader, of_another).unwrap());
 
-        let torn = Index::open(&dir.path().join("torn")).unwrap();
+        let torn = open_index(&dir.path().join("torn"), &journal.reader).unwrap();
         for id in [1, 2, 4] {
             let event = event(id);
-            let json = event.to_json();
-            let fresh = Fresh {
-                sequence: u64::try_from(id).unwrap(),
-                event: &event,
-                json: &json,
-                fingerprint: 0,
-            };
+            let sequence = u64::try_from(id).unwrap();
+            let fresh = Fresh { sequence, event: &event, fingerprint: 0 };
             torn.apply(&[fresh], position).unwrap();
         }
         assert!(!agrees(&torn, &journal.reader, |_| {}).unwrap());

@@ -151,7 +151,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ballast = dir.path().join("ballast");
         let room = Room::of(dir.path()).unwrap();
-        let index = Index::open(&dir.path().join("index")).unwrap();
+        let index = Index::open(&dir.path().join("index"), Box::new(|_| Ok(Vec::new()))).unwrap();
         assert!(room.is_enough() && room.allows_checkpoint(&index));
         assert!((LEAST..=MOST).contains(&fs::metadata(&ballast).unwrap().len()));
         room.release();

@@ -26,6 +26,9 @@ const LOG_EVERY: u64 = 100_000;
 /// The index is put on disk this long after it changed.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
+/// After so long without a change there is time to tidy up.
+const QUIET: Duration = Duration::from_secs(10);
+
 /// Why writing ended before its time. What was acknowledged is on disk all the same.
 #[derive(Debug, thiserror::Error)]
 pub enum WritingError {
@@ -167,7 +170,7 @@ impl Writing {
     /// Touches everything an answer waits for.
     fn probe(&mut self) -> Result<Option<Timestamp>, Failure> {
         self.journal.sync()?;
-        Ok(self.index.newest()?.map(|stored| stored.event.received_at))
+        Ok(self.index.last_received())
     }
 
     fn decide(&mut self, decision: &Record) -> Result<(), Failure> {
@@ -285,17 +288,13 @@ impl Writing {
     fn show(&self, parcels: &[Parcel], appended: &Appended) -> Result<(), IndexError> {
         let at = |sequence| Position { sequence, batch: appended.batch };
         let mut batch = Vec::new();
-        let mut bytes = 0;
         for (sequence, parcel) in (appended.first..).zip(parcels) {
-            let json = &parcel.record[1..];
-            if batch.len() == GROUP_EVENTS || GROUP_BYTES < bytes + json.len() {
+            if batch.len() == GROUP_EVENTS {
                 self.index.apply(&batch, at(sequence - 1))?;
                 batch.clear();
-                bytes = 0;
             }
-            bytes += json.len();
             let Parcel { event, fingerprint, .. } = parcel;
-            batch.push(Fresh { sequence, event, json, fingerprint: *fingerprint });
+            batch.push(Fresh { sequence, event, fingerprint: *fingerprint });
         }
         let last = appended.first + parcels.len() as u64 - 1;
         self.index.apply(&batch, at(last))
@@ -426,11 +425,7 @@ pub fn keep_until_dropped(
     changes: &Receiver<()>,
 ) -> Result<(), IndexError> {
     loop {
-        let told = if pack_one(packer) {
-            changes.try_recv()
-        } else {
-            changes.recv().map_err(|_| TryRecvError::Disconnected)
-        };
+        let told = if pack_one(packer) { changes.try_recv() } else { wait(index, changes) };
         match told {
             Ok(()) => {}
             Err(TryRecvError::Empty) => continue,
@@ -449,6 +444,24 @@ pub fn keep_until_dropped(
         index.checkpoint()?;
     }
     checkpoint_if_room(index, room)
+}
+
+/// Waits for a change; if there is none for a while, gives room back meanwhile.
+fn wait(index: &Index, changes: &Receiver<()>) -> Result<(), TryRecvError> {
+    match changes.recv_timeout(QUIET) {
+        Ok(()) => return Ok(()),
+        Err(RecvTimeoutError::Disconnected) => return Err(TryRecvError::Disconnected),
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    match index.tidy() {
+        Ok(Some((from, to))) => tracing::debug!(from, to, "copied the index to give room back"),
+        Ok(None) => {}
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the index stays larger than it need be");
+        }
+    }
+    changes.recv().map_err(|_| TryRecvError::Disconnected)
 }
 
 /// Puts the index on disk, if there is room for it.

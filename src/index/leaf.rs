@@ -1,0 +1,279 @@
+//! Many small pairs in one pair of sled.
+//!
+//! sled keeps a page for every eight to sixteen of its pairs, however small they are, writes whole
+//! pages anew, and never forgets what it knows of one. So a pair of sled is a *leaf*: consecutive
+//! pairs of ours, under the first key it ever held. A leaf that grows too large is cut, one that
+//! becomes empty goes; pairs never move to an earlier leaf.
+//!
+//! ```text
+//! leaf    format byte, then pairs in the order of their keys
+//! pair    as varints: the bytes its key shares with the one before (with the leaf's own, the
+//!         first), the bytes of its key behind these, the bytes of its value; then both
+//! ```
+
+use std::ops::Range;
+
+use sled::IVec;
+
+use super::list::Order;
+use super::store::{Pair, Span};
+use super::varint;
+use super::{FORMAT, IndexError};
+
+/// A leaf with more bytes is cut. sled writes a leaf whole for each change of it, so it is small.
+pub(super) const MOST: usize = 512;
+
+/// The leaf that holds a key, if it is anywhere.
+fn holding(tree: &sled::Db, key: &[u8]) -> Result<Option<Pair>, IndexError> {
+    Ok(tree.range(..=key).next_back().transpose()?)
+}
+
+/// The value of a key.
+pub(super) fn get(tree: &sled::Db, key: &[u8]) -> Result<Option<IVec>, IndexError> {
+    let Some((name, leaf)) = holding(tree, key)? else { return Ok(None) };
+    let mut pairs = Reader::of(&name, &leaf)?;
+    while let Some(value) = pairs.next()? {
+        match pairs.key.as_slice().cmp(key) {
+            std::cmp::Ordering::Less => {}
+            std::cmp::Ordering::Equal => return Ok(Some(value.into())),
+            std::cmp::Ordering::Greater => break,
+        }
+    }
+    Ok(None)
+}
+
+/// The pairs of a span: the first first, or the last.
+pub(super) fn range(tree: &sled::Db, span: Span, order: Order) -> Result<Pairs, IndexError> {
+    let first =
+        holding(tree, span.start())?.map_or(span.start().clone(), |(name, _)| name.to_vec());
+    let leaves = tree.range(first..=span.end().clone());
+    let leaves: Leaves = match order {
+        Order::Oldest => Box::new(leaves),
+        Order::Newest => Box::new(leaves.rev()),
+    };
+    Ok(Pairs { leaves, span, order, held: Vec::new().into_iter(), last: None })
+}
+
+type Leaves = Box<dyn Iterator<Item = sled::Result<Pair>>>;
+
+/// A walk through leaves.
+pub(super) struct Pairs {
+    leaves: Leaves,
+    span: Span,
+    order: Order,
+    held: std::vec::IntoIter<Pair>,
+    /// The last key of the leaf before. One that was cut meanwhile is met once more, in part.
+    last: Option<IVec>,
+}
+
+impl Iterator for Pairs {
+    type Item = Result<Pair, IndexError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(pair) = self.held.next() {
+                return Some(Ok(pair));
+            }
+            let leaf = self.leaves.next()?.map_err(IndexError::from);
+            let mut pairs = match leaf.and_then(|(name, leaf)| decode(&name, &leaf)) {
+                Ok(pairs) => pairs,
+                Err(error) => return Some(Err(error)),
+            };
+            let is_behind =
+                |key: &IVec| self.last.as_ref().is_none_or(|last| self.order.is_before(last, key));
+            pairs.retain(|(key, _)| within(&self.span, key) && is_behind(key));
+            if self.order == Order::Newest {
+                pairs.reverse();
+            }
+            self.last = pairs.last().map(|(key, _)| key.clone()).or(self.last.take());
+            self.held = pairs.into_iter();
+        }
+    }
+}
+
+fn within(span: &Span, key: &[u8]) -> bool {
+    span.start().as_slice() <= key && key <= span.end().as_slice()
+}
+
+/// Puts changes, in the order of their keys, into the leaves they belong to.
+pub(super) fn change<'a>(
+    tree: &sled::Db,
+    changes: impl Iterator<Item = (&'a Vec<u8>, &'a Option<IVec>)>,
+) -> Result<sled::Batch, IndexError> {
+    let mut batch = sled::Batch::default();
+    let mut changes = changes.peekable();
+    while let Some((first, _)) = changes.peek() {
+        let (name, mut pairs) = match holding(tree, first)? {
+            Some((name, leaf)) => (name.clone(), decode(&name, &leaf)?),
+            None => (first.as_slice().into(), Vec::new()),
+        };
+        let end = tree.get_gt(&name)?.map(|(next, _)| next);
+        let mut touched = 0;
+        let is_here = |key: &[u8]| end.as_ref().is_none_or(|end| key < end.as_ref());
+        while let Some((key, change)) = changes.next_if(|(key, _)| is_here(key)) {
+            touched = put(&mut pairs, touched, key, change.as_ref());
+        }
+        if pairs.is_empty() {
+            batch.remove(name);
+            continue;
+        }
+        let (leaf, ends) = encode(&name, &pairs);
+        if leaf.len() <= MOST {
+            batch.insert(name, leaf);
+            continue;
+        }
+        for piece in cut(&ends, touched) {
+            let name = if piece.start == 0 { &name } else { &pairs[piece.start].0 };
+            batch.insert(name, encode(name, &pairs[piece.clone()]).0);
+        }
+    }
+    Ok(batch)
+}
+
+/// Makes one change among pairs, not before a position; says which comes behind it.
+fn put(pairs: &mut Vec<Pair>, from: usize, key: &[u8], change: Option<&IVec>) -> usize {
+    let at = from + pairs[from..].partition_point(|(other, _)| other.as_ref() < key);
+    let is_known = pairs.get(at).is_some_and(|(other, _)| other.as_ref() == key);
+    match change {
+        Some(value) if is_known => pairs[at].1 = value.clone(),
+        Some(value) => pairs.insert(at, (key.into(), value.clone())),
+        None if is_known => {
+            pairs.remove(at);
+            return at;
+        }
+        None => return at,
+    }
+    at + 1
+}
+
+/// Cuts pairs into leaves, given where each ends and which comes behind the last change.
+///
+/// What grows at its end will go on so: then leaves are filled. Else the cut comes behind the
+/// change, where the next is likely, but leaves at least a quarter on either side.
+fn cut(ends: &[usize], touched: usize) -> Vec<Range<usize>> {
+    let (mut pieces, mut start) = (Vec::new(), 0);
+    let grows = touched == ends.len();
+    while start < ends.len() {
+        let begin = if start == 0 { 0 } else { ends[start - 1] };
+        let left = ends[ends.len() - 1] - begin;
+        let room = if left <= MOST {
+            left
+        } else if grows || 2 * MOST < left {
+            MOST
+        } else {
+            let change = ends[touched.max(1) - 1].saturating_sub(begin);
+            change.clamp(left / 4, left - left / 4).min(MOST)
+        };
+        let fit = ends[start..].partition_point(|end| end - begin <= room);
+        pieces.push(start..start + fit.max(1));
+        start += fit.max(1);
+    }
+    pieces
+}
+
+/// A leaf, and where in it each pair ends.
+fn encode(name: &[u8], pairs: &[Pair]) -> (Vec<u8>, Vec<usize>) {
+    let (mut leaf, mut ends) = (vec![FORMAT], Vec::with_capacity(pairs.len()));
+    let mut before = name;
+    for (key, value) in pairs {
+        let shared = before.iter().zip(key.iter()).take_while(|(a, b)| a == b).count();
+        for number in [shared, key.len() - shared, value.len()] {
+            varint::push(number as u64, &mut leaf);
+        }
+        leaf.extend_from_slice(&key[shared..]);
+        leaf.extend_from_slice(value);
+        ends.push(leaf.len());
+        before = key;
+    }
+    (leaf, ends)
+}
+
+fn decode(name: &[u8], leaf: &[u8]) -> Result<Vec<Pair>, IndexError> {
+    let (mut reader, mut pairs) = (Reader::of(name, leaf)?, Vec::new());
+    while let Some(value) = reader.next()? {
+        pairs.push((reader.key.as_slice().into(), value.into()));
+    }
+    Ok(pairs)
+}
+
+/// Reads a leaf pair by pair.
+struct Reader<'a> {
+    /// The key of the pair read last.
+    key: Vec<u8>,
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn of(name: &[u8], leaf: &'a [u8]) -> Result<Self, IndexError> {
+        match leaf.split_first() {
+            Some((&FORMAT, rest)) => Ok(Self { key: name.to_vec(), rest }),
+            _ => Err(IndexError::Damaged("it is of another format")),
+        }
+    }
+
+    /// The next pair's value.
+    fn next(&mut self) -> Result<Option<&'a [u8]>, IndexError> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let shared = self.number()?;
+        let (more, length) = (self.number()?, self.number()?);
+        self.key.truncate(shared);
+        let more = self.take(more)?;
+        self.key.extend_from_slice(more);
+        self.take(length).map(Some)
+    }
+
+    fn number(&mut self) -> Result<usize, IndexError> {
+        if self.rest.is_empty() {
+            return Err(IndexError::Damaged("a leaf is cut off"));
+        }
+        let number = varint::read(&mut self.rest)?;
+        usize::try_from(number).map_err(|_| IndexError::Damaged("a length is too large"))
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], IndexError> {
+        let cut = self.rest.split_at_checked(length);
+        let (taken, rest) = cut.ok_or(IndexError::Damaged("a leaf is cut off"))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(numbers: impl Iterator<Item = u32>) -> Vec<Pair> {
+        let pair = |n: u32| (format!("key {n:06}").as_bytes().into(), vec![7; 30].into());
+        numbers.map(pair).collect()
+    }
+
+    #[test]
+    fn a_leaf_reads_as_it_was_written_and_is_told_from_rubbish() {
+        let pairs = pairs(1..20);
+        let (leaf, ends) = encode(b"key", &pairs);
+        assert_eq!(decode(b"key", &leaf).unwrap(), pairs);
+        assert_eq!(ends.last(), Some(&leaf.len()));
+        for length in (0..leaf.len()).filter(|length| *length != 1 && !ends.contains(length)) {
+            assert!(decode(b"key", &leaf[..length]).is_err(), "cut at {length}");
+        }
+        for at in 0..leaf.len() {
+            let mut bad = leaf.clone();
+            bad[at] ^= 0xff;
+            let _ = decode(b"key", &bad);
+        }
+    }
+
+    #[test]
+    fn what_grows_at_its_end_is_filled_and_the_rest_cut_near_the_change() {
+        let ends: Vec<usize> = (1..=30).map(|n| n * MOST / 25).collect();
+        assert_eq!(cut(&ends, 30), [0..25, 25..30]);
+        assert_eq!(cut(&ends, 18), [0..18, 18..30]);
+        assert_eq!(cut(&ends, 1), [0..7, 7..30]);
+        let ends: Vec<usize> = (1..=90).map(|n| n * MOST / 25).collect();
+        let pieces = cut(&ends, 40);
+        assert!(pieces.iter().all(|piece| piece.len() <= 25), "{pieces:?}");
+        assert_eq!(pieces.last().unwrap().end, 90);
+    }
+}

@@ -1,0 +1,77 @@
+//! Giving room back to the disk.
+//!
+//! sled writes anew rather than over, and after a busy time its file is several times as large as
+//! what is in it, and stays so. So when nothing happens the index is copied, leaf by leaf, to a file
+//! that takes the place of the old one in one step: at every moment one of them is there, whole.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use rustix::fs::{CWD, RenameFlags, renameat_with, statvfs};
+
+use super::{Index, IndexError, open_tree};
+
+/// A file is not copied below this size,
+const SMALL: u64 = 16 * 1024 * 1024;
+/// nor if it has no more bytes an event,
+const BYTES_AN_EVENT: u64 = 400;
+/// nor before it has grown by half since it was copied.
+const fn grown(copied: u64) -> u64 {
+    copied / 2 * 3
+}
+
+/// Where the copy is made, and the old file is left until it goes.
+pub(super) fn beside(dir: &Path) -> PathBuf {
+    dir.with_extension("new")
+}
+
+impl Index {
+    /// Copies itself if that gives much room back; says how many bytes there were and are. Blocks,
+    /// for seconds where there is much; answers go on, what is recorded waits in memory.
+    pub fn tidy(&self) -> Result<Option<(u64, u64)>, IndexError> {
+        let from = self.size_bytes();
+        let copied = self.copied_bytes.load(Ordering::Relaxed);
+        if from <= SMALL.max(self.events() * BYTES_AN_EVENT).max(grown(copied)) {
+            return Ok(None);
+        }
+        let stat = statvfs(&self.dir).map_err(|error| IndexError::Checkpoint(error.into()))?;
+        if stat.f_bavail.saturating_mul(stat.f_frsize) < from {
+            return Ok(None);
+        }
+        self.copy()?;
+        let to = self.size_bytes();
+        self.copied_bytes.store(to, Ordering::Relaxed);
+        Ok(Some((from, to)))
+    }
+
+    /// Copies itself, and goes on with the copy.
+    pub(super) fn copy(&self) -> Result<(), IndexError> {
+        // What is in memory only goes to the old one, so that it is on disk, whatever happens.
+        self.checkpoint()?;
+        let new = beside(&self.dir);
+        let _ = fs::remove_dir_all(&new);
+        self.store.go_on_with(|old| {
+            let copy = open_tree(&new)?;
+            for leaf in old.iter() {
+                let (name, leaf) = leaf?;
+                copy.insert(name, leaf)?;
+            }
+            copy.flush()?;
+            sync_all(&new).map_err(IndexError::Checkpoint)?;
+            let exchanged = renameat_with(CWD, &new, CWD, &self.dir, RenameFlags::EXCHANGE);
+            exchanged.map_err(|error| IndexError::Checkpoint(error.into()))?;
+            Ok(copy)
+        })?;
+        fs::remove_dir_all(&new).map_err(IndexError::Checkpoint)
+    }
+}
+
+/// Makes the files of a directory durable.
+fn sync_all(dir: &Path) -> io::Result<()> {
+    for item in fs::read_dir(dir)? {
+        File::open(item?.path())?.sync_all()?;
+    }
+    File::open(dir)?.sync_all()
+}

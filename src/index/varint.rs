@@ -1,0 +1,25 @@
+//! Whole numbers in as few bytes as they need: seven bits each, the low ones first.
+
+use super::IndexError;
+
+pub(super) fn push(mut number: u64, to: &mut Vec<u8>) {
+    while 0x80 <= number {
+        to.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    to.push(number.to_le_bytes()[0]);
+}
+
+/// The next number; past the end there are only zeros.
+pub(super) fn read(from: &mut &[u8]) -> Result<u64, IndexError> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let Some((byte, rest)) = from.split_first() else { break };
+        *from = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(number);
+        }
+    }
+    if number == 0 { Ok(0) } else { Err(IndexError::Damaged("a number is cut off")) }
+}
