@@ -3,8 +3,8 @@
 //! `cargo bench --bench speed` prints ratios of snagd and the floor (see `floor`), measured in
 //! turns within one run, then how long answers and commands take. Nothing is asserted: a shared
 //! machine is noisy, and a figure is for people to judge. `-- quick` stops at 100,000 events;
-//! `-- record`, `-- ask`, `-- alike` and `-- cli` do one part only, and `-- record against PATH` puts another
-//! build of snagd in the place of the floor.
+//! `-- record`, `-- ask`, `-- live`, `-- alike` and `-- cli` do one part only. `-- record against PATH`
+//! puts another build of snagd in the place of the floor, and `-- live against PATH` lives with it.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
@@ -12,7 +12,9 @@ mod alike;
 mod ask;
 mod cli;
 mod floor;
+mod living;
 mod load;
+mod prose;
 mod server;
 mod story;
 
@@ -51,15 +53,16 @@ fn main() -> anyhow::Result<()> {
     }
     let says = |word: &str| args.iter().any(|arg| arg == word);
     let quick = says("quick");
-    let parts = ["record", "ask", "alike", "cli"];
+    let parts = ["record", "ask", "live", "alike", "cli"];
     let does = |part: &str| says(part) || !parts.iter().any(|part| says(part));
     // One thread: what the client takes, the servers have not.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut story = Story::new(1, snag::doors::today());
+        let mut other = args.iter().skip_while(|arg| *arg != "against").skip(1);
+        let other = other.next();
         if does("record") {
-            let mut other = args.iter().skip_while(|arg| *arg != "against").skip(1);
-            let beside = match other.next() {
+            let beside = match other {
                 Some(program) => Server::snagd(program).await?,
                 None => Server::floor()?,
             };
@@ -70,6 +73,10 @@ fn main() -> anyhow::Result<()> {
             let sizes = [10_000, 100_000, 1_000_000];
             let mut story = Story::new(2, snag::doors::today());
             ask::as_events_pile_up(&snagd, &sizes[..if quick { 2 } else { 3 }], &mut story).await?;
+        }
+        if does("live") {
+            let program = other.map_or(SNAGD, String::as_str);
+            living::with(program, if quick { 100_000 } else { 1_000_000 }).await?;
         }
         if does("alike") {
             alike::grouping()?;

@@ -5,9 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use snag::client::{Connection, Target};
 
 /// The daemon as it is built for release.
@@ -21,6 +21,7 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) struct Server {
     child: Child,
     dir: tempfile::TempDir,
+    program: String,
     /// Where posts go.
     pub(crate) tcp: Target,
 }
@@ -29,28 +30,42 @@ impl Server {
     /// A daemon; [`SNAGD`] is the one built for release with this program.
     pub(crate) async fn snagd(program: &str) -> anyhow::Result<Self> {
         let dir = fresh_dir()?;
-        let notify = dir.path().join("notify");
-        let ready = UnixDatagram::bind(&notify)?;
-        ready.set_read_timeout(Some(PATIENCE))?;
-        let socket = dir.path().join("snag.sock");
-        let mut command = Command::new(program);
-        command.env_clear().env("HOME", dir.path()).env("NOTIFY_SOCKET", &notify);
-        command.arg("--state-dir").arg(dir.path().join("state")).arg("--socket").arg(&socket);
-        command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null());
-        command.stderr(File::create(dir.path().join("log"))?);
-        let child = command.spawn().context("snagd does not start")?;
-        let mut said = [0; 1024];
-        let length = ready.recv(&mut said).context("snagd does not become ready")?;
-        if !said[..length].starts_with(b"READY=1") {
-            bail!("snagd does not become ready");
+        let child = start(program, dir.path())?;
+        let mut server =
+            Self { child, dir, program: program.to_owned(), tcp: Target::Unix(PathBuf::new()) };
+        server.find_tcp().await?;
+        Ok(server)
+    }
+
+    /// Tells it to stop, or kills it.
+    pub(crate) fn end(&mut self, is_clean: bool) -> anyhow::Result<()> {
+        if is_clean {
+            let id = self.child.id().to_string();
+            Command::new("kill").arg(id).status().context("it cannot be told to stop")?;
+        } else {
+            self.child.kill()?;
         }
-        let mut connection = Connection::open(&Target::Unix(socket), None).await?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts it anew on the same directory; says how long it took until it was ready.
+    pub(crate) async fn start_again(&mut self) -> anyhow::Result<Duration> {
+        let started = Instant::now();
+        self.child = start(&self.program, self.dir.path())?;
+        let took = started.elapsed();
+        self.find_tcp().await?;
+        Ok(took)
+    }
+
+    async fn find_tcp(&mut self) -> anyhow::Result<()> {
+        let mut connection = Connection::open(&self.unix(), None).await?;
         let status = connection.get("/v1/status").await?;
         let status: serde_json::Value = serde_json::from_slice(&status.body)?;
         let url = status["listening"].as_array().and_then(|urls| urls.last()?.as_str());
-        let tcp =
-            url.context("snagd does not listen on TCP")?.parse().map_err(anyhow::Error::msg)?;
-        Ok(Self { child, dir, tcp })
+        let url = url.context("snagd does not listen on TCP")?;
+        self.tcp = url.parse().map_err(anyhow::Error::msg)?;
+        Ok(())
     }
 
     /// The floor: this program again, told to be it.
@@ -63,7 +78,7 @@ impl Server {
         let mut address = String::new();
         BufReader::new(stdout).read_line(&mut address)?;
         let tcp = format!("http://{}", address.trim()).parse().map_err(anyhow::Error::msg)?;
-        Ok(Self { child, dir, tcp })
+        Ok(Self { child, dir, program: String::new(), tcp })
     }
 
     /// The daemon's unix socket, where reading needs no token.
@@ -84,6 +99,18 @@ impl Server {
         Ok(TICK * u32::try_from(ticks.iter().sum::<u64>())?)
     }
 
+    /// How often its threads woke up so far.
+    pub(crate) fn wakeups(&self) -> anyhow::Result<u64> {
+        let mut wakeups = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let status = fs::read_to_string(task?.path().join("status"))?;
+            let line =
+                status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            wakeups += line.and_then(|line| line.trim().parse::<u64>().ok()).unwrap_or(0);
+        }
+        Ok(wakeups)
+    }
+
     /// Resident memory in bytes.
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -101,6 +128,28 @@ impl Drop for Server {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Starts a daemon in a directory and waits until it is ready.
+fn start(program: &str, dir: &Path) -> anyhow::Result<Child> {
+    let notify = dir.join("notify");
+    let _ = fs::remove_file(&notify);
+    let ready = UnixDatagram::bind(&notify)?;
+    ready.set_read_timeout(Some(PATIENCE))?;
+    let mut command = Command::new(program);
+    command.env_clear().env("HOME", dir).env("NOTIFY_SOCKET", &notify);
+    command.arg("--state-dir").arg(dir.join("state")).arg("--socket").arg(dir.join("snag.sock"));
+    command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null());
+    command.stderr(File::create(dir.join("log"))?);
+    let child = command.spawn().context("snagd does not start")?;
+    let mut said = [0; 1024];
+    loop {
+        let length = ready.recv(&mut said).context("snagd does not become ready")?;
+        // Before that it tells how far it is.
+        if said[..length].starts_with(b"READY=1") {
+            return Ok(child);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is posted: believable events of 50 people at 200 places over a year.
+//! What is posted: believable events of 50 people at 200 places over a year or two.
 //!
 //! A pure function of the seed, apart from the ids. People keep to the places they work with and
 //! places have a trouble of their own, so that cells repeat as they do in a real team.
@@ -9,6 +9,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use snag::event::{Day, Kind, Outcome, Word};
 use uuid::Uuid;
+
+use crate::prose;
 
 const PEOPLE: u64 = 50;
 const PLACES: u64 = 200;
@@ -80,14 +82,29 @@ impl Story {
         self.cells.len()
     }
 
+    /// As many events of the last so many days as are asked for, one after the other in time, each
+    /// with words of its own.
+    pub(crate) fn history(&mut self, events: u64, days: u64) -> impl Iterator<Item = String> {
+        (0..events).map(move |nth| {
+            let note = prose::note(|end| self.below(end));
+            self.event_with(days - nth * days / events, &note)
+        })
+    }
+
     fn event_of(&mut self, days_ago: u64) -> String {
+        let trouble = TROUBLES[usize::try_from(self.below(8)).unwrap_or(0)];
+        let note = format!("{trouble} (row {})", self.below(10_000));
+        self.event_with(days_ago, &note)
+    }
+
+    fn event_with(&mut self, days_ago: u64, note: &str) -> String {
         let person = self.below(PEOPLE);
         let place = self.place_of(person);
         let outcome = Outcome::ALL[self.skewed(Outcome::ALL.len() as u64)];
         let kinds = Kind::ALL.len() as u64;
         let usual = usize::try_from(place % kinds).unwrap_or(0);
         let kind = Kind::ALL[if self.below(10) < 8 { usual } else { self.skewed(kinds) }];
-        let week = (DAYS - days_ago) / 7;
+        let week = (2 * DAYS - days_ago) / 7;
         let version = week - u64::from(self.below(10) == 0).min(week);
         if days_ago < HORIZON {
             let mut hasher = DefaultHasher::new();
@@ -99,14 +116,13 @@ impl Story {
         let hour = if days_ago == 0 { 0 } else { 8 + self.below(10) };
         let (minute, second) =
             if days_ago == 0 { (0, 0) } else { (self.below(60), self.below(60)) };
-        let trouble = TROUBLES[usize::try_from(self.below(8)).unwrap_or(0)];
         let feeling = FEELINGS[self.skewed(4)];
-        let (row, milliseconds) = (self.below(10_000), self.below(1000));
+        let milliseconds = self.below(1000);
         let mut json = String::with_capacity(400);
         // Writing to a string does not fail.
         let _ = write!(
             json,
-            r#"{{"id":"{}","at":"{day}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z","place":"{}","person":"person-{person:02}","note":"{trouble} (row {row})","feeling":"{feeling}","outcome":"{}","kind":"{}","version":"1.{version}.0","tags":{{"browser":"firefox","plan":"team"}}}}"#,
+            r#"{{"id":"{}","at":"{day}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z","place":"{}","person":"person-{person:02}","note":"{note}","feeling":"{feeling}","outcome":"{}","kind":"{}","version":"1.{version}.0","tags":{{"browser":"firefox","plan":"team"}}}}"#,
             Uuid::now_v7(),
             name(place),
             outcome.word(),
