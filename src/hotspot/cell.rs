@@ -85,6 +85,17 @@ impl Cell {
         self.hours[usize::try_from(hour).unwrap_or(0)] = 1;
     }
 
+    /// What one class of events counted in it; uses stay, being what hurt is measured by.
+    #[must_use]
+    pub fn only(&self, class: Class) -> Self {
+        let Self { signals, uses, .. } = *self;
+        match class {
+            Class::Report => Self { signals: [0; 8], ..self.clone() },
+            Class::Signal => Self { signals, uses, ..Self::default() },
+            Class::Use => Self { uses, ..Self::default() },
+        }
+    }
+
     /// Adds what another cell counted.
     pub fn add(&mut self, other: &Self) {
         self.combine(other, u64::wrapping_add, u32::wrapping_add);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Actor, Day, Feeling, Kind, Outcome, Place, Severity, SignalName, Word};
+use crate::event::{Actor, Class, Day, Feeling, Kind, Outcome, Place, Severity, SignalName, Word};
 
 const UNTIL: Day = Day(20_000);
 
@@ -97,6 +97,19 @@ fn shaped(shape: Shape, cells: &BTreeMap<CellKey, Cell>) -> Vec<Hotspot> {
 }
 
 proptest! {
+    #[test]
+    fn no_signal_gains_by_volume(events in events(), times in 1..10_000_u32) {
+        let cells = add_up(events);
+        let loud: BTreeMap<_, _> = cells.iter().map(|(key, cell)| {
+            (key.clone(), Cell { signals: cell.signals.map(|count| count * times), ..cell.clone() })
+        }).collect();
+        for shape in [Shape::Folded, Shape::Flat, Shape::Depth(2)] {
+            let quiet = shaped(shape, &cells).into_iter().map(|row| Hotspot { signals: 0, ..row });
+            let loud = shaped(shape, &loud).into_iter().map(|row| Hotspot { signals: 0, ..row });
+            prop_assert_eq!(quiet.collect::<Vec<_>>(), loud.collect::<Vec<_>>());
+        }
+    }
+
     #[test]
     fn the_order_of_arrival_and_of_cells_does_not_matter(events in events()) {
         let cells = add_up(events.clone());
@@ -393,4 +406,29 @@ fn why_names_terms_versions_and_whose_row_it_is() {
     let b = ask("web/b");
     assert_eq!((b.counted_in, b.figures.pain), (None, 0));
     assert_eq!(b.below, [Child { place: place("web/b/deep"), pain: 3 }]);
+}
+
+#[test]
+fn a_report_weighs_at_least_what_the_signal_of_it_did() {
+    for signal in SignalName::ALL {
+        let told = if *signal == SignalName::Crash { Severity::Major } else { Severity::Minor };
+        assert!(signal_points(*signal) <= POINTS[told as usize], "{signal}");
+    }
+    // One person's day of every signal at once is no more than the worst of them.
+    let noisy = Cell { signals: [1_000_000; 8], ..Cell::default() };
+    assert_eq!(points(None, &noisy), POINTS[Severity::Major as usize]);
+}
+
+#[test]
+fn either_class_can_be_asked_for_alone() {
+    let cell = Cell {
+        signals: [0, 0, 0, 0, 0, 0, 2, 0],
+        uses: 7,
+        dismissed: 1,
+        ..report(Severity::Minor)
+    };
+    let told = cell.only(Class::Report);
+    assert_eq!((points(None, &told), told.uses, told.signals), (3, 7, [0; 8]));
+    let noticed = cell.only(Class::Signal);
+    assert_eq!((points(None, &noticed), noticed.uses, noticed.reports), (10, 7, [0; 4]));
 }

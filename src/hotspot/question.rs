@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::trend::{BEFORE_DAYS, RECENT_DAYS};
 use super::{CellKey, Window};
-use crate::event::{Actor, Day, Kind, Place, Word};
+use crate::event::{Actor, Class, Day, Kind, Place, Word};
 
 /// A question about hotspots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Question {
     pub by: By,
     /// Only these kinds; any, where empty. Uses have no kind and always pass.
     pub kinds: Vec<Kind>,
+    /// Only reports (and confirmed signals), or only open signals; both, where none is said.
+    pub class: Option<Class>,
     /// Only events of this version of the product.
     pub version: Option<String>,
     /// Only what this person met.
@@ -78,6 +80,7 @@ impl Question {
             under: None,
             by: By::default(),
             kinds: Vec::new(),
+            class: None,
             version: None,
             person: None,
             actor: Actor::Human,
@@ -104,14 +107,16 @@ impl Question {
     }
 
     /// Whether a cell lies where and in what the question looks; its kind apart.
-    pub(super) fn covers(&self, key: &CellKey) -> bool {
+    #[must_use]
+    pub fn covers(&self, key: &CellKey) -> bool {
         self.met(key)
             && self.under.as_ref().is_none_or(|under| key.place.is_under(under))
             && self.version.as_deref().is_none_or(|version| Some(version) == key.version.as_deref())
     }
 
     /// Whether what a cell says besides uses counts.
-    pub(super) fn wants(&self, kind: Option<Kind>) -> bool {
+    #[must_use]
+    pub fn wants(&self, kind: Option<Kind>) -> bool {
         self.kinds.is_empty() || kind.is_some_and(|kind| self.kinds.contains(&kind))
     }
 }

@@ -1,6 +1,7 @@
 //! Hotspots and why: cells for the figures, a few events for the words.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use super::cells::DayCells;
 use super::key::{self, Glance, Sieve};
 use super::list::{Order, Spot};
 use super::{Index, IndexError};
-use crate::event::{Actor, Event, Kind, Place};
+use crate::event::{Actor, Event, Kind, Place, SignalName};
 use crate::hotspot::{
     Cell, CellKey, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Why, Window, group, rank,
     why,
@@ -38,12 +39,14 @@ pub struct WhyAnswer {
     pub why: Why,
     /// What people said, grouped by likeness; of the latest notes.
     pub notes: Vec<NoteGroup>,
+    /// The rules of the signals that count here, as they last fired.
+    pub rules: BTreeMap<SignalName, String>,
 }
 
 /// Notes read to explain a place: people repeat each other, and programs much more.
 const MOST_NOTES: usize = 2000;
 /// Entries of one list looked at, without reading their events.
-const MOST_GLANCES: usize = 10_000;
+pub(super) const MOST_GLANCES: usize = 10_000;
 /// Notes read of one list before a row goes without a quote.
 const MOST_TRIES: usize = 64;
 
@@ -72,12 +75,44 @@ impl Index {
         if let Some(row) = &mut why.hotspot {
             row.quote = self.strongest_quote(question, &row.members, &mut HashSet::new())?;
         }
-        Ok(Some(WhyAnswer { v: 1, why, notes: group(notes) }))
+        let rules = self.rules(question, &why)?;
+        Ok(Some(WhyAnswer { v: 1, why, notes: group(notes), rules }))
+    }
+
+    /// The rule of each signal that counts, in the words of the latest event that has some.
+    fn rules(
+        &self,
+        question: &Question,
+        why: &Why,
+    ) -> Result<BTreeMap<SignalName, String>, IndexError> {
+        let mut rules = BTreeMap::new();
+        let lists = why.places.iter();
+        let mut tries = MOST_TRIES;
+        for entry in lists
+            .flat_map(|place| self.glances(question.window, place, key::SIGNALS).take(MOST_GLANCES))
+        {
+            let (_, glance) = entry?;
+            let Some(name) = glance.signal.filter(|name| why.signals.contains_key(name)) else {
+                continue;
+            };
+            if tries == 0 || rules.len() == why.signals.len() {
+                break;
+            }
+            if !rules.contains_key(&name) {
+                tries -= 1;
+                let signal = self.event_of(glance.sequence)?.event.signal;
+                rules.extend(signal.and_then(|signal| Some((name, signal.rule?))));
+            }
+        }
+        Ok(rules)
     }
 
     fn span(&self, question: &Question) -> Result<Vec<DayCells>, IndexError> {
         let horizon = question.horizon();
-        self.cells(horizon.since, horizon.until)
+        let span = self.cells(horizon.since, horizon.until)?;
+        let Some(class) = question.class else { return Ok(span) };
+        let only = |(key, cell): &(CellKey, Cell)| (key.clone(), cell.only(class));
+        Ok(span.iter().map(|day| Arc::new(day.iter().map(only).collect())).collect())
     }
 
     /// The note of the worst severity, the most recent of these, that was not shown yet.
@@ -100,7 +135,8 @@ impl Index {
             if let Some((_, fingerprint, event)) = strongest {
                 shown.insert(fingerprint);
                 let text = event.words().unwrap_or_default().to_owned();
-                let Event { id, place, severity, at, .. } = event;
+                let severity = event.reported_severity();
+                let Event { id, place, at, .. } = event;
                 return Ok(Some(Quote { id, place, severity, at, text }));
             }
         }
@@ -161,7 +197,7 @@ impl Index {
                     person: event.person.as_str().into(),
                     at: event.at,
                     text: text.to_owned(),
-                    severity: event.severity,
+                    severity: event.reported_severity(),
                     fingerprint: glance.fingerprint,
                 });
             }
@@ -170,7 +206,7 @@ impl Index {
     }
 
     /// One band of a place within a window, the latest first.
-    fn glances(
+    pub(super) fn glances(
         &self,
         window: Window,
         place: &Place,
@@ -203,7 +239,7 @@ fn sieve(question: &Question) -> Sieve {
     }
 }
 
-fn fits(question: &Question, event: &Event) -> bool {
+pub(super) fn fits(question: &Question, event: &Event) -> bool {
     question.version.as_ref().is_none_or(|version| event.version.as_ref() == Some(version))
         && question.person.as_ref().is_none_or(|person| event.person == *person)
         && event.actor == if question.actor == Actor::Agent { Actor::Agent } else { Actor::Human }

@@ -42,6 +42,7 @@ mod key;
 mod known;
 mod leaf;
 mod list;
+mod signals;
 mod store;
 mod tidy;
 mod varint;
@@ -69,6 +70,7 @@ pub use ask::{HotspotsAnswer, WhyAnswer};
 pub use check::Sum;
 pub use known::Known;
 pub use list::{Cursor, Filter, Order, Page};
+pub use signals::{SignalGroup, SignalsAnswer};
 
 /// Every value of sled starts with it. A directory written in another format is rebuilt.
 const FORMAT: u8 = 3;

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Snagd};
+use crate::harness::{Answer, Said, Snagd, bare_shell, redact};
 
 const ID: &str = "01938a5e-7c3b-7d4e-9f00-8a1b4be19c07";
 
@@ -119,4 +119,67 @@ fn an_export_carries_decisions_into_another_store() {
         events.map(|event| json!([event["id"], event["decision"]])).collect()
     };
     assert_eq!(decisions(&other.snag(&["export"]).ok().stdout), decisions(&after));
+}
+
+/// Signals of fixed days.
+fn with_signals() -> Snagd {
+    let snagd = Snagd::start();
+    let days =
+        [(1, 20, "rage-click", "ana"), (2, 21, "rage-click", "ben"), (3, 19, "crash", "ben")];
+    for (n, day, name, person) in days {
+        let signal = json!({
+            "id": format!("01938a5e-0000-7000-8000-0000{n:08x}"), "class": "signal",
+            "place": if n == 3 { "cli/deploy" } else { "web/cart" }, "person": person,
+            "at": format!("2026-10-{day}T10:00:00Z"),
+            "signal": {"name": name, "rule": if n == 3 { "exit by signal 11" } else { "4 clicks within 1 s" }},
+        });
+        snagd.post(&signal.to_string()).is(201);
+    }
+    snagd
+}
+
+#[test]
+fn a_session_of_deciding() {
+    let snagd = with_signals();
+    let until = ["--until", "2026-10-25"];
+    let mut session = String::new();
+    let commands: [&[&str]; 12] = [
+        &["hotspots", "--class", "signal"],
+        &["hotspots", "--class", "report"],
+        &["signals"],
+        &["signals", "confirm", "00000003", "--note", "it lost my deploy"],
+        &["show", "00000003"],
+        &["signals", "dismiss", "00000002", "00000001"],
+        &["signals", "reopen", "00000002"],
+        &["signals", "mute", "web/cart", "rage-click"],
+        &["signals"],
+        &["hotspots"],
+        &["why", "cli/deploy"],
+        &["signals", "mute", "web/cart", "rage-clik"],
+    ];
+    for command in commands {
+        let asks = matches!(command[0], "hotspots" | "why") || command.len() == 1;
+        let args = [command, if asks { until.as_slice() } else { &[] }].concat();
+        let said = snagd.snag_with(&args, |command| {
+            command.env("COLUMNS", "100");
+        });
+        session.push_str(&format!("$ snag {}\n{}{}\n", args.join(" "), said.stdout, said.stderr));
+    }
+    let you = snagd.get("/v1/status").json()["you"]["person"].as_str().unwrap().to_owned();
+    insta::assert_snapshot!(redact(&session).replace(&format!("by {you}"), "by <you>"));
+}
+
+#[test]
+fn on_a_terminal_one_key_decides() {
+    let snagd = with_signals();
+    let mut shell = bare_shell(snagd.dir.path());
+    // `script` gives the command a terminal.
+    let keys = "printf xcd | script -qec 'snag signals --until 2026-10-25' /dev/null";
+    shell.arg(keys).env("SNAG_URL", format!("unix:{}", snagd.socket().display()));
+    let said = Said::of("snag signals".to_owned(), &shell.output().unwrap()).ok();
+    assert!(said.stdout.contains("confirmed: 2 of 2 at web/cart"), "{said:#?}");
+    assert!(said.stdout.contains("dismissed: 1 of 1 at cli/deploy"), "{said:#?}");
+    let verdicts: Vec<Value> =
+        snagd.events().into_iter().map(|event| event["decision"]["verdict"].clone()).collect();
+    assert_eq!(verdicts.iter().filter(|verdict| *verdict == "confirmed").count(), 2);
 }

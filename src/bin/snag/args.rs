@@ -92,6 +92,9 @@ pub(crate) enum Command {
     Hotspots(Hotspots),
     /// Explain a place's rank, term by term
     Why(Why),
+    /// Decide about what was noticed without anybody saying so
+    #[command(args_conflicts_with_subcommands = true)]
+    Signals(Signals),
     /// Show one event
     Show {
         /// The event; its last digits are enough
@@ -322,6 +325,9 @@ pub(crate) struct Hotspots {
     /// Rank by place, person, version or kind [default: place]
     #[arg(long)]
     pub(crate) by: Option<String>,
+    /// Only what people said, or only what was noticed: report or signal [default: both]
+    #[arg(long)]
+    pub(crate) class: Option<String>,
     /// Show so many rows [default: 20]
     #[arg(long, value_name = "N")]
     pub(crate) top: Option<String>,
@@ -345,8 +351,61 @@ fn pain(text: &str) -> Result<u64, String> {
 pub(crate) struct Why {
     /// The place
     pub(crate) place: String,
+    /// Only what people said, or only what was noticed: report or signal [default: both]
+    #[arg(long)]
+    pub(crate) class: Option<String>,
     #[command(flatten)]
     pub(crate) asked: Asked,
+}
+
+/// What signals takes.
+#[derive(Args)]
+pub(crate) struct Signals {
+    #[command(subcommand)]
+    pub(crate) decide: Option<Decide>,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Show so many groups [default: 20]
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<String>,
+}
+
+/// What can be decided about signals.
+#[derive(Subcommand)]
+pub(crate) enum Decide {
+    /// It was friction: it counts as a report of the person it happened to
+    Confirm(Said),
+    /// It was none: it has no points
+    Dismiss(Said),
+    /// Undo a decision
+    Reopen(Said),
+    /// What a rule notices at a place is no friction there, now and before
+    Mute(RuleAt),
+    /// Hear a muted rule again, with all it noticed meanwhile
+    Unmute(RuleAt),
+}
+
+/// Signals, and what is to be said about them.
+#[derive(Args)]
+pub(crate) struct Said {
+    /// The signals; their last digits are enough
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// What happened, in your own words
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// Impact: cosmetic, minor, major, blocker [default: the signal's own]
+    #[arg(long)]
+    pub(crate) severity: Option<String>,
+}
+
+/// A rule at a place.
+#[derive(Args)]
+pub(crate) struct RuleAt {
+    /// The place, and no place below it
+    pub(crate) place: String,
+    /// The signal: rage-click, dead-click, error-click, rerun, help-after-error, interrupted-wait, crash, failure
+    pub(crate) signal: String,
 }
 
 /// Which events.

@@ -23,13 +23,13 @@ pub(crate) const FIRST: [&str; 5] = [
 /// Every command, by what it is for.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Record", &["log", "undo", "me-too"]),
-    ("Look", &["hotspots", "why", "show", "events", "tail"]),
+    ("Look", &["hotspots", "why", "signals", "show", "events", "tail"]),
     ("Keep", &["export", "import", "forget", "backup", "restore"]),
     ("Run it", &["status", "doctor", "service", "demo", "completions", "help"]),
 ];
 
 /// How each command is used.
-const EXAMPLES: [(&str, &[&str]); 19] = [
+const EXAMPLES: [(&str, &[&str]); 20] = [
     (
         "log",
         &[
@@ -44,6 +44,14 @@ const EXAMPLES: [(&str, &[&str]); 19] = [
         &["snag hotspots --since 7d --under web", "snag hotspots --by version --fail-over 60"],
     ),
     ("why", &["snag why web/checkout/pay"]),
+    (
+        "signals",
+        &[
+            "snag signals",
+            "snag signals confirm 4be19c07 --note \"the button does nothing\"",
+            "snag signals mute web/cart rage-click",
+        ],
+    ),
     ("show", &["snag show 4be19c07", "snag show 4be19c07 --raw"]),
     ("events", &["snag events --under web/checkout --since yesterday"]),
     ("tail", &["snag tail --under web"]),

@@ -20,6 +20,7 @@ mod reach;
 mod read;
 mod render;
 mod service;
+mod signals;
 mod spool;
 mod stop;
 mod tail;
@@ -89,6 +90,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Undo { id } => last::undo(id, global, output).await,
         Command::MeToo(said) => log::me_too(said, global, output).await,
         Command::Why(said) => read::why(said, global, output).await,
+        Command::Signals(said) => signals::signals(said, global, output).await,
         Command::Show { id, raw } => read::show(&id, raw, global, output).await,
         Command::Events(said) => read::list(said, global, output).await,
         Command::Tail(said) => tail::tail(&said, global, output).await,

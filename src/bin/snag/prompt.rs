@@ -1,8 +1,9 @@
-//! The questions `snag log` asks when it is told nothing: three at most.
+//! The questions `snag log` asks when it is told nothing, three at most, and single keys.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use anyhow::Context;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use snag::event::Place;
 
 use crate::args::Log;
@@ -54,6 +55,51 @@ fn outcome(said: &str) -> Option<String> {
     let said = said.to_lowercase().replace(' ', "-");
     let found = DID.iter().find(|(letter, word)| *letter == said || *word == said);
     found.map(|(_, word)| (*word).to_owned()).or(said.is_empty().then_some(said))
+}
+
+/// Asks for one of some keys, without Enter; Ctrl-C, Ctrl-D and Escape mean the last of them.
+pub(crate) fn key(question: &str, keys: &str) -> anyhow::Result<char> {
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{question}").and_then(|()| stderr.flush())?;
+    let last = keys.chars().next_back().unwrap_or_default();
+    let terminal = Keys::open().context("the terminal cannot be asked for a key")?;
+    let key = loop {
+        let mut byte = [0];
+        let read = io::stdin().read(&mut byte).context("the key cannot be read")?;
+        let key = char::from(byte[0]).to_ascii_lowercase();
+        match key {
+            _ if read == 0 => break last,
+            '\x03' | '\x04' | '\x1b' => break last,
+            key if keys.contains(key) => break key,
+            _ => {}
+        }
+    };
+    drop(terminal);
+    writeln!(stderr, "{key}")?;
+    Ok(key)
+}
+
+/// A terminal that gives each key at once and shows none, until it is dropped.
+struct Keys {
+    before: Termios,
+}
+
+impl Keys {
+    fn open() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut keys = before.clone();
+        // Ctrl-C comes as a key, so that it cannot leave the terminal like this.
+        keys.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
+        tcsetattr(io::stdin(), OptionalActions::Now, &keys)?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        // Nothing better can be done about a terminal that is gone.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
+    }
 }
 
 fn ask_until(

@@ -32,7 +32,7 @@ const EXPORT_PAGE: &str = "1000";
 pub(crate) struct Query(Serializer<'static, String>);
 
 impl Query {
-    fn new(asked: &Asked) -> Self {
+    pub(crate) fn new(asked: &Asked) -> Self {
         let mut query = Self::about(&asked.about);
         query.say("since", asked.since.as_deref()).say("until", asked.until.as_deref());
         query
@@ -59,7 +59,8 @@ impl Query {
     }
 }
 
-fn read<T: DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
+/// An answer's JSON.
+pub(crate) fn read<T: DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
     serde_json::from_slice(&answer.body)
         .context("snagd's answer cannot be read: are snag and snagd of the same version?")
 }
@@ -88,6 +89,7 @@ pub(crate) async fn hotspots(
     let mut query = Query::new(&said.asked);
     query
         .say("by", said.by.as_deref())
+        .say("class", said.class.as_deref())
         .say("top", said.top.as_deref())
         .say("depth", said.depth.as_deref());
     if said.flat {
@@ -140,7 +142,7 @@ async fn events(connection: &mut Connection) -> anyhow::Result<u64> {
 pub(crate) async fn why(said: Why, global: &Global, output: &Output) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let mut query = Query::new(&said.asked);
-    query.say("place", Some(&said.place));
+    query.say("place", Some(&said.place)).say("class", said.class.as_deref());
     let answer = connection.get(&query.on("/v1/why")).await?;
     warn_if_behind(&answer, output);
     if output.format == Format::Json {

@@ -1,5 +1,5 @@
-//! What people decide about signals: `/v1/events/{id}/confirm`, `dismiss` and `reopen`,
-//! `/v1/signals/mute` and `unmute`.
+//! The inbox, `/v1/signals`, and what people decide about signals: `/v1/events/{id}/confirm`,
+//! `dismiss` and `reopen`, `/v1/signals/mute` and `unmute`.
 //!
 //! # Promises
 //!
@@ -14,14 +14,15 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::response::Response;
-use hyper::StatusCode;
 use hyper::header::HeaderMap;
+use hyper::{StatusCode, Uri};
 use serde::Deserialize;
 
 use super::body::Bodies;
 use super::events::{find, json_response, read, readable_id, to_json};
 use super::gate::require_reader;
 use super::problem::Problem;
+use super::query;
 use crate::doors::{Desk, now};
 use crate::event::{
     Class, Decided, Decision, Event, MAX_TEXT, Muting, Place, Record, Sender, Severity, SignalName,
@@ -45,6 +46,18 @@ struct Said {
 struct RuleAt {
     place: String,
     signal: SignalName,
+}
+
+/// `GET /v1/signals` lists what waits for a decision, by place and rule, the newest first.
+pub(super) async fn inbox(
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    require_reader(&sender)?;
+    let query::Signals { question, top } = query::Signals::read(uri.query().unwrap_or_default())?;
+    let answer = read(&desk, move |desk| desk.index.signals(&question, top)).await?;
+    Ok(json_response(StatusCode::OK, to_json(&answer)))
 }
 
 /// `POST /v1/events/{id}/confirm`: it was friction, and counts as a report of the person.

@@ -48,7 +48,7 @@ pub use forget::Forgetting;
 pub use serve::{BEHIND, Door, Listener, serve};
 
 /// Every route.
-fn routes() -> [Route; 19] {
+fn routes() -> [Route; 20] {
     [
         Route::get("/livez", health::livez),
         Route::get("/readyz", health::readyz),
@@ -61,6 +61,7 @@ fn routes() -> [Route; 19] {
         Route::post("/v1/events/{id}/confirm", decide::confirm),
         Route::post("/v1/events/{id}/dismiss", decide::dismiss),
         Route::post("/v1/events/{id}/reopen", decide::reopen),
+        Route::get("/v1/signals", decide::inbox),
         Route::post("/v1/signals/mute", decide::mute),
         Route::post("/v1/signals/unmute", decide::unmute),
         Route::get("/v1/hotspots", ask::hotspots),

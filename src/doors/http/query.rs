@@ -23,6 +23,12 @@ pub(super) struct Hotspots {
     pub(super) top: usize,
 }
 
+/// What `/v1/signals` is asked.
+pub(super) struct Signals {
+    pub(super) question: Question,
+    pub(super) top: usize,
+}
+
 /// What `/v1/why` is asked.
 pub(super) struct Why {
     pub(super) question: Question,
@@ -50,6 +56,7 @@ impl Hotspots {
         let top = parameters.number("top", DEFAULT_TOP)?;
         let mut question = parameters.question()?;
         question.by = parameters.word("by")?.unwrap_or_default();
+        question.class = parameters.one_class()?;
         question.shape = parameters.shape()?;
         parameters.finish()?;
         if question.by != By::Place && question.shape != Shape::Folded {
@@ -62,6 +69,16 @@ impl Hotspots {
     }
 }
 
+impl Signals {
+    pub(super) fn read(query: &str) -> Result<Self, Problem> {
+        let mut parameters = Parameters::parse(query);
+        let top = parameters.number("top", DEFAULT_TOP)?;
+        let question = parameters.question()?;
+        parameters.finish()?;
+        Ok(Self { question, top })
+    }
+}
+
 impl Why {
     pub(super) fn read(query: &str) -> Result<Self, Problem> {
         let mut parameters = Parameters::parse(query);
@@ -69,7 +86,8 @@ impl Why {
             let detail = "`place` is missing: ask like /v1/why?place=web/checkout/pay";
             return Err(Problem::query("place", detail.to_owned()));
         };
-        let question = parameters.question()?;
+        let mut question = parameters.question()?;
+        question.class = parameters.one_class()?;
         parameters.finish()?;
         Ok(Self { question, place })
     }
@@ -221,6 +239,16 @@ impl<'a> Parameters<'a> {
             actor: self.word::<Actor>("actor")?.unwrap_or(Actor::Human),
             ..Question::over(window)
         })
+    }
+
+    /// The class that a ranking is about; uses hurt nobody.
+    fn one_class(&mut self) -> Result<Option<Class>, Problem> {
+        match self.word("class")? {
+            Some(Class::Use) => {
+                Err(Problem::query("class", "`class` is one of report, signal".to_owned()))
+            }
+            class => Ok(class),
+        }
     }
 
     fn switch(&mut self, name: &'static str) -> Result<bool, Problem> {

@@ -1,7 +1,7 @@
 //! What may stand at the cursor, read off the arguments that the command line has.
 
 use clap::{Arg, ArgAction, Command, ValueHint};
-use snag::event::{Actor, Class, Feeling, Kind, Outcome, Severity, Word};
+use snag::event::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Word};
 use snag::hotspot::By;
 
 use super::line::Typed;
@@ -202,6 +202,7 @@ fn values(root: &Command, arg: &Arg) -> Wanted {
         "by" => words::<By>(),
         "actor" => words::<Actor>(),
         "class" => words::<Class>(),
+        "signal" => words::<SignalName>(),
         "topic" => Wanted::Listed(topics(root)),
         _ => possible(arg),
     }
@@ -251,6 +252,7 @@ mod tests {
             "snag hotspots --under w",
             "snag --json hotspots --flat --under ",
             "snag log --kind slow --felt=calm -- ",
+            "snag signals mute ",
         ] {
             assert_eq!(asked(line).wanted, Wanted::Places, "{line}");
         }

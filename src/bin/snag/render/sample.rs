@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 use snag::doors::http::{DiskStatus, DropStatus, IndexStatus, JournalStatus, Status, You};
-use snag::event::{Day, Event, Place};
+use snag::event::{Day, Event, Muting, Place, SignalName};
 use snag::hotspot::{
     By, Cell, CellKey, Note, Question, Quote, Shape, Window, fingerprint, group, rank, why,
 };
-use snag::index::{HotspotsAnswer, WhyAnswer};
+use snag::index::{HotspotsAnswer, SignalGroup, SignalsAnswer, WhyAnswer};
 use uuid::Uuid;
 
 use super::Look;
@@ -226,7 +226,32 @@ pub(super) fn why_shaped(events: &[Event], place: &str, shape: Shape) -> WhyAnsw
         })
     });
     let notes = group(notes);
-    WhyAnswer { v: 1, why, notes }
+    let signals = events.iter().filter(|event| why.places.contains(&event.place));
+    let signals = signals.filter_map(|event| event.signal.clone());
+    let rules = signals.filter_map(|signal| Some((signal.name, signal.rule?))).collect();
+    WhyAnswer { v: 1, why, notes, rules }
+}
+
+/// An inbox of events, each of a place of its own.
+pub(super) fn inbox(events: &[Event]) -> SignalsAnswer {
+    let group = |event: &Event| SignalGroup {
+        place: event.place.clone(),
+        signal: SignalName::Crash,
+        points: 10,
+        count: 1204,
+        people: 3,
+        latest: event.clone(),
+        ids: vec![event.id],
+    };
+    let muted = events.iter().map(|event| Muting {
+        place: event.place.clone(),
+        signal: SignalName::RageClick,
+        at: event.at,
+        is_muted: true,
+        by: event.person.clone(),
+    });
+    let (window, groups) = (question().window, events.iter().map(group).collect());
+    SignalsAnswer { v: 1, window, groups, more: 2, muted: muted.collect() }
 }
 
 /// One event with every field.

@@ -9,8 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::safe::is_obeyed;
 use super::sample::{
-    by, crash, full, hotspots, look, month, outboxes, report, status, used, why_of, why_shaped,
-};
+    by, crash, full, hotspots, look, month, outboxes, report, status, used, why_of, why_shaped, inbox};
 use super::{Look, Receipt, event, events, recorded, tail_head, tailed, taken_back};
 use crate::doctor::{Finding, Grade};
 use crate::service::{Answers, Found, Left, Placed, Report, Scope, State};
@@ -30,6 +29,13 @@ fn views(told: &[Event], look: &Look) -> Vec<String> {
         views.push(super::why(&why_of(told, one.place.as_str()), look));
         views.push(super::why(&why_of(told, "web"), look));
     }
+    let inbox = inbox(told);
+    views.push(super::signals(&inbox, look));
+    for group in &inbox.groups {
+        views.push(super::signal_group(group, 1, 9, look));
+        views.push(super::decided(&group.latest, look));
+    }
+    views.extend(inbox.muted.iter().map(|muting| super::muted(muting, look)));
     let mut status = status();
     if let Some(one) = told.first() {
         status.state_dir = one.person.clone();
@@ -310,6 +316,7 @@ fn every_width_fits() {
         check(&super::why(&explained, &look), &look);
         check(&event(&full(), false, &look), &look);
         check(&events(&told, &look), &look);
+        check(&super::signals(&inbox(&told), &look), &look);
         check(&tail_head(&look), &look);
         check(&tailed(&told[0], &look), &look);
         check(&super::status(&status(), &outboxes(), &look), &look);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use snag::event::{Kind, Word};
 use snag::hotspot::{Why, signal_points};
+use snag::index::WhyAnswer;
 
 use super::{INDENT, heading};
 use crate::render::Look;
@@ -16,7 +17,8 @@ use crate::render::words::{human, minutes, number, percent, plural};
 const FEWEST_USES: u64 = 5;
 
 /// Everything that is shown as counts.
-pub(super) fn counts(why: &Why, page: &mut Page, look: &Look) {
+pub(super) fn counts(answer: &WhyAnswer, page: &mut Page, look: &Look) {
+    let why = &answer.why;
     let reports: u64 = why.kinds.values().map(|&count| u64::from(count)).sum();
     let beside = plural(reports, "report", "reports");
     let said = &why.said;
@@ -49,7 +51,7 @@ pub(super) fn counts(why: &Why, page: &mut Page, look: &Look) {
         page.push(heading("What stood in the way", &beside, look));
         draw(&rows, page, look);
     }
-    signals(why, page, look);
+    signals(answer, page, look);
     cost(why, page, look);
 }
 
@@ -88,21 +90,24 @@ fn draw(groups: &[Counted], page: &mut Page, look: &Look) {
     page.extend(table.lines());
 }
 
-fn signals(why: &Why, page: &mut Page, look: &Look) {
-    let named: Vec<_> = why
-        .signals
-        .iter()
-        .map(|(name, count)| {
-            let points = plural(signal_points(*name).into(), "point", "points");
-            format!("{} {name} ({points})", number((*count).into()))
-        })
-        .collect();
-    if named.is_empty() {
+fn signals(answer: &WhyAnswer, page: &mut Page, look: &Look) {
+    let why = &answer.why;
+    if why.signals.is_empty() && why.dismissed == 0 {
         return;
     }
     page.blank();
     page.push(heading("Signals", "noticed by a rule, not said by a person; counted apart", look));
-    page.prose(INDENT, Tone::Plain, &named.join(" · "));
+    for (name, count) in &why.signals {
+        let times = plural((*count).into(), "time", "times");
+        let points = plural(signal_points(*name).into(), "point", "points");
+        let rule = answer.rules.get(name).map(|rule| format!(": {rule}")).unwrap_or_default();
+        let text = format!("{} {times}, {points} a person and day{rule}", human(*name));
+        page.prose(INDENT, Tone::Plain, &text);
+    }
+    if why.dismissed != 0 {
+        let dismissed = plural(why.dismissed.into(), "signal was", "signals were");
+        page.prose(INDENT, Tone::Dim, &format!("{dismissed} no friction, as somebody decided."));
+    }
 }
 
 fn cost(why: &Why, page: &mut Page, look: &Look) {

@@ -40,7 +40,7 @@ pub(crate) fn why(answer: &WhyAnswer, look: &Look) -> String {
     }
     trend::trend(why, &mut page, look);
     bill::versions(why, &mut page, look);
-    counts::counts(why, &mut page, look);
+    counts::counts(answer, &mut page, look);
     notes::notes(&answer.notes, &mut page, look);
     page.blank();
     for (what, command) in next(answer) {

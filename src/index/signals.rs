@@ -1,0 +1,128 @@
+//! The inbox: signals that nobody decided about, by place and rule, the newest first.
+//!
+//! Counts come from cells, as in every view; events are read for what was seen last.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::ask::{MOST_GLANCES, fits, pairs};
+use super::cells::DayCells;
+use super::key::{self, Glance};
+use super::list::Spot;
+use super::{Index, IndexError};
+use crate::event::{Event, Muting, Place, SignalName, Word};
+use crate::hotspot::{Question, Window, signal_points};
+
+/// The ids of one group that are told, the latest first.
+const MOST_IDS: usize = 1000;
+
+/// What was noticed and is not decided about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignalsAnswer {
+    /// Version of this shape.
+    pub v: u32,
+    /// The days looked at.
+    pub window: Window,
+    /// One for each place and signal, the newest first.
+    pub groups: Vec<SignalGroup>,
+    /// How many more there are.
+    pub more: usize,
+    /// What is muted, and therefore not among them.
+    pub muted: Vec<Muting>,
+}
+
+/// What one rule noticed at one place.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignalGroup {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub signal: SignalName,
+    /// What one person-day of it weighs.
+    pub points: u32,
+    /// How often.
+    pub count: u64,
+    /// How many people it happened to.
+    pub people: usize,
+    /// The latest of them, with its rule and evidence.
+    pub latest: Event,
+    /// The ids, the latest first; at most 1000.
+    pub ids: Vec<Uuid>,
+}
+
+/// A group before its latest event is read.
+#[derive(Default)]
+struct Counted<'a> {
+    count: u64,
+    people: BTreeSet<&'a str>,
+    /// Where its events are, the latest first.
+    spots: Vec<Spot>,
+}
+
+impl Index {
+    /// The first `top` groups of signals in a window.
+    pub fn signals(&self, question: &Question, top: usize) -> Result<SignalsAnswer, IndexError> {
+        let span = self.cells(question.window.since, question.window.until)?;
+        let mut counted = count(question, &span);
+        let places: BTreeSet<&Place> = counted.keys().map(|(place, _)| *place).collect();
+        for place in places {
+            for entry in self.glances(question.window, place, key::SIGNALS).take(MOST_GLANCES) {
+                let (spot, glance) = entry?;
+                let group = glance.signal.and_then(|name| counted.get_mut(&(place, name)));
+                let Some(group) = group.filter(|group| group.spots.len() < MOST_IDS) else {
+                    continue;
+                };
+                if self.is_asked(question, glance)? {
+                    group.spots.push(spot);
+                }
+            }
+        }
+        let mut groups: Vec<_> = counted.into_iter().collect();
+        groups.retain(|(_, group)| !group.spots.is_empty());
+        // No two begin with the same event.
+        groups.sort_by_key(|(_, group)| Reverse(group.spots[0]));
+        let more = groups.len().saturating_sub(top);
+        groups.truncate(top);
+        let groups =
+            groups.into_iter().map(|((place, signal), Counted { count, people, spots })| {
+                let latest = self.event_of(spots[0].sequence)?.event;
+                let ids = spots.into_iter().map(|spot| spot.id).collect();
+                let (place, points, people) = (place.clone(), signal_points(signal), people.len());
+                Ok(SignalGroup { place, signal, points, count, people, latest, ids })
+            });
+        let groups = groups.collect::<Result<_, IndexError>>()?;
+        Ok(SignalsAnswer { v: 1, window: question.window, groups, more, muted: self.muted() })
+    }
+
+    /// Whether a signal is asked about; read only where a glance does not tell.
+    fn is_asked(&self, question: &Question, glance: Glance) -> Result<bool, IndexError> {
+        if glance.actor != question.actor || !question.wants(glance.kind) {
+            return Ok(false);
+        }
+        if question.version.is_none() && question.person.is_none() {
+            return Ok(true);
+        }
+        Ok(fits(question, &self.event_of(glance.sequence)?.event))
+    }
+}
+
+/// What cells know of signals, by place and signal.
+fn count<'a>(
+    question: &Question,
+    span: &'a [DayCells],
+) -> BTreeMap<(&'a Place, SignalName), Counted<'a>> {
+    let mut counted = BTreeMap::<_, Counted<'_>>::new();
+    let asked = pairs(span).filter(|(key, _)| question.covers(key) && question.wants(key.kind));
+    for (key, cell) in asked {
+        let names = SignalName::ALL.iter().zip(cell.signals).filter(|(_, count)| *count != 0);
+        for (name, count) in names {
+            let group = counted.entry((&key.place, *name)).or_default();
+            group.count += u64::from(count);
+            group.people.insert(&key.person);
+        }
+    }
+    counted
+}
