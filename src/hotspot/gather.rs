@@ -3,12 +3,12 @@
 //! A query sees tens of thousands of cells, so persons become small numbers here and a group keeps
 //! its person-days in one sorted vector.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 use super::pain::{self, PersonDay, PersonDays};
 use super::trend::RECENT_DAYS;
-use super::{Cell, CellKey, Question};
+use super::{Cell, CellKey, Question, Rate, Window};
 use crate::event::Day;
 
 /// What is known of one key: a place, a person, a version or a kind.
@@ -22,9 +22,18 @@ pub(super) struct Group {
     pub(super) first: Option<Day>,
     /// The last one.
     pub(super) last: Option<Day>,
+    /// Who used it within the window.
+    pub(super) users: BTreeSet<u32>,
 }
 
 impl Group {
+    /// How often using it hurts within a window.
+    pub(super) fn rate(&self, window: Window) -> Option<Rate> {
+        let hurt = self.days.people_with_hours(window);
+        let people = (hurt.len(), hurt.union(&self.users).count());
+        Rate::of(self.days.person_hours(window), self.total.uses, people)
+    }
+
     /// Groups taken for one.
     pub(super) fn union(groups: impl IntoIterator<Item = Self>) -> Self {
         let mut all = Self::default();
@@ -34,6 +43,7 @@ impl Group {
             all.first = [all.first, group.first].into_iter().flatten().min();
             all.last = all.last.max(group.last);
             days.push(group.days);
+            all.users.extend(group.users);
         }
         all.days = PersonDays::union(&days);
         all
@@ -132,6 +142,9 @@ impl<K: Copy + Eq + Hash> Heaps<K> {
 impl Heap {
     fn add(&mut self, question: &Question, person: u32, key: &CellKey, cell: &Cell) {
         let in_window = question.window.contains(key.day);
+        if in_window && cell.uses != 0 {
+            self.group.users.insert(person);
+        }
         if !question.wants(key.kind) {
             // Uses have no kind of their own: whatever is asked for, they are the denominator.
             if in_window {

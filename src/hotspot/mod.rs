@@ -15,6 +15,7 @@
 
 mod alike;
 mod cell;
+mod coverage;
 mod fold;
 mod gather;
 mod pain;
@@ -33,6 +34,7 @@ mod vectors;
 
 pub use alike::{MOST_ALIKE, Note, NoteGroup, fingerprint, group, mask};
 pub use cell::{Cell, CellKey};
+pub use coverage::{Coverage, Crowd, PersonCoverage, PlaceCoverage, Quiet};
 pub use fold::Child;
 pub use pain::{CAP, POINTS, Pain, points, signal_points};
 pub use question::{By, Question, Shape};

@@ -6,6 +6,8 @@
 //! - However often a person meets something on one day, the worst of it counts once.
 //! - Whole numbers: the order in which person-days come in changes nothing.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, Window};
@@ -147,6 +149,11 @@ impl PersonDays {
     /// Distinct (person, hour) with a report within a window.
     pub(super) fn person_hours(&self, window: Window) -> u64 {
         self.within(window).map(|day| u64::from(day.hours.count_ones())).sum()
+    }
+
+    /// Who reported something within a window.
+    pub(super) fn people_with_hours(&self, window: Window) -> BTreeSet<u32> {
+        self.within(window).filter(|day| day.hours != 0).map(|day| day.person).collect()
     }
 
     /// Points of each day of a window, without the cap: the row's sparkline.

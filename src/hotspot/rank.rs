@@ -190,7 +190,7 @@ fn row(window: Window, key: Key, group: &Group, presence: &Presence) -> Hotspot 
         worst_outcome: worst(&total.outcomes).map(|at| Outcome::ALL[at]),
         lost_minutes: total.lost_minutes,
         uses: total.uses,
-        hurt_per_use: Rate::of(group.days.person_hours(window), total.uses),
+        hurt_per_use: group.rate(window),
         spark: group.days.spark(window),
         first_seen: group.first,
         quote: None,

@@ -13,7 +13,7 @@ const Z: f64 = 1.959_963_984_540_054;
 /// `hurt` of `uses`, with the Wilson 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
-    /// Hours in which a person reported something, at most `uses`.
+    /// Hours in which a person reported or confirmed something, at most `uses`.
     pub hurt: u64,
     /// Uses.
     pub uses: u64,
@@ -23,12 +23,17 @@ pub struct Rate {
     pub low: f64,
     /// The upper end of the interval.
     pub high: f64,
+    /// People whom it hurt.
+    pub people_hurt: usize,
+    /// People who used it or whom it hurt.
+    pub people: usize,
 }
 
 impl Rate {
     /// The rate of `person_hours` with a report among `uses`; none where fewer than 5 are known.
+    /// `people` are those whom it hurt, and all of them.
     #[must_use]
-    pub fn of(person_hours: u64, uses: u64) -> Option<Self> {
+    pub fn of(person_hours: u64, uses: u64, (people_hurt, people): (usize, usize)) -> Option<Self> {
         if uses < FEWEST_USES {
             return None;
         }
@@ -41,7 +46,7 @@ impl Rate {
         // At the ends the interval touches 0 or 1 exactly; rounding must not show beside it.
         let low = if hurt == 0 { 0.0 } else { (centre - half).max(0.0) };
         let high = if hurt == uses { 1.0 } else { (centre + half).min(1.0) };
-        Some(Self { hurt, uses, rate, low, high })
+        Some(Self { hurt, uses, rate, low, high, people_hurt, people })
     }
 }
 
@@ -56,19 +61,19 @@ mod tests {
 
     #[test]
     fn nothing_is_said_below_five_uses() {
-        assert_eq!(Rate::of(4, 4), None);
-        assert_eq!(Rate::of(0, 0), None);
+        assert_eq!(Rate::of(4, 4, (1, 1)), None);
+        assert_eq!(Rate::of(0, 0, (0, 0)), None);
     }
 
     #[test]
     fn more_hurt_than_uses_is_every_use() {
-        assert_eq!(Rate::of(99, 10), Rate::of(10, 10));
+        assert_eq!(Rate::of(99, 10, (1, 2)), Rate::of(10, 10, (1, 2)));
     }
 
     proptest::proptest! {
         #[test]
         fn the_rate_lies_in_its_interval(hours in 0..3000_u64, uses in 5..2000_u64) {
-            let Rate { rate, low, high, .. } = Rate::of(hours, uses).unwrap();
+            let Rate { rate, low, high, .. } = Rate::of(hours, uses, (1, 2)).unwrap();
             proptest::prop_assert!(0.0 <= low && low <= rate && rate <= high && high <= 1.0);
         }
     }

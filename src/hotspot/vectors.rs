@@ -143,7 +143,7 @@ fn trends() {
 fn hurt_per_use() {
     for vector in vectors("hurt_per_use") {
         let count = |field: &str| vector[field].as_u64().unwrap();
-        let rate = Rate::of(count("hurt"), count("uses")).unwrap();
+        let rate = Rate::of(count("hurt"), count("uses"), (0, 0)).unwrap();
         assert_eq!((rate.hurt, rate.uses), (count("hurt"), count("uses")));
         assert_near(Some(rate.rate), &vector["rate"], 5e-5, &vector);
         assert_near(Some(rate.low), &vector["low"], 5e-5, &vector);

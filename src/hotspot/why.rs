@@ -161,7 +161,7 @@ fn explain(question: &Question, place: &Place, terms: &[(&CellKey, &Cell)]) -> W
     let mut hurting = Cell::default();
     let impact = kinds.iter().filter(|(kind, _)| *kind != Some(Kind::Delight));
     impact.for_each(|(_, group)| hurting.add(&group.total));
-    let total = all.total;
+    let total = &all.total;
     Why {
         place: place.clone(),
         window,
@@ -185,7 +185,7 @@ fn explain(question: &Question, place: &Place, terms: &[(&CellKey, &Cell)]) -> W
         dismissed: total.dismissed,
         uses: total.uses,
         lost_minutes: total.lost_minutes,
-        hurt_per_use: Rate::of(all.days.person_hours(window), total.uses),
+        hurt_per_use: all.rate(window),
     }
 }
 

@@ -119,6 +119,7 @@ fn every_field_that_is_answered_is_described() {
         ("/v1/hotspots", "?since=2026-11-01&by=version"),
         ("/v1/why", "?since=2026-11-01&place=cli/deploy"),
         ("/v1/signals", "?since=2026-11-01"),
+        ("/v1/coverage", "?since=2026-11-01"),
         ("/v1/known", ""),
         ("/v1/status", ""),
     ];

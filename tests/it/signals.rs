@@ -1,5 +1,6 @@
 //! What people decide about signals, from outside.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -163,7 +164,7 @@ fn a_session_of_deciding() {
         let said = snagd.snag_with(&args, |command| {
             command.env("COLUMNS", "100");
         });
-        session.push_str(&format!("$ snag {}\n{}{}\n", args.join(" "), said.stdout, said.stderr));
+        writeln!(session, "$ snag {}\n{}{}", args.join(" "), said.stdout, said.stderr).unwrap();
     }
     let you = snagd.get("/v1/status").json()["you"]["person"].as_str().unwrap().to_owned();
     insta::assert_snapshot!(redact(&session).replace(&format!("by {you}"), "by <you>"));
@@ -182,4 +183,42 @@ fn on_a_terminal_one_key_decides() {
     let verdicts: Vec<Value> =
         snagd.events().into_iter().map(|event| event["decision"]["verdict"].clone()).collect();
     assert_eq!(verdicts.iter().filter(|verdict| *verdict == "confirmed").count(), 2);
+}
+
+#[test]
+fn coverage_tells_good_from_unused_and_first_times_apart() {
+    let snagd = Snagd::start();
+    let you = snagd.get("/v1/status").json()["you"]["person"].as_str().unwrap().to_owned();
+    let tell = |place: &str, person: &str, day: u32, more: Value| {
+        let mut event =
+            json!({"place": place, "person": person, "at": format!("2026-10-{day:02}T10:00:00Z")});
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        snagd.post(&event.to_string()).is(201);
+    };
+    let uses = |count: u32| json!({"class": "use", "count": count});
+    tell("web/pay", &you, 1, uses(3));
+    tell("web/pay", &you, 20, uses(20));
+    tell("web/pay", "ben", 21, uses(11));
+    tell("web/pay", "ben", 21, json!({"note": "where is the total?", "outcome": "retried"}));
+    tell("web/home", "chi", 22, uses(40));
+    tell("web/rare", "chi", 22, uses(1));
+    tell("docs/faq", "chi", 2, uses(1));
+    let asked = ["coverage", "--until", "2026-10-25"];
+    let said = snagd.snag_with(&asked, |command| {
+        command.env("COLUMNS", "100");
+    });
+    insta::assert_snapshot!(redact(&said.ok().stdout).replace(&format!(" {you} "), " <you> "));
+
+    let answer = snagd.get("/v1/coverage?until=2026-10-25").is(200).json();
+    assert_eq!(answer["people"].as_array().unwrap().len(), 1, "people see themselves");
+    assert_eq!(answer["crowd"], json!({"met": 3, "used": 3, "told": 1}));
+    let why =
+        snagd.snag(&["why", "web/pay", "--until", "2026-10-25", "--since", "14d"]).ok().stdout;
+    assert!(why.contains("1 of 31 uses hurt (3.2 %"), "{why}");
+    let wide = |command: &mut std::process::Command| {
+        command.env("COLUMNS", "150");
+    };
+    let rows = snagd.snag_with(&["hotspots", "--until", "2026-10-25", "--since", "14d"], wide).ok();
+    assert!(rows.stdout.contains("1 of 31 (3.2 %, "), "{rows:#?}");
+    snagd.get("/v1/coverage?kind=slow").tells(400, "there is no parameter `kind`");
 }

@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Hotspots(Hotspots),
     /// Explain a place's rank, term by term
     Why(Why),
+    /// Tell who used what, who said something, and what nobody touched
+    Coverage(Coverage),
     /// Decide about what was noticed without anybody saying so
     #[command(args_conflicts_with_subcommands = true)]
     Signals(Signals),
@@ -356,6 +358,23 @@ pub(crate) struct Why {
     pub(crate) class: Option<String>,
     #[command(flatten)]
     pub(crate) asked: Asked,
+}
+
+/// What coverage takes.
+#[derive(Args)]
+pub(crate) struct Coverage {
+    /// From when on: 14d, 4w, yesterday or 2026-11-01 [default: 14d]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Up to when, included: yesterday or 2026-11-20 [default: today]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
+    /// Only this place and what lies below it
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) under: Option<String>,
+    /// human or agent [default: human]
+    #[arg(long)]
+    pub(crate) actor: Option<String>,
 }
 
 /// What signals takes.

@@ -23,13 +23,13 @@ pub(crate) const FIRST: [&str; 5] = [
 /// Every command, by what it is for.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Record", &["log", "undo", "me-too"]),
-    ("Look", &["hotspots", "why", "signals", "show", "events", "tail"]),
+    ("Look", &["hotspots", "why", "coverage", "signals", "show", "events", "tail"]),
     ("Keep", &["export", "import", "forget", "backup", "restore"]),
     ("Run it", &["status", "doctor", "service", "demo", "completions", "help"]),
 ];
 
 /// How each command is used.
-const EXAMPLES: [(&str, &[&str]); 20] = [
+const EXAMPLES: [(&str, &[&str]); 21] = [
     (
         "log",
         &[
@@ -44,6 +44,7 @@ const EXAMPLES: [(&str, &[&str]); 20] = [
         &["snag hotspots --since 7d --under web", "snag hotspots --by version --fail-over 60"],
     ),
     ("why", &["snag why web/checkout/pay"]),
+    ("coverage", &["snag coverage", "snag coverage --since 4w --under web"]),
     (
         "signals",
         &[

@@ -90,6 +90,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Undo { id } => last::undo(id, global, output).await,
         Command::MeToo(said) => log::me_too(said, global, output).await,
         Command::Why(said) => read::why(said, global, output).await,
+        Command::Coverage(said) => read::coverage(&said, global, output).await,
         Command::Signals(said) => signals::signals(said, global, output).await,
         Command::Show { id, raw } => read::show(&id, raw, global, output).await,
         Command::Events(said) => read::list(said, global, output).await,

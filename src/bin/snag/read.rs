@@ -10,9 +10,9 @@ use snag::client::{Answer, Connection};
 use snag::doors::http::{BEHIND, RETRACTED, Status};
 use snag::event::Event;
 use snag::hotspot::Window;
-use snag::index::{HotspotsAnswer, WhyAnswer};
+use snag::index::{CoverageAnswer, HotspotsAnswer, WhyAnswer};
 
-use crate::args::{About, Asked, Events, Filter, Global, Hotspots, Why};
+use crate::args::{About, Asked, Coverage, Events, Filter, Global, Hotspots, Why};
 use crate::log::event_path;
 use crate::output::{Format, Output};
 use crate::render::Look;
@@ -163,6 +163,28 @@ pub(crate) async fn why(said: Why, global: &Global, output: &Output) -> anyhow::
         Format::Markdown => output.document(&render::markdown::why(&why, &look)),
         _ => output.line(&render::why(&why, &look)),
     }
+}
+
+/// `snag coverage`.
+pub(crate) async fn coverage(
+    said: &Coverage,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    let mut query = Query::about(&About { under: said.under.clone(), ..About::default() });
+    query
+        .say("since", said.since.as_deref())
+        .say("until", said.until.as_deref())
+        .say("actor", said.actor.as_deref());
+    let answer = connection.get(&query.on("/v1/coverage")).await?;
+    warn_if_behind(&answer, output);
+    if output.format == Format::Json {
+        return output.json(&answer.body);
+    }
+    let coverage: CoverageAnswer = read(&answer)?;
+    let look = as_of(coverage.window, output);
+    output.line(&render::coverage(&coverage, &look))
 }
 
 /// `snag show`.

@@ -1,4 +1,4 @@
-//! `/v1/hotspots`, `/v1/why`, `/v1/known` and `/v1/status`: what the pile comes to.
+//! `/v1/hotspots`, `/v1/why`, `/v1/coverage`, `/v1/known` and `/v1/status`: what the pile comes to.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -62,6 +62,21 @@ pub(super) async fn why(
     let Some(mut answer) = answer else { return Err(unknown_place(&desk, &place)) };
     if !desk.rules().shows_names {
         hide_names(&mut answer, sender.name());
+    }
+    Ok(json_response(StatusCode::OK, to_json(&answer)))
+}
+
+/// `GET /v1/coverage` tells who used what, and what nobody touched.
+pub(super) async fn coverage(
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    require_reader(&sender)?;
+    let question = query::coverage(uri.query().unwrap_or_default())?;
+    let mut answer = read(&desk, move |desk| desk.index.coverage(&question)).await?;
+    if !desk.rules().shows_names {
+        answer.people.retain(|person| person.person == sender.name());
     }
     Ok(json_response(StatusCode::OK, to_json(&answer)))
 }

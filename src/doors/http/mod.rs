@@ -48,7 +48,7 @@ pub use forget::Forgetting;
 pub use serve::{BEHIND, Door, Listener, serve};
 
 /// Every route.
-fn routes() -> [Route; 20] {
+fn routes() -> [Route; 21] {
     [
         Route::get("/livez", health::livez),
         Route::get("/readyz", health::readyz),
@@ -66,6 +66,7 @@ fn routes() -> [Route; 20] {
         Route::post("/v1/signals/unmute", decide::unmute),
         Route::get("/v1/hotspots", ask::hotspots),
         Route::get("/v1/why", ask::why),
+        Route::get("/v1/coverage", ask::coverage),
         Route::get("/v1/known", ask::known),
         Route::get("/v1/stream", stream::stream),
         Route::get("/v1/status", ask::status),

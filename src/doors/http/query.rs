@@ -13,6 +13,8 @@ use crate::index::{Cursor, Filter, Order};
 
 /// The rows of a ranking unless said otherwise.
 const DEFAULT_TOP: usize = 20;
+/// The days of a coverage unless said otherwise.
+const COVERAGE_DAYS: &str = "14d";
 /// The events of a page unless said otherwise, and at most.
 const DEFAULT_LIMIT: usize = 100;
 const MOST: usize = 1000;
@@ -67,6 +69,21 @@ impl Hotspots {
         }
         Ok(Self { question, top })
     }
+}
+
+/// What `/v1/coverage` is asked.
+pub(super) fn coverage(query: &str) -> Result<Question, Problem> {
+    let mut parameters = Parameters::parse(query);
+    let (since, until) = (parameters.take("since")?, parameters.take("until")?);
+    let since = since.as_deref().unwrap_or(COVERAGE_DAYS);
+    let window = window(Some(since), until.as_deref())?;
+    let question = Question {
+        under: parameters.place("under")?,
+        actor: parameters.word::<Actor>("actor")?.unwrap_or(Actor::Human),
+        ..Question::over(window)
+    };
+    parameters.finish()?;
+    Ok(question)
 }
 
 impl Signals {

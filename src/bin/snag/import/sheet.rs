@@ -39,6 +39,7 @@ enum Column {
     Field(&'static str),
     Tag(String),
     Signal(&'static str),
+    Decision(&'static str),
     /// A column without a name, which must be empty.
     Nameless,
 }
@@ -175,9 +176,12 @@ impl Column {
         }
         let name = normal(name);
         let field = |of: &[&'static str], name: &str| of.iter().copied().find(|one| *one == name);
-        match name.strip_prefix("signal.") {
-            Some(part) => field(&["name", "count", "rule"], part).map(Self::Signal),
-            None => field(&FIELDS, &name).map(Self::Field),
+        match name.split_once('.') {
+            Some(("signal", part)) => field(&["name", "count", "rule"], part).map(Self::Signal),
+            Some(("decision", part)) => {
+                field(&["verdict", "by", "at", "severity", "note"], part).map(Self::Decision)
+            }
+            _ => field(&FIELDS, &name).map(Self::Field),
         }
     }
 }
@@ -198,6 +202,9 @@ fn draft(columns: &[Column], cells: &csv::ByteRecord) -> Result<Draft, String> {
             Some(Column::Tag(tag)) => Ok(("tags", json!({ tag: cell }))),
             Some(Column::Signal(part)) => {
                 value(part, cell).map(|value| ("signal", json!({ *part: value })))
+            }
+            Some(Column::Decision(part)) => {
+                value(part, cell).map(|value| ("decision", json!({ *part: value })))
             }
             Some(Column::Nameless) => {
                 Err("has a cell in a column without a name: name the column".to_owned())

@@ -25,7 +25,8 @@ const HOTSPOT: &str = "
     lost_minutes uses
     hurt_per_use.hurt hurt_per_use.uses hurt_per_use.rate hurt_per_use.low hurt_per_use.high
     spark first_seen
-    quote.id quote.place quote.severity quote.at quote.text";
+    quote.id quote.place quote.severity quote.at quote.text
+    hurt_per_use.people_hurt hurt_per_use.people";
 
 /// The fields of an event.
 const EVENT: &str = "

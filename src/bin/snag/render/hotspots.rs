@@ -14,10 +14,12 @@ use super::safe::Safe;
 use super::spark::{spark, steps};
 use super::table::{Cell, Column, GAP, Give, Table};
 use super::text::width;
-use super::words::{human, number, plural, shell, window};
+use super::words::{human, number, plural, shell, short_rate, window};
 
 /// From here on what people did has a column of its own.
 const WIDE: usize = 100;
+/// From here on a table says how often using a place hurts.
+const ROOMY: usize = 130;
 /// Below this there are no columns.
 const NARROW: usize = 56;
 /// A place keeps so much of its end.
@@ -92,8 +94,11 @@ pub(super) fn quiet(answer: &HotspotsAnswer) -> String {
 
 fn table(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
     let rows = &answer.rows;
-    let shown =
-        Shown { signals: rows.iter().any(|row| row.signals != 0), outcomes: WIDE <= look.width };
+    let shown = Shown {
+        signals: rows.iter().any(|row| row.signals != 0),
+        outcomes: WIDE <= look.width,
+        rates: ROOMY <= look.width && rows.iter().any(|row| row.hurt_per_use.is_some()),
+    };
     let mut columns = columns(rows, shown, look);
     let ranked = rows.iter().enumerate();
     let mut lines: Vec<_> = ranked.map(|(at, row)| cells(at + 1, row, shown, look)).collect();
@@ -118,6 +123,7 @@ fn table(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
 struct Shown {
     signals: bool,
     outcomes: bool,
+    rates: bool,
 }
 
 fn columns(rows: &[Hotspot], shown: Shown, look: &Look) -> Vec<Column> {
@@ -133,6 +139,9 @@ fn columns(rows: &[Hotspot], shown: Shown, look: &Look) -> Vec<Column> {
     columns.push(Column::words(look, "trend", Give::Never));
     if shown.outcomes {
         columns.push(Column::words(look, "worst outcome", Give::Never));
+    }
+    if shown.rates {
+        columns.push(Column::words(look, "hurt per use", Give::Never));
     }
     columns
 }
@@ -151,6 +160,10 @@ fn cells(rank: usize, row: &Hotspot, shown: Shown, look: &Look) -> Vec<Cell> {
     cells.push(trend(row, look));
     if shown.outcomes {
         cells.push((Tone::Plain, look.safe(worst_outcome(row).unwrap_or_default())));
+    }
+    if shown.rates {
+        let rate = row.hurt_per_use.as_ref().map(short_rate);
+        cells.push((Tone::Plain, look.safe(rate.unwrap_or_default())));
     }
     cells
 }

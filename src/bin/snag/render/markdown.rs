@@ -19,7 +19,7 @@ use snag::index::HotspotsAnswer;
 use super::Look;
 use super::event::what;
 use super::hotspots::{name, next, quiet, title, trend, worst_outcome};
-use super::words::{id_tail, number, window};
+use super::words::{id_tail, number, short_rate, window};
 use inline::Inline;
 
 pub(crate) use why::why;
@@ -48,11 +48,16 @@ pub(crate) fn hotspots(answer: &HotspotsAnswer, look: &Look) -> String {
         Column::words("worst outcome"),
         Column::words("in their words"),
     ];
+    let has_rates = answer.rows.iter().any(|row| row.hurt_per_use.is_some());
+    if has_rates {
+        columns.insert(6, Column::words("hurt per use"));
+    }
     if has_signals {
         columns.insert(4, Column::figures("signals"));
     }
     let ranked = (1..).zip(&answer.rows);
-    let rows: Vec<_> = ranked.map(|(rank, row)| report.ranked(rank, row, has_signals)).collect();
+    let row = |(rank, row)| report.ranked(rank, row, has_signals, has_rates);
+    let rows: Vec<_> = ranked.map(row).collect();
     report.table(&columns, &rows);
     for (what, command) in next(answer) {
         report.next(&what, &command);
@@ -162,7 +167,13 @@ impl Report {
         self.text
     }
 
-    fn ranked(&self, rank: usize, row: &Hotspot, has_signals: bool) -> Vec<Inline> {
+    fn ranked(
+        &self,
+        rank: usize,
+        row: &Hotspot,
+        has_signals: bool,
+        has_rates: bool,
+    ) -> Vec<Inline> {
         let look = &self.look;
         let mut name = match row.key.place() {
             Some(place) => self.code(place.as_str()),
@@ -181,6 +192,10 @@ impl Report {
             self.text(&worst_outcome(row).unwrap_or_default()),
             quote.unwrap_or_default(),
         ];
+        if has_rates {
+            let rate = row.hurt_per_use.as_ref().map(short_rate);
+            cells.insert(6, self.text(&rate.unwrap_or_default()));
+        }
         if has_signals {
             cells.insert(4, self.text(&number(row.signals)));
         }

@@ -9,6 +9,7 @@
 //!   sequence at all.
 //! - Every view ends in something to do.
 
+mod coverage;
 pub(crate) mod csv;
 mod doctor;
 mod event;
@@ -35,6 +36,7 @@ mod tests;
 use jiff::Timestamp;
 use snag::event::Day;
 
+pub(crate) use coverage::coverage;
 pub(crate) use doctor::doctor;
 pub(crate) use event::{Receipt, event, events, recorded};
 pub(crate) use hotspots::hotspots;

@@ -9,7 +9,9 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::safe::is_obeyed;
 use super::sample::{
-    by, crash, full, hotspots, look, month, outboxes, report, status, used, why_of, why_shaped, inbox};
+    by, crash, full, hotspots, inbox, look, month, outboxes, report, status, used, why_of,
+    why_shaped,
+};
 use super::{Look, Receipt, event, events, recorded, tail_head, tailed, taken_back};
 use crate::doctor::{Finding, Grade};
 use crate::service::{Answers, Found, Left, Placed, Report, Scope, State};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use snag::event::{Day, Word};
-use snag::hotspot::Window;
+use snag::hotspot::{Rate, Window};
 use uuid::Uuid;
 
 use super::Look;
@@ -150,6 +150,31 @@ pub(super) fn chance(p: f64) -> String {
         unit *= 10;
     }
     format!("1 time in {}", number((odds + unit / 2) / unit * unit))
+}
+
+/// How often using something hurts, with the 95 % interval: `9 of 31 uses hurt (29 %, 16-47 %), 4 of
+/// 6 people`.
+pub(super) fn rate(rate: &Rate) -> String {
+    let people =
+        format!("{} of {}", rate.people_hurt, plural(rate.people as u64, "person", "people"));
+    format!(
+        "{} of {} uses hurt ({}), {people}",
+        number(rate.hurt),
+        number(rate.uses),
+        interval(rate)
+    )
+}
+
+/// The same where there is little room: `9 of 31 (29 %, 16-47 %)`.
+pub(super) fn short_rate(rate: &Rate) -> String {
+    format!("{} of {} ({})", number(rate.hurt), number(rate.uses), interval(rate))
+}
+
+/// `29 %, 16-47 %`.
+fn interval(rate: &Rate) -> String {
+    let low = percent(rate.low);
+    let low = low.trim_end_matches(" %");
+    format!("{}, {low}-{}", percent(rate.rate), percent(rate.high))
 }
 
 /// A share as a percentage.

@@ -7,7 +7,7 @@ use super::{Column, Inline, Report};
 use crate::render::Look;
 use crate::render::why::notes::{MOST_GROUPS, MOST_WORDINGS, sum_up};
 use crate::render::why::{bill, facts, next, standing, trend};
-use crate::render::words::{number, plural};
+use crate::render::words::{number, plural, rate};
 
 /// Explains a place.
 pub(crate) fn why(answer: &WhyAnswer, look: &Look) -> String {
@@ -23,6 +23,7 @@ pub(crate) fn why(answer: &WhyAnswer, look: &Look) -> String {
         report.bill(why);
     }
     report.trend(why);
+    report.rest(answer);
     report.notes(answer);
     for (what, command) in next(answer) {
         report.next(what, &command);
@@ -79,6 +80,18 @@ impl Report {
         let Some(row) = &why.hotspot else { return };
         let word = format!("Trend: {}.", trend::word(row).1);
         self.about(&word, &trend::sentences(row, &self.look).join(" "));
+    }
+
+    /// How often using it hurts, and what was noticed beside what was said.
+    fn rest(&mut self, answer: &WhyAnswer) {
+        if let Some(hurt) = &answer.why.hurt_per_use {
+            self.about("Hurt per use.", &format!("{}.", rate(hurt)));
+        }
+        for (name, count) in &answer.why.signals {
+            let times = plural((*count).into(), "time", "times");
+            let rule = answer.rules.get(name).map(|rule| format!(": {rule}")).unwrap_or_default();
+            self.about(&format!("Signal {name}."), &format!("{times}{rule}"));
+        }
     }
 
     /// What people said: notes that say the same once, similar ones together.

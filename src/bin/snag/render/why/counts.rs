@@ -11,7 +11,7 @@ use crate::render::Look;
 use crate::render::line::{Page, Tone};
 use crate::render::spark::bar;
 use crate::render::table::{Cell, Column, Give, Table};
-use crate::render::words::{human, minutes, number, percent, plural};
+use crate::render::words::{human, minutes, number, plural, rate};
 
 /// Below so many uses the library gives no rate.
 const FEWEST_USES: u64 = 5;
@@ -115,16 +115,9 @@ fn cost(why: &Why, page: &mut Page, look: &Look) {
     if why.lost_minutes != 0 {
         said.push(format!("{} lost, as people told it.", minutes(why.lost_minutes)));
     }
-    if let Some(rate) = &why.hurt_per_use {
-        said.push(format!(
-            "{} of {} hurt: {}. The true rate lies between {} and {} (95 % interval), and no \
-             rank depends on it.",
-            number(rate.hurt),
-            plural(rate.uses, "known use", "known uses"),
-            percent(rate.rate),
-            percent(rate.low),
-            percent(rate.high),
-        ));
+    if let Some(hurt) = &why.hurt_per_use {
+        let rate = rate(hurt);
+        said.push(format!("{rate}. The interval is the 95 % one, and no rank depends on it."));
     } else if why.uses != 0 {
         let uses = plural(why.uses, "use is", "uses are");
         said.push(format!(

@@ -1,0 +1,143 @@
+//! Coverage: what hurts, what is good because it is used and quiet, and what nobody touched.
+
+use snag::hotspot::{Crowd, PersonCoverage, PlaceCoverage, Quiet};
+use snag::index::CoverageAnswer;
+
+use super::Look;
+use super::line::{Page, Tone};
+use super::table::{Column, GAP, Give, Table};
+use super::words::{number, plural, shell, short_rate, window};
+
+/// From here on a table says how often using a place hurts.
+const WIDE: usize = 80;
+/// Untouched places listed by name.
+const MOST_UNTOUCHED: usize = 20;
+
+/// Who used what, and what nobody touched.
+pub(crate) fn coverage(answer: &CoverageAnswer, look: &Look) -> String {
+    let mut page = look.page();
+    page.push(look.line().bold("Coverage").space(GAP).dim(window(answer.window)));
+    page.prose(0, Tone::Plain, &crowd(answer.crowd, &answer.places));
+    let sections = [
+        (Quiet::Hurts, "Hurts"),
+        (Quiet::Good, "Used, and nobody was hurt"),
+        (Quiet::Thin, "Used too little to say"),
+    ];
+    for (quiet, title) in sections {
+        let places: Vec<_> = answer.places.iter().filter(|at| at.quiet == quiet).collect();
+        if !places.is_empty() {
+            page.blank();
+            page.push(look.line().bold(title));
+            table(&places, &mut page, look);
+        }
+    }
+    untouched(&answer.places, &mut page, look);
+    people(&answer.people, &mut page, look);
+    page.blank();
+    let hurts = answer.places.iter().find(|at| at.quiet == Quiet::Hurts);
+    match hurts {
+        Some(at) => {
+            let why = format!("snag why {}", shell(at.place.as_str()));
+            page.next("what hurts there:", &why);
+        }
+        None => page.next("look further back:", "snag coverage --since 8w"),
+    }
+    page.finish()
+}
+
+fn crowd(crowd: Crowd, places: &[PlaceCoverage]) -> String {
+    let touched = places.iter().filter(|at| at.quiet != Quiet::Untouched).count();
+    let people = plural(crowd.used as u64, "person", "people");
+    let all = plural(places.len() as u64, "known place", "known places");
+    let told = number(crowd.told as u64);
+    format!("{people} used something, {told} said something; {touched} of {all} were touched.")
+}
+
+fn table(places: &[&PlaceCoverage], page: &mut Page, look: &Look) {
+    let has_rates = WIDE <= look.width && places.iter().any(|at| at.hurt_per_use.is_some());
+    let mut columns = vec![
+        Column::words(look, "place", Give::Start(7)),
+        Column::figures(look, "uses"),
+        Column::figures(look, "people"),
+        Column::figures(look, "told"),
+        Column::words(look, "first time", Give::End(4)),
+    ];
+    if has_rates {
+        columns.push(Column::words(look, "hurt per use", Give::End(8)));
+    }
+    let mut table = Table::new(look, GAP, columns);
+    for at in places {
+        let mut cells = vec![
+            (Tone::Bold, look.safe(at.place.as_str())),
+            (Tone::Plain, look.safe(number(at.uses))),
+            (Tone::Plain, look.safe(number(at.users as u64))),
+            (Tone::Plain, look.safe(number(at.told as u64))),
+            (Tone::Plain, look.safe(first_time(at))),
+        ];
+        if has_rates {
+            let rate = at.hurt_per_use.as_ref().map(short_rate);
+            cells.push((Tone::Plain, look.safe(rate.unwrap_or_default())));
+        }
+        table.row(cells);
+    }
+    page.extend(table.lines());
+}
+
+fn first_time(at: &PlaceCoverage) -> String {
+    match (at.first_timers, at.first_timers_hurt) {
+        (0, _) => String::new(),
+        (all, 0) => number(all as u64),
+        (all, hurt) => format!("{hurt} of {all} hurt"),
+    }
+}
+
+fn untouched(places: &[PlaceCoverage], page: &mut Page, look: &Look) {
+    let untouched: Vec<_> = places.iter().filter(|at| at.quiet == Quiet::Untouched).collect();
+    if untouched.is_empty() {
+        return;
+    }
+    page.blank();
+    page.push(look.line().bold("Nobody touched"));
+    let mut table = Table::new(
+        look,
+        GAP,
+        vec![Column::words(look, "", Give::Start(7)), Column::words(look, "", Give::Never)],
+    );
+    for at in untouched.iter().take(MOST_UNTOUCHED) {
+        let last = at.last_day.map(|day| format!("last {}", look.ago_day(day)));
+        table.row(vec![
+            (Tone::Plain, look.safe(at.place.as_str())),
+            (Tone::Dim, look.safe(last.unwrap_or_default())),
+        ]);
+    }
+    page.extend(table.lines());
+    if let Some(more) = untouched.len().checked_sub(MOST_UNTOUCHED).filter(|more| *more != 0) {
+        page.prose(GAP, Tone::Dim, &format!("and {} more", number(more as u64)));
+    }
+}
+
+fn people(people: &[PersonCoverage], page: &mut Page, look: &Look) {
+    if people.is_empty() {
+        return;
+    }
+    page.blank();
+    page.push(look.line().bold("People").space(GAP).dim("by name, not by count"));
+    let columns = vec![
+        Column::words(look, "person", Give::End(6)),
+        Column::figures(look, "places"),
+        Column::figures(look, "uses"),
+        Column::figures(look, "told"),
+        Column::figures(look, "first times"),
+    ];
+    let mut table = Table::new(look, GAP, columns);
+    for of in people {
+        table.row(vec![
+            (Tone::Bold, look.safe(&of.person)),
+            (Tone::Plain, look.safe(number(of.places as u64))),
+            (Tone::Plain, look.safe(number(of.uses))),
+            (Tone::Plain, look.safe(number(of.reports))),
+            (Tone::Plain, look.safe(number(of.first_times as u64))),
+        ]);
+    }
+    page.extend(table.lines());
+}
