@@ -21,6 +21,7 @@
 //! | `dropped` | the drop directory, from outside |
 //! | `outbox` | events for a daemon that is away: kept, sent once, taken back |
 //! | `manual` | the man pages are whole and well formed |
+//! | `session` | a friction log from the first step to another store |
 //! | `signals` | what people decide about what was noticed |
 //! | `stream` | `/v1/stream`: in order, resumable, filtered, bounded |
 //! | `tail` | `snag tail` through kills and restarts, in a pipe, told to stop |
@@ -61,6 +62,7 @@ mod outbox;
 mod readme;
 mod recording;
 mod service;
+mod session;
 mod signals;
 mod stream;
 mod tail;

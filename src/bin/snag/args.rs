@@ -1,11 +1,17 @@
 //! What can be said on the command line, with the help people read.
 
+mod session;
+mod signals;
+
 use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use snag::client::Target;
 
 use crate::complete::Shell;
+
+pub(crate) use session::{EndSession, SessionStep, StartSession, Step};
+pub(crate) use signals::{Decide, RuleAt, Said, Signals};
 
 /// Records the friction you meet while using your own product, and says which places hurt most
 #[derive(Parser)]
@@ -88,6 +94,11 @@ pub(crate) enum Command {
     },
     /// Say that it happened to you too
     MeToo(MeToo),
+    /// Keep a friction log while you walk through a task; alone, it shows the one that runs
+    Session {
+        #[command(subcommand)]
+        step: Option<SessionStep>,
+    },
     /// Rank the places that hurt most
     Hotspots(Hotspots),
     /// Explain a place's rank, term by term
@@ -111,13 +122,17 @@ pub(crate) enum Command {
     Tail(Tail),
     /// Print every event as NDJSON, the oldest first
     Export(Filter),
-    /// Record events from NDJSON or CSV; the same file twice changes nothing
+    /// Record events from NDJSON, CSV or a friction log; the same file twice changes nothing
     ///
     /// NDJSON is what `snag export` prints, one event a line. The first line of a CSV names its
     /// columns: the fields of an event, like place, person, note, severity and at, and tags.NAME
     /// for what is free. Commas, semicolons and tabs are told apart. `at` is a day, or an instant
     /// with its zone. Severities of other trackers are understood: low to critical, S4 to S1,
     /// P3 to P0, green to red.
+    ///
+    /// A friction log is Markdown, as `snag session end --export md` prints it or as you write it:
+    /// "- Place: web/checkout" under "## Context", a list under "## Steps", others under "## Pros"
+    /// and "## Cons".
     Import {
         /// The file, or - for stdin
         #[arg(value_hint = ValueHint::FilePath)]
@@ -169,7 +184,7 @@ impl Command {
     /// Whether it asks a daemon, and may wait for what is older than the question.
     pub(crate) fn asks(&self) -> bool {
         // Recording waits for nobody, and taking back comes before sending.
-        let sends_itself = matches!(self, Self::Log(_) | Self::Undo { .. });
+        let sends_itself = matches!(self, Self::Log(_) | Self::Undo { .. } | Self::Session { .. });
         let asks_nobody = matches!(
             self,
             Self::Backup(_)
@@ -223,7 +238,7 @@ pub(crate) enum Deed {
 }
 
 /// A friction, as it is told.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Log {
     /// Where it happened: a path through the product, like web/checkout/pay
     pub(crate) place: Option<String>,
@@ -375,56 +390,6 @@ pub(crate) struct Coverage {
     /// human or agent [default: human]
     #[arg(long)]
     pub(crate) actor: Option<String>,
-}
-
-/// What signals takes.
-#[derive(Args)]
-pub(crate) struct Signals {
-    #[command(subcommand)]
-    pub(crate) decide: Option<Decide>,
-    #[command(flatten)]
-    pub(crate) asked: Asked,
-    /// Show so many groups [default: 20]
-    #[arg(long, value_name = "N")]
-    pub(crate) top: Option<String>,
-}
-
-/// What can be decided about signals.
-#[derive(Subcommand)]
-pub(crate) enum Decide {
-    /// It was friction: it counts as a report of the person it happened to
-    Confirm(Said),
-    /// It was none: it has no points
-    Dismiss(Said),
-    /// Undo a decision
-    Reopen(Said),
-    /// What a rule notices at a place is no friction there, now and before
-    Mute(RuleAt),
-    /// Hear a muted rule again, with all it noticed meanwhile
-    Unmute(RuleAt),
-}
-
-/// Signals, and what is to be said about them.
-#[derive(Args)]
-pub(crate) struct Said {
-    /// The signals; their last digits are enough
-    #[arg(required = true, value_name = "ID")]
-    pub(crate) ids: Vec<String>,
-    /// What happened, in your own words
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
-    /// Impact: cosmetic, minor, major, blocker [default: the signal's own]
-    #[arg(long)]
-    pub(crate) severity: Option<String>,
-}
-
-/// A rule at a place.
-#[derive(Args)]
-pub(crate) struct RuleAt {
-    /// The place, and no place below it
-    pub(crate) place: String,
-    /// The signal: rage-click, dead-click, error-click, rerun, help-after-error, interrupted-wait, crash, failure
-    pub(crate) signal: String,
 }
 
 /// Which events.

@@ -21,15 +21,15 @@ pub(crate) const FIRST: [&str; 5] = [
 ];
 
 /// Every command, by what it is for.
-const GROUPS: [(&str, &[&str]); 4] = [
-    ("Record", &["log", "undo", "me-too"]),
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Record", &["log", "undo", "me-too", "session"]),
     ("Look", &["hotspots", "why", "coverage", "signals", "show", "events", "tail"]),
     ("Keep", &["export", "import", "forget", "backup", "restore"]),
     ("Run it", &["status", "doctor", "service", "demo", "completions", "help"]),
 ];
 
 /// How each command is used.
-const EXAMPLES: [(&str, &[&str]); 21] = [
+const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "log",
         &[
@@ -44,6 +44,14 @@ const EXAMPLES: [(&str, &[&str]); 21] = [
         &["snag hotspots --since 7d --under web", "snag hotspots --by version --fail-over 60"],
     ),
     ("why", &["snag why web/checkout/pay"]),
+    (
+        "session",
+        &[
+            "snag session start \"buy as a new customer\" --place web/shop",
+            "snag session note \"the total is hidden\" --felt confused --did retried",
+            "snag session end --pro \"fast\" --export md",
+        ],
+    ),
     ("coverage", &["snag coverage", "snag coverage --since 4w --under web"]),
     (
         "signals",
@@ -79,7 +87,7 @@ pub(crate) const TOPICS: [(&str, &str); 2] = [
 ];
 
 /// What the programs end with.
-pub(crate) const EXIT_CODES: [(&str, &str); 9] = [
+pub(crate) const EXIT_CODES: &[(&str, &str)] = &[
     ("0", "done; kept for later counts as done"),
     (
         "1",

@@ -60,7 +60,7 @@ pub(crate) async fn log(mut log: Log, global: &Global, output: &Output) -> anyho
 }
 
 /// The draft that the arguments say.
-fn draft(log: Log) -> anyhow::Result<Draft> {
+pub(crate) fn draft(log: Log) -> anyhow::Result<Draft> {
     let mut draft = Draft::default();
     let said = [
         ("place", log.place),
@@ -173,8 +173,56 @@ fn own_name() -> String {
     person::Owner::of_process(None).name
 }
 
-/// Sends a draft to the daemon, or keeps it.
+/// Records a draft and says what became of it.
 async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Result<()> {
+    deliver(draft, global, output).await?.tell(output);
+    Ok(())
+}
+
+/// An event that is safe.
+pub(crate) struct Delivered {
+    /// As it is where it went.
+    pub(crate) event: Event,
+    receipt: Receipt,
+    json: Vec<u8>,
+}
+
+impl Delivered {
+    /// Says what became of it; it is so, whether anybody reads it or not.
+    pub(crate) fn tell(&self, output: &Output) {
+        let told = match output.format {
+            Format::Json => output.json(&self.json),
+            _ => output.line(&render::recorded(&self.event, self.receipt, output.look())),
+        };
+        if let Err(error) = told
+            && !is_broken_pipe(&error)
+        {
+            output.note(&format!("the event is safe, but {error:#}"));
+        }
+    }
+
+    fn recorded(stored: Event, answer: &Answer, url: Option<&Target>, output: &Output) -> Self {
+        last::remember(url, stored.id, None);
+        note_new_place(answer, output);
+        let is_known = answer.status == StatusCode::OK;
+        let receipt = if is_known { Receipt::Known } else { Receipt::Recorded };
+        Self { json: stored.to_json(), event: stored, receipt }
+    }
+
+    /// Nobody has received it yet, nor said whose it is.
+    fn kept(event: Event, body: &[u8]) -> anyhow::Result<Self> {
+        let mut fields: Value = serde_json::from_slice(body)?;
+        fields["kept"] = true.into();
+        Ok(Self { event, receipt: Receipt::Kept, json: serde_json::to_vec(&fields)? })
+    }
+}
+
+/// Sends a draft to the daemon, or keeps it.
+pub(crate) async fn deliver(
+    draft: Draft,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<Delivered> {
     let url = global.url.as_ref();
     let deadline = Instant::now() + PATIENCE;
     let names_person = draft.has("person") || matches!(url, Some(Target::Tcp { .. }));
@@ -188,52 +236,27 @@ async fn record(draft: Draft, global: &Global, output: &Output) -> anyhow::Resul
     let is_pending = answered.is_err();
     match answered {
         Ok(Ok((stored, answer, mut connection))) => {
-            tell_recorded(&stored, &answer, url, output);
+            let delivered = Delivered::recorded(stored, &answer, url, output);
             if let Some(outbox) = url.and_then(Outbox::of) {
                 // What is left of the time goes to what waited; the rest is sent by whoever asks.
                 let _ = timeout_at(deadline, outbox.send(&mut connection, output)).await;
             }
-            return Ok(());
+            return Ok(delivered);
         }
         Ok(Err(error @ ClientError::Told(_))) if !is_temporary(&error) => return Err(error.into()),
         // Away, busy, or too slow: a file is as good.
         Ok(Err(_)) | Err(_) => {}
     }
     let event = event.without_secrets().map_err(rejected)?;
-    if let Err(error) = keep(&event, &body(&event, names_person), url, output) {
+    let body = body(&event, names_person);
+    if let Err(error) = keep(&event, &body, url, output) {
         // Where it cannot be kept, the daemon that is slow is worth waiting for: it may record the
         // event yet.
         let late = if is_pending { posting.await.ok() } else { None };
         let (stored, answer, _) = late.ok_or(error)?;
-        tell_recorded(&stored, &answer, url, output);
-        return Ok(());
+        return Ok(Delivered::recorded(stored, &answer, url, output));
     }
-    if output.format == Format::Json {
-        // Nobody has received it yet, nor said whose it is.
-        let mut fields: Value = serde_json::from_slice(&body(&event, names_person))?;
-        fields["kept"] = true.into();
-        return output.json(&serde_json::to_vec(&fields)?);
-    }
-    tell(&event, Receipt::Kept, output);
-    Ok(())
-}
-
-fn tell_recorded(stored: &Event, answer: &Answer, url: Option<&Target>, output: &Output) {
-    last::remember(url, stored.id, None);
-    note_new_place(answer, output);
-    let is_known = answer.status == StatusCode::OK;
-    let receipt = if is_known { Receipt::Known } else { Receipt::Recorded };
-    tell(stored, receipt, output);
-}
-
-/// Says what became of an event; it is so, whether anybody reads it or not.
-fn tell(event: &Event, receipt: Receipt, output: &Output) {
-    let told = output.json_or(event, |look| render::recorded(event, receipt, look));
-    if let Err(error) = told
-        && !is_broken_pipe(&error)
-    {
-        output.note(&format!("the event is safe, but {error:#}"));
-    }
+    Delivered::kept(event, &body)
 }
 
 /// Leaves an event where its daemon will get it.

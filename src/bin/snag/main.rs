@@ -20,6 +20,7 @@ mod reach;
 mod read;
 mod render;
 mod service;
+mod session;
 mod signals;
 mod spool;
 mod stop;
@@ -89,6 +90,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Log(said) => log::log(*said, global, output).await,
         Command::Undo { id } => last::undo(id, global, output).await,
         Command::MeToo(said) => log::me_too(said, global, output).await,
+        Command::Session { step } => session::session(step, global, output).await,
         Command::Why(said) => read::why(said, global, output).await,
         Command::Coverage(said) => read::coverage(&said, global, output).await,
         Command::Signals(said) => signals::signals(said, global, output).await,

@@ -3,6 +3,7 @@
 //! What says no id gets one made of its number and content, so that the same file twice changes
 //! nothing. Here alone the severities of other trackers are understood.
 
+mod friction_log;
 mod lines;
 mod sheet;
 
@@ -179,7 +180,7 @@ fn open(file: &Path) -> anyhow::Result<(Box<dyn BufRead>, Option<u64>)> {
     Ok((Box::new(BufReader::new(opened)), size))
 }
 
-/// Lines of JSON, or a sheet: by how it begins, else by the file's name.
+/// Lines of JSON, a friction log, or a sheet: by how it begins, else by the file's name.
 fn rows(file: &Path, mut input: Box<dyn BufRead>) -> anyhow::Result<Rows> {
     let begins = input.fill_buf().context("the input cannot be read")?;
     if UTF_16.iter().any(|mark| begins.starts_with(mark)) {
@@ -194,6 +195,10 @@ fn rows(file: &Path, mut input: Box<dyn BufRead>) -> anyhow::Result<Rows> {
         |extension: &OsStr| ["ndjson", "jsonl", "json"].map(OsStr::new).contains(&extension);
     if begins_as_json || file.extension().is_some_and(says_json) {
         return Ok(Box::new(Lines::new(input)));
+    }
+    let says_markdown = |extension: &OsStr| ["md", "markdown"].map(OsStr::new).contains(&extension);
+    if begins.starts_with(b"# ") || file.extension().is_some_and(says_markdown) {
+        return friction_log::read(input);
     }
     Ok(Box::new(Sheet::read(input)?))
 }

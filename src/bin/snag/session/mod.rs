@@ -1,0 +1,201 @@
+//! `snag session`: a friction log, kept while somebody walks through a task.
+//!
+//! Each step is recorded at once, as `snag log` would: a step where nothing stood in the way is a
+//! use of its place, any other a report. What belongs together lies in one file of the user's own,
+//! so that the log can be written without a daemon.
+
+pub(crate) mod markdown;
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use snag::daemon::Paths;
+use snag::doors::now;
+use snag::event::{Draft, Event, Kind, Place, Word};
+
+use crate::args::{EndSession, Global, Log, SessionStep, StartSession, Step};
+use crate::log::Delivered;
+use crate::output::{Format, Output};
+use crate::stop::{Code, stop};
+use crate::{log, render, spool};
+
+/// A walk through a task, with what was met so far.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Session {
+    /// Version of this shape.
+    pub(crate) v: u32,
+    /// What somebody set out to do.
+    pub(crate) task: String,
+    /// Who.
+    pub(crate) person: Option<String>,
+    /// Version of the product.
+    pub(crate) version: Option<String>,
+    /// Where they are.
+    pub(crate) place: Option<Place>,
+    /// When it began.
+    pub(crate) started_at: Timestamp,
+    /// What was met, in order.
+    pub(crate) steps: Vec<Event>,
+    /// What was good in the end.
+    pub(crate) pros: Vec<Event>,
+    /// What was not.
+    pub(crate) cons: Vec<Event>,
+}
+
+impl Session {
+    /// What was said in the end that is of a kind: what was good, or what was not.
+    fn said(&mut self, kind: Kind) -> &mut Vec<Event> {
+        if kind == Kind::Delight { &mut self.pros } else { &mut self.cons }
+    }
+}
+
+/// `snag session`, and what comes behind it.
+pub(crate) async fn session(
+    said: Option<SessionStep>,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<()> {
+    match said {
+        None => show(output),
+        Some(SessionStep::Start(said)) => start(said, output),
+        Some(SessionStep::Note(said)) => note(said, global, output).await,
+        Some(SessionStep::End(said)) => end(said, global, output).await,
+    }
+}
+
+fn show(output: &Output) -> anyhow::Result<()> {
+    let session = running()?;
+    output.json_or(&session, |look| render::session(&session, look))
+}
+
+fn start(said: StartSession, output: &Output) -> anyhow::Result<()> {
+    if let Ok(running) = running() {
+        let task = running.task;
+        let message = format!("a session runs already, \"{task}\": `snag session end` ends it");
+        return Err(stop(Code::Usage, message));
+    }
+    let session = Session {
+        v: 1,
+        task: said.task,
+        person: said.person,
+        version: said.version,
+        place: said.place.as_deref().map(place).transpose()?,
+        started_at: now(),
+        steps: Vec::new(),
+        pros: Vec::new(),
+        cons: Vec::new(),
+    };
+    keep(&session)?;
+    output.json_or(&session, |look| render::session(&session, look))
+}
+
+async fn note(said: Step, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let mut session = running()?;
+    if let Some(said) = &said.place {
+        session.place = Some(place(said)?);
+    }
+    let delivered = record(&session, said, global, output).await?;
+    delivered.tell(output);
+    session.steps.push(delivered.event);
+    keep(&session)
+}
+
+async fn end(said: EndSession, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let mut session = running()?;
+    let pros = said.pro.into_iter().map(|text| (text, Kind::Delight));
+    let cons = said.con.into_iter().map(|text| (text, Kind::Unexpected));
+    for (text, kind) in pros.chain(cons) {
+        if session.said(kind).iter().any(|event| event.note.as_ref() == Some(&text)) {
+            // Whoever was interrupted says it all again.
+            continue;
+        }
+        let step = Step { kind: Some(kind.word().to_owned()), ..Step::saying(text) };
+        let delivered = record(&session, step, global, output).await?;
+        session.said(kind).push(delivered.event);
+        keep(&session)?;
+    }
+    match said.export {
+        Some(_) => output.document(&markdown::write(&session, now()))?,
+        None if output.format == Format::Json => output.json(&serde_json::to_vec(&session)?)?,
+        None => output.line(&render::session(&session, output.look()))?,
+    }
+    let path = path()?;
+    fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))
+}
+
+/// Records one step where the session is.
+async fn record(
+    session: &Session,
+    said: Step,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<Delivered> {
+    let Some(place) = &session.place else {
+        let message = "say where you are, once: add --place web/checkout";
+        return Err(stop(Code::Usage, message));
+    };
+    let log = Log {
+        place: Some(place.to_string()),
+        note: Some(said.note),
+        kind: said.kind,
+        severity: said.severity,
+        felt: said.felt,
+        did: said.did,
+        expected: said.expected,
+        got: said.got,
+        workaround: said.workaround,
+        lost: said.lost,
+        version: session.version.clone(),
+        task: Some(session.task.clone()),
+        person: session.person.clone(),
+        ..Log::default()
+    };
+    let mut draft = log::draft(log)?;
+    classify(&mut draft);
+    log::deliver(draft, global, output).await
+}
+
+/// A step where nothing stood in the way is a use of its place; delight is a kind of its own.
+pub(crate) fn classify(draft: &mut Draft) {
+    let hurts = ["kind", "severity", "outcome", "expected", "got", "workaround", "lost_minutes"];
+    let is_plain = !hurts.iter().any(|field| draft.has(field));
+    match draft.text("feeling") {
+        None | Some("calm") if is_plain => draft.set("class", "use"),
+        Some("delighted") if is_plain => draft.set("kind", "delight"),
+        _ => {}
+    }
+}
+
+fn place(text: &str) -> anyhow::Result<Place> {
+    Place::parse(text).map_err(|error| stop(Code::Usage, format!("the place {error}")))
+}
+
+fn path() -> anyhow::Result<PathBuf> {
+    Ok(Paths::of_user().context("there is no home directory")?.state_dir.join("session.json"))
+}
+
+fn running() -> anyhow::Result<Session> {
+    let path = path()?;
+    let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let message =
+                "no session runs: `snag session start \"buy as a new customer\"` begins one";
+            stop(Code::Usage, message)
+        }
+        _ => stop(Code::Io, format!("{} cannot be read: {error}", path.display())),
+    })?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{} cannot be read: remove it to begin anew", path.display()))
+}
+
+fn keep(session: &Session) -> anyhow::Result<()> {
+    let path = path()?;
+    let kept = path.parent().map_or(Ok(()), spool::make_dir);
+    let json = serde_json::to_vec(session)?;
+    kept.and_then(|()| spool::write(&path, &json, spool::FOR_OURSELVES))
+        .with_context(|| format!("the session cannot be kept in {}", path.display()))
+}

@@ -1,0 +1,72 @@
+//! `snag session`: a friction log from the first step to another store.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+
+use crate::harness::{Dir, Said, Snagd, redact, snag, until};
+
+#[test]
+fn a_walk_is_recorded_step_by_step_and_imported_elsewhere() {
+    let snagd = Snagd::start();
+    let said = |args: &[&str]| snagd.snag(&[&["session"], args].concat());
+    said(&[]).ended(2);
+    said(&["start", "buy as a new customer"]).ok();
+    let state = snagd.dir.path().join("home/.local/state/snag/session.json");
+    assert_eq!(fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o600);
+    let placeless = said(&["note", "opened it"]).ended(2);
+    assert!(placeless.stderr.contains("say where you are"), "{placeless:#?}");
+    said(&["start", "again"]).ended(2);
+    said(&["note", "opened the shop", "--place", "web/shop"]).ok();
+    said(&["note", "it knew my address", "--felt", "delighted"]).ok();
+    let hidden = ["note", "the total is hidden", "--place", "web/cart", "--felt", "confused"];
+    said(&[&hidden[..], &["--did", "retried", "--expected", "a total"]].concat()).ok();
+    let log = said(&["end", "--con", "no <guest> checkout", "--export", "md"]).ok().stdout;
+    said(&[]).ended(2);
+
+    // A daemon that was slow takes what was kept for it.
+    until("all of it is recorded", || snagd.events().len() == 4);
+    let events = snagd.events();
+    let mut told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            assert_eq!(event["task"], "buy as a new customer");
+            json!([event["class"], event["place"], event["kind"], event["severity"]])
+        })
+        .collect();
+    told.sort_by_key(ToString::to_string);
+    let expected = json!([
+        ["report", "web/cart", "unexpected", "minor"],
+        ["report", "web/cart", "unexpected", "minor"],
+        ["report", "web/shop", "delight", "minor"],
+        ["use", "web/shop", null, null],
+    ]);
+    assert_eq!(json!(told), expected);
+    insta::assert_snapshot!(redact(&log));
+
+    // The same log changes nothing here, and is the same events elsewhere.
+    let path = snagd.path("log.md").display().to_string();
+    fs::write(&path, &log).unwrap();
+    let again = snagd.snag(&["import", &path]).ok().stdout;
+    assert_eq!(again, "imported 0, known before 4, rejected 0\n");
+    let other = Snagd::start();
+    let new = other.snag(&["import", &path]).ok().stdout;
+    assert_eq!(new, "imported 4, known before 0, rejected 0\n");
+    let rows = |snagd: &Snagd| snagd.get("/v1/hotspots").json()["rows"].clone();
+    assert_eq!(rows(&other), rows(&snagd));
+}
+
+#[test]
+fn without_a_daemon_a_session_goes_on() {
+    let dir = Dir::new();
+    let said = |args: &[&str]| {
+        let args = [&["session"], args].concat();
+        Said::new(snag(dir.path()).args(&args), &args)
+    };
+    said(&["start", "deploy", "--place", "cli/deploy"]).ok();
+    let kept = said(&["note", "silence for 40 s", "--felt", "anxious"]).ok();
+    assert!(kept.stderr.contains("kept"), "{kept:#?}");
+    let log = said(&["end", "--export", "md"]).ok().stdout;
+    assert!(log.contains("1. silence for 40 s <!-- ") && log.contains("felt: anxious"), "{log}");
+}
