@@ -100,7 +100,7 @@ impl Index {
             }
             if !rules.contains_key(&name) {
                 tries -= 1;
-                let signal = self.event_of(glance.sequence)?.event.signal;
+                let signal = self.event_of(glance.sequence)?.0.signal;
                 rules.extend(signal.and_then(|signal| Some((name, signal.rule?))));
             }
         }

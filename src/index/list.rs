@@ -240,8 +240,8 @@ impl<'a> Walk<'a> {
         let (first, last, sieve) = (start.max(self.first), end.min(self.last), self.sieve);
         for place in self.places(day)? {
             for band in self.filter.bands() {
-                let list = self.index.band(&place, band, self.order, first, last);
-                let admitted = list.filter(move |found| {
+                let entries = self.index.band(&place, band, self.order, first, last);
+                let admitted = entries.filter(move |found| {
                     found.as_ref().map_or(true, |(_, glance)| sieve.admits(glance))
                 });
                 self.push(Box::new(admitted.map(|found| Ok(found?.0))))?;

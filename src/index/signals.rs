@@ -88,7 +88,7 @@ impl Index {
         groups.truncate(top);
         let groups =
             groups.into_iter().map(|((place, signal), Counted { count, people, spots })| {
-                let latest = self.event_of(spots[0].sequence)?.event;
+                let latest = self.event_of(spots[0].sequence)?.0;
                 let ids = spots.into_iter().map(|spot| spot.id).collect();
                 let (place, points, people) = (place.clone(), signal_points(signal), people.len());
                 Ok(SignalGroup { place, signal, points, count, people, latest, ids })
@@ -105,7 +105,7 @@ impl Index {
         if question.version.is_none() && question.person.is_none() {
             return Ok(true);
         }
-        Ok(fits(question, &self.event_of(glance.sequence)?.event))
+        Ok(fits(question, &self.event_of(glance.sequence)?.0))
     }
 }
 

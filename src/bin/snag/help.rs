@@ -103,7 +103,7 @@ pub(crate) const EXIT_CODES: &[(&str, &str)] = &[
 ];
 
 /// What is read of the environment.
-pub(crate) const VARIABLES: [(&str, &str); 7] = [
+pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("SNAG_URL", "the snagd to talk to: unix:PATH or http://HOST:PORT, as --url"),
     ("SNAG_TOKEN", "the token that reading over TCP needs"),
     ("SNAG_PERSON", "whom events happened to, as --person"),
@@ -114,7 +114,7 @@ pub(crate) const VARIABLES: [(&str, &str); 7] = [
 ];
 
 /// Where things lie.
-pub(crate) const FILES: [(&str, &str); 6] = [
+pub(crate) const FILES: &[(&str, &str)] = &[
     ("$XDG_STATE_HOME/snag", "journal, index and token of your snagd (~/.local/state/snag)"),
     ("$XDG_STATE_HOME/snag/drop", "where files become events, and `rejected/` of what could not"),
     ("$XDG_STATE_HOME/snag/outbox", "events for a snagd that SNAG_URL names and that is away"),
@@ -207,8 +207,8 @@ fn flags(command: &Command) -> Vec<(String, String)> {
     rows
 }
 
-fn section<const N: usize>(title: &str, rows: [(&str, &str); N]) -> Section {
-    let rows = rows.into_iter().map(|(left, right)| (left.to_owned(), right.to_owned()));
+fn section(title: &str, rows: &[(&str, &str)]) -> Section {
+    let rows = rows.iter().map(|(left, right)| ((*left).to_owned(), (*right).to_owned()));
     Section { title: title.to_owned(), rows: rows.collect() }
 }
 

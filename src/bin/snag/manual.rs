@@ -42,9 +42,9 @@ fn overview(root: &Command) -> anyhow::Result<Vec<u8>> {
         Extra { title: "COMMANDS", body: Body::commands(root, own_page) },
         Extra { title: "MORE", body: Body::Text(MORE) },
         Extra { title: "EXAMPLES", body: Body::Lines(&FIRST) },
-        Extra { title: "EXIT STATUS", body: Body::list(&EXIT_CODES) },
-        Extra { title: "ENVIRONMENT", body: Body::list(&VARIABLES) },
-        Extra { title: "FILES", body: Body::list(&FILES) },
+        Extra { title: "EXIT STATUS", body: Body::list(EXIT_CODES) },
+        Extra { title: "ENVIRONMENT", body: Body::list(VARIABLES) },
+        Extra { title: "FILES", body: Body::list(FILES) },
         Extra { title: "SEE ALSO", body: Body::Text("snagd(8)") },
     ];
     Ok(page(root, CHAPTER, &extras)?)
