@@ -92,6 +92,12 @@ impl Index {
         Ok(span)
     }
 
+    /// The first day that something counts on.
+    pub fn first_day(&self) -> Result<Option<Day>, IndexError> {
+        let first = self.store.beginning_with(&[key::CELL]).next();
+        first.map(|entry| Ok(key::read_cell(&entry?.0)?.day)).transpose()
+    }
+
     fn read_day(&self, day: Day) -> Result<DayCells, IndexError> {
         let entries = self.store.beginning_with(&key::cells_of(day));
         let mutings = self.mutings.read().unwrap_or_else(PoisonError::into_inner);

@@ -99,6 +99,8 @@ pub struct Histogram {
     buckets: [AtomicU64; BOUNDS.len()],
     beyond: AtomicU64,
     nanos: AtomicU64,
+    /// Of the last one, and one more, so that none is 0.
+    last: AtomicU64,
 }
 
 impl Histogram {
@@ -108,6 +110,12 @@ impl Histogram {
         self.buckets.get(at).unwrap_or(&self.beyond).fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.last.store(nanos.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// How long the last one took; none before the first.
+    pub fn last(&self) -> Option<Duration> {
+        self.last.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_nanos)
     }
 
     /// How many took at most so long, for each bound; then all of them, and their sum.
@@ -132,6 +140,7 @@ mod tests {
     #[test]
     fn a_bound_belongs_to_its_bucket() {
         let histogram = Histogram::default();
+        assert_eq!(histogram.last(), None);
         for micros in [100, 101, 2_500_000, 2_500_001] {
             histogram.observe(Duration::from_micros(micros));
         }
@@ -139,6 +148,7 @@ mod tests {
         let counts: Vec<u64> = buckets.iter().map(|(_, count)| *count).collect();
         assert_eq!(counts, [1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3]);
         assert_eq!((all, sum), (4, Duration::from_micros(5_000_202)));
+        assert_eq!(histogram.last(), Some(Duration::from_micros(2_500_001)));
     }
 
     #[test]

@@ -130,6 +130,26 @@ fn every_field_that_is_answered_is_described() {
     described(&api, &api["components"]["schemas"]["Problem"], &problem, "a problem");
 }
 
+#[test]
+fn status_knows_the_oldest_and_the_newest() {
+    let snagd = Snagd::start();
+    let status = || snagd.get("/v1/status").is(200).json();
+    let none = status();
+    for field in ["/oldest", "/newest_at", "/journal/last_sync_us"] {
+        assert_eq!(none.pointer(field), Some(&Value::Null), "{none}");
+    }
+    assert_eq!(none["queue"], json!({"jobs": 0, "bytes": 0}));
+    let happened = |at: &str| json!({"place": "a", "note": at, "at": at}).to_string();
+    let first = snagd.post(&happened("2026-09-03T23:59:59Z")).is(201).json();
+    let late = snagd.post(&happened("2026-10-01T00:00:00Z")).is(201).json();
+    let told = status();
+    assert_eq!((&told["oldest"], &told["newest_at"]), (&json!("2026-09-03"), &late["received_at"]));
+    assert!(told["journal"]["last_sync_us"].as_u64().is_some_and(|took| 0 < took), "{told}");
+    // What was taken back does not count, whether it is in sled already or not.
+    snagd.delete(&format!("/v1/events/{}", first["id"].as_str().unwrap())).is(204);
+    assert_eq!(status()["oldest"], "2026-10-01");
+}
+
 /// The samples of a page, each with its number.
 fn samples(page: &str) -> Vec<(&str, &str)> {
     let samples = page.lines().filter(|line| !line.starts_with('#'));

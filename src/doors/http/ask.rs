@@ -17,9 +17,9 @@ use super::gate::require_reader;
 use super::problem::Problem;
 use super::{etag, query};
 use crate::doors::{Desk, now, today};
-use crate::event::{Place, Sender, nearest_places};
+use crate::event::{Day, Place, Sender, nearest_places};
 use crate::hotspot::By;
-use crate::index::WhyAnswer;
+use crate::index::{IndexError, WhyAnswer};
 
 /// A ranking may be kept, and is asked for again each time: any event may have changed it.
 const CHECK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
@@ -162,6 +162,12 @@ pub struct Status {
     pub events: u64,
     /// Places they were recorded at.
     pub places: usize,
+    /// The day the first of them happened on.
+    pub oldest: Option<Day>,
+    /// When the last one came in, even if it was taken back since.
+    pub newest_at: Option<Timestamp>,
+    /// What waits for the writer.
+    pub queue: QueueStatus,
     /// The journal.
     pub journal: JournalStatus,
     /// The index.
@@ -197,6 +203,15 @@ impl DiskStatus {
     }
 }
 
+/// Figures of the writer's queue.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct QueueStatus {
+    /// Requests that wait for the writer.
+    pub jobs: usize,
+    /// What they and those being written weigh, in whole KiB.
+    pub bytes: u64,
+}
+
 /// Figures of the journal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JournalStatus {
@@ -208,6 +223,8 @@ pub struct JournalStatus {
     pub bytes: u64,
     /// Damaged stretches found at the start.
     pub damaged: u64,
+    /// How long the last batch took to be on disk, in microseconds; none before the first.
+    pub last_sync_us: Option<u64>,
 }
 
 /// Figures of the index.
@@ -238,14 +255,16 @@ pub(super) async fn status(
     Extension(sender): Extension<Sender>,
 ) -> Result<Response, Problem> {
     require_reader(&sender)?;
-    let status = read(&desk, move |desk| Ok(gather(desk, &sender))).await?;
+    let status = read(&desk, move |desk| gather(desk, &sender)).await?;
     Ok(json_response(StatusCode::OK, to_json(&status)))
 }
 
-fn gather(desk: &Desk, sender: &Sender) -> Status {
+fn gather(desk: &Desk, sender: &Sender) -> Result<Status, IndexError> {
     let facts = &desk.facts;
     let (waiting, rejected) = desk.dropped();
-    Status {
+    let (jobs, kib) = desk.recorder.waiting();
+    let last_sync = desk.recorder.meter().flush.last();
+    Ok(Status {
         v: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: facts.started_at,
@@ -256,11 +275,15 @@ fn gather(desk: &Desk, sender: &Sender) -> Status {
         you: You { person: sender.name().to_owned(), may_name_others: is_owner(sender) },
         events: desk.index.events(),
         places: desk.index.places().len(),
+        oldest: desk.index.first_day()?,
+        newest_at: desk.index.newest()?.map(|newest| newest.event.received_at),
+        queue: QueueStatus { jobs, bytes: kib as u64 * 1024 },
         journal: JournalStatus {
             last: desk.journal.last(),
             segments: desk.journal.segments().len(),
             bytes: desk.journal.size_bytes(),
             damaged: facts.damaged + desk.lag.damaged(),
+            last_sync_us: last_sync.and_then(|took| u64::try_from(took.as_micros()).ok()),
         },
         index: IndexStatus {
             position: desk.index.position().sequence,
@@ -272,5 +295,5 @@ fn gather(desk: &Desk, sender: &Sender) -> Status {
             rejected,
             events: desk.drops.events.load(Ordering::Relaxed),
         },
-    }
+    })
 }

@@ -42,7 +42,7 @@ use requests::Requests;
 use route::Route;
 use stream::Streams;
 
-pub use ask::{DiskStatus, DropStatus, IndexStatus, JournalStatus, Status, You};
+pub use ask::{DiskStatus, DropStatus, IndexStatus, JournalStatus, QueueStatus, Status, You};
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 pub use forget::Forgetting;
 pub use serve::{BEHIND, Door, Listener, serve};

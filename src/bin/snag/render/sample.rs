@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
-use snag::doors::http::{DiskStatus, DropStatus, IndexStatus, JournalStatus, Status, You};
+use snag::doors::http::{
+    DiskStatus, DropStatus, IndexStatus, JournalStatus, QueueStatus, Status, You,
+};
 use snag::event::{Day, Event, Muting, Place, SignalName};
 use snag::hotspot::{
     By, Cell, CellKey, Note, Question, Quote, Shape, Window, fingerprint, group, rank, why,
@@ -286,7 +288,16 @@ pub(super) fn status() -> Status {
         you: You { person: "ada".to_owned(), may_name_others: true },
         events: 1204,
         places: 31,
-        journal: JournalStatus { last: 1207, segments: 1, bytes: 16_777_216, damaged: 0 },
+        oldest: Some(Day::parse("2026-09-19").unwrap()),
+        newest_at: Some("2026-11-20T16:55:00Z".parse().unwrap()),
+        queue: QueueStatus { jobs: 0, bytes: 0 },
+        journal: JournalStatus {
+            last: 1207,
+            segments: 1,
+            bytes: 16_777_216,
+            damaged: 0,
+            last_sync_us: Some(412),
+        },
         index: IndexStatus { position: 1207, bytes: 4_300_000 },
         drop: DropStatus {
             dir: "/disk/ada/.local/state/snag/drop".to_owned(),

@@ -30,6 +30,14 @@ pub(crate) fn status(status: &Status, outboxes: &[Held], look: &Look) -> String 
         field(&mut page, "", &free, look);
     }
     field(&mut page, "holds", &holds(status), look);
+    if let Some(newest) = status.newest_at {
+        let oldest =
+            status.oldest.map(|day| format!(", the oldest happened {}", look.ago_day(day)));
+        let newest =
+            format!("the newest came in {}{}", look.ago(newest), oldest.unwrap_or_default());
+        field(&mut page, "", &newest, look);
+    }
+    field(&mut page, "queue", &queue(status), look);
     field(&mut page, "journal", &journal(status), look);
     field(&mut page, "index", &index(status), look);
     field(&mut page, "drop dir", &status.drop.dir, look);
@@ -62,6 +70,23 @@ fn up(status: &Status, look: &Look) -> String {
 fn holds(status: &Status) -> String {
     let places = plural(status.places as u64, "place", "places");
     format!("{} at {places}", plural(status.events, "event", "events"))
+}
+
+fn queue(status: &Status) -> String {
+    let waits = match status.queue.jobs {
+        0 => "nothing waits".to_owned(),
+        jobs => {
+            let requests = plural(jobs as u64, "request waits", "requests wait");
+            format!("{requests}, {}", bytes(status.queue.bytes))
+        }
+    };
+    let Some(took) = status.journal.last_sync_us else { return waits };
+    format!("{waits}; the last batch was on disk in {}", millis(took))
+}
+
+/// Microseconds in milliseconds.
+fn millis(micros: u64) -> String {
+    format!("{}.{} ms", micros / 1000, micros % 1000 / 100)
 }
 
 fn journal(status: &Status) -> String {

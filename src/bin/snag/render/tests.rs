@@ -255,6 +255,8 @@ fn the_state_of_things() {
     bad.drop.waiting = 1;
     bad.index.position = 1200;
     bad.listening.clear();
+    (bad.queue.jobs, bad.queue.bytes) = (3, 12 * 1024);
+    bad.journal.last_sync_us = Some(1_912_345);
     let well = super::status(&status(), &[], &look(80));
     let bad = super::status(&bad, &outboxes(), &look(80));
     assert_snapshot!(format!("{well}----\n{bad}"));
