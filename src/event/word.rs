@@ -199,6 +199,8 @@ words! {
         Crash = "crash",
         /// A handled error or a non-zero exit.
         Failure = "failure",
+        /// Something taken back at once.
+        Undo = "undo",
     }
 }
 
