@@ -17,7 +17,7 @@ use super::retain::{Age, Size};
 use crate::event::{MAX_NAME, is_unprintable, nearest};
 
 /// Every key, as it is suggested to somebody who mistyped one.
-pub const KEYS: [&str; 10] = [
+pub const KEYS: [&str; 11] = [
     "state_dir",
     "socket",
     "listen",
@@ -28,6 +28,7 @@ pub const KEYS: [&str; 10] = [
     "behind_proxy",
     "retention",
     "retention_size",
+    "watch",
 ];
 
 /// What one source says: the file, the flags, or the environment. What it leaves out, the next one
@@ -60,6 +61,9 @@ pub struct Config {
     pub retention: Option<Age>,
     /// How large the journal may become.
     pub retention_size: Option<Size>,
+    /// Commands that the hook of the user's shell looks at, `*` standing for anything.
+    #[serde(deserialize_with = "patterns")]
+    pub watch: Option<Vec<String>>,
 }
 
 /// Who appears by name in `--by person` and `why`.
@@ -130,6 +134,7 @@ impl Config {
             behind_proxy: self.behind_proxy.or(other.behind_proxy),
             retention: self.retention.or(other.retention),
             retention_size: self.retention_size.or(other.retention_size),
+            watch: self.watch.or(other.watch),
         }
     }
 
@@ -151,6 +156,7 @@ impl Config {
             self.behind_proxy.map(Value::Bool),
             self.retention.map(|age| json!(age.to_string())),
             self.retention_size.map(|size| json!(size.to_string())),
+            self.watch.as_ref().map(|watch| json!(watch)),
         ];
         let mut keys = KEYS.into_iter();
         values.map(|value| (keys.next().unwrap_or_default(), value))
@@ -255,6 +261,22 @@ fn host_names<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<String>>
     }
 }
 
+/// Patterns that mean the same in every shell.
+fn patterns<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<String>>, D::Error> {
+    let patterns = Vec::<String>::deserialize(value)?;
+    let is_plain = |pattern: &str| {
+        let mut bytes = pattern.bytes();
+        pattern.starts_with(|first: char| first.is_ascii_alphanumeric() || "./~_".contains(first))
+            && bytes.all(|b| b.is_ascii_alphanumeric() || b" *._-/+:@=,~%".contains(&b))
+    };
+    match patterns.iter().find(|pattern| !is_plain(pattern)) {
+        None => Ok(Some(patterns)),
+        Some(pattern) => Err(D::Error::custom(format!(
+            "`{pattern}` is no command to watch: write its begin in letters, digits and ` ._-/+:@=,~%`, `*` standing for anything, like `acme *`"
+        ))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,6 +365,10 @@ mod tests {
             (
                 b"person = \"a\\u001bb\"\n",
                 "1: `person`: `a\\u{1b}b` is no name: write one of 1 to 64 bytes without control characters",
+            ),
+            (
+                b"watch = [\"acme\", \"acme $(x)\"]\n",
+                "1: `watch`: `acme $(x)` is no command to watch: write its begin in letters, digits and ` ._-/+:@=,~%`, `*` standing for anything, like `acme *`",
             ),
             (
                 b"drop_dir = \"spool\"\n",

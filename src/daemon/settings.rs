@@ -183,6 +183,7 @@ impl Settings {
             behind_proxy: Some(behind_proxy),
             retention: Some(self.retention().age),
             retention_size: Some(self.retention().size),
+            watch: Some(self.said.watch.clone().unwrap_or_default()),
         };
         in_force.values().map(|(key, value)| (key, value.unwrap_or_default())).into()
     }
@@ -260,6 +261,7 @@ mod tests {
             "behind_proxy = false # default",
             "retention = \"off\" # default",
             "retention_size = \"off\" # default",
+            "watch = [] # default",
         ];
         assert_eq!(said, expected);
     }
