@@ -80,7 +80,7 @@ ana",
     completes(&snagd, BASH, "snag log x --person 'ad", "ada b's");
     completes(&snagd, BASH, "snag hotspots --under=c", "cli/deploy");
     completes(&snagd, BASH, "snag log x --kind=sl", "slow");
-    completes(&snagd, BASH, "snag ho", "hotspots");
+    completes(&snagd, BASH, "snag hot", "hotspots");
     let elsewhere = format!("snag --url unix:{} why cl", snagd.socket().display());
     completes(&snagd, &format!("SNAG_URL=unix:/nowhere; {BASH}"), &elsewhere, "cli/deploy");
 }
@@ -94,7 +94,7 @@ fn zsh_completes_what_the_daemon_knows() {
     completes(&snagd, ZSH, "snag log x --person ad", r"snag log x --person ada\ b\'s");
     completes(&snagd, ZSH, "snag log x --kind=sl", "snag log x --kind=slow");
     completes(&snagd, ZSH, "snag import type.z", "snag import type.zsh");
-    completes(&snagd, ZSH, "snag ho", "snag hotspots");
+    completes(&snagd, ZSH, "snag hot", "snag hotspots");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn fish_completes_what_the_daemon_knows() {
     completes(&snagd, FISH, "snag log x --version ", "1.10.0\n1.4.2");
     completes(&snagd, FISH, "snag log x --person ad", "ada b's");
     completes(&snagd, FISH, "A=1 snag log x --kind=sl", "--kind=slow");
-    completes(&snagd, FISH, "snag ho", "hotspots\tRank the places that hurt most");
+    completes(&snagd, FISH, "snag hot", "hotspots\tRank the places that hurt most");
 }
 
 /// Asks as the scripts do, whatever the environment.

@@ -25,6 +25,8 @@
 //! | `signals` | what people decide about what was noticed |
 //! | `stream` | `/v1/stream`: in order, resumable, filtered, bounded |
 //! | `tail` | `snag tail` through kills and restarts, in a pipe, told to stop |
+//! | `run` | `snag run`: the command untouched, what is noticed, what a terminal is asked |
+//! | `hook` | the hook of bash, zsh and fish: what it notices, and that it leaves the rest alone |
 //! | `imports` | sheets of other programs |
 //! | `formats` | files written by each released version are read for ever |
 //! | `doctor` | what `snag doctor` finds on machines with something wrong |
@@ -38,6 +40,7 @@
 )]
 
 mod harness;
+mod terminal;
 
 mod api;
 mod architecture;
@@ -54,6 +57,7 @@ mod dropped;
 mod faults;
 mod formats;
 mod gate;
+mod hook;
 mod imports;
 mod life;
 mod logging;
@@ -61,6 +65,7 @@ mod manual;
 mod outbox;
 mod readme;
 mod recording;
+mod run;
 mod service;
 mod session;
 mod signals;

@@ -1,5 +1,7 @@
 //! What can be said on the command line, with the help people read.
 
+mod run;
+mod service;
 mod session;
 mod signals;
 
@@ -10,6 +12,10 @@ use snag::client::Target;
 
 use crate::complete::Shell;
 
+use run::HOOK;
+pub(crate) use run::Run;
+use service::SERVICE;
+pub(crate) use service::{Deed, Service};
 pub(crate) use session::{EndSession, SessionStep, StartSession, Step};
 pub(crate) use signals::{Decide, RuleAt, Said, Signals};
 
@@ -18,7 +24,7 @@ pub(crate) use signals::{Decide, RuleAt, Said, Signals};
 #[command(name = "snag", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub(crate) act: Option<Act>,
     #[command(flatten)]
     pub(crate) global: Global,
 }
@@ -82,7 +88,17 @@ impl From<Colour> for ColorChoice {
     }
 }
 
-/// What snag can do.
+/// What is to be done.
+#[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is read once")]
+pub(crate) enum Act {
+    /// Run a command of your product, and notice what goes wrong
+    Run(Run),
+    #[command(flatten)]
+    Command(Command),
+}
+
+/// What snag can do itself.
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Record a friction you met; with nothing said on a terminal, it asks
@@ -98,6 +114,13 @@ pub(crate) enum Command {
     Session {
         #[command(subcommand)]
         step: Option<SessionStep>,
+    },
+    /// Print the hook by which your shell notices the commands you watch
+    #[command(after_help = HOOK)]
+    Hook {
+        /// The shell: bash, zsh or fish
+        #[arg(hide_possible_values = true)]
+        shell: Shell,
     },
     /// Rank the places that hurt most
     Hotspots(Hotspots),
@@ -189,6 +212,7 @@ impl Command {
             self,
             Self::Backup(_)
                 | Self::Restore(_)
+                | Self::Hook { .. }
                 | Self::Demo(_)
                 | Self::Service(_)
                 | Self::Completions { .. }
@@ -206,36 +230,6 @@ Once, in the shell you use:
   fish  snag completions fish > ~/.config/fish/completions/snag.fish
 or, in the file it reads at its start:
   eval \"$(snag completions bash)\"";
-
-const SERVICE: &str = "\
-install writes the units of this version for the snagd beside this snag, enables and starts them, and
-waits until it answers. What you change belongs into a drop-in (`systemctl edit snagd.service`): an
-edited unit is neither overwritten nor removed. uninstall keeps what was recorded.";
-
-/// What service takes.
-#[derive(Args)]
-pub(crate) struct Service {
-    /// What to do: install, status or uninstall
-    #[arg(hide_possible_values = true)]
-    pub(crate) deed: Deed,
-    /// Your own snagd, while you are logged in [default, unless you are root]
-    #[arg(long, conflicts_with = "system")]
-    pub(crate) user: bool,
-    /// One for everybody on this machine [default for root]
-    #[arg(long)]
-    pub(crate) system: bool,
-}
-
-/// What is done with a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Deed {
-    /// Have it run, now and at each start.
-    Install,
-    /// Say how it is; fails with 1 where it does not run.
-    Status,
-    /// Take it back.
-    Uninstall,
-}
 
 /// A friction, as it is told.
 #[derive(Args, Default)]

@@ -22,7 +22,7 @@ pub(crate) const FIRST: [&str; 5] = [
 
 /// Every command, by what it is for.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Record", &["log", "undo", "me-too", "session"]),
+    ("Record", &["log", "undo", "me-too", "session", "run", "hook"]),
     ("Look", &["hotspots", "why", "coverage", "signals", "show", "events", "tail"]),
     ("Keep", &["export", "import", "forget", "backup", "restore"]),
     ("Run it", &["status", "doctor", "service", "demo", "completions", "help"]),
@@ -39,6 +39,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("undo", &["snag undo", "snag undo 4be19c07"]),
     ("me-too", &["snag me-too 4be19c07", "snag me-too web/checkout/pay \"here it was the year\""]),
+    ("run", &["snag run -- acme deploy", "snag run --at cli/deploy -- ./deploy.sh --to prod"]),
+    ("hook", &["eval \"$(snag hook bash)\"", "snag hook fish"]),
     (
         "hotspots",
         &["snag hotspots --since 7d --under web", "snag hotspots --by version --fail-over 60"],

@@ -26,10 +26,10 @@ use crate::output::{Format, Output};
 use crate::reach::Keep;
 use crate::render::Receipt;
 use crate::stop::{Code, is_broken_pipe, stop};
-use crate::{last, prompt, reach, render, spool};
+use crate::{last, prompt, reach, render};
 
 /// How long the daemon may take: connecting, sending and answering together.
-const PATIENCE: Duration = Duration::from_millis(50);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
 /// Clocks may differ so much.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 /// The longest note read from stdin; longer ones are refused by the event's own limit.
@@ -148,7 +148,7 @@ fn read_tags(tags: &[String]) -> anyhow::Result<Map<String, Value>> {
 /// The event that a draft will be, as far as this side can tell: bad input is found before
 /// anything leaves this process. Secrets are still in it: the daemon takes them out, or we do
 /// before the event leaves this machine or touches its disk.
-fn check(draft: Draft) -> anyhow::Result<Event> {
+pub(crate) fn check(draft: Draft) -> anyhow::Result<Event> {
     let sender = Sender::Owner { name: own_name() };
     let arrival = Arrival {
         now: now(),
@@ -162,7 +162,7 @@ fn check(draft: Draft) -> anyhow::Result<Event> {
 
 /// The same words as the API's, with the flags people typed.
 #[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
-fn rejected(rejection: Rejection) -> anyhow::Error {
+pub(crate) fn rejected(rejection: Rejection) -> anyhow::Error {
     let text = rejection.to_string();
     let text = text.replace("`feeling`", "`feeling` (--felt)");
     stop(Code::Usage, text.replace("`outcome`", "`outcome` (--did)"))
@@ -261,23 +261,21 @@ pub(crate) async fn deliver(
 
 /// Leaves an event where its daemon will get it.
 fn keep(event: &Event, body: &[u8], url: Option<&Target>, output: &Output) -> anyhow::Result<()> {
-    let lost = |dir: String| {
+    let keep = reach::keep(url)?;
+    let path = keep.put(event.id, body).with_context(|| {
         format!(
-            "no snagd answers, and the event cannot be kept in {dir}: it is NOT recorded; start snagd and say it again"
+            "no snagd answers, and the event cannot be kept in {keep}: it is NOT recorded; start snagd and say it again"
         )
-    };
-    match reach::keep(url)? {
+    })?;
+    match keep {
         Keep::Drop(dir) => {
-            let path = spool::keep(&dir, event.id, body, spool::FOR_THE_DAEMON)
-                .with_context(|| lost(dir.display().to_string()))?;
             last::remember(url, event.id, Some(&path));
             output.note(&format!(
                 "no snagd answers in time: kept in {}, and recorded when it is back",
                 dir.display()
             ));
         }
-        Keep::Outbox(outbox, target) => {
-            outbox.keep(target, event.id, body).with_context(|| lost(outbox.to_string()))?;
+        Keep::Outbox(_, target) => {
             last::remember(url, event.id, None);
             output.note(&format!(
                 "{target} does not answer in time: kept, and sent by the next snag that reaches it (`snag status`)"
@@ -287,7 +285,7 @@ fn keep(event: &Event, body: &[u8], url: Option<&Target>, output: &Output) -> an
     Ok(())
 }
 
-fn is_temporary(error: &ClientError) -> bool {
+pub(crate) fn is_temporary(error: &ClientError) -> bool {
     matches!(error, ClientError::Told(told) if matches!(told.status, 408 | 429 | 500..))
 }
 
@@ -306,7 +304,7 @@ async fn post(
 
 /// The event as a draft: what the daemon decides is left to it. Over a socket or by a file it
 /// knows who we are; loopback TCP has to be told.
-fn body(event: &Event, names_person: bool) -> Vec<u8> {
+pub(crate) fn body(event: &Event, names_person: bool) -> Vec<u8> {
     let mut fields = match serde_json::to_value(event) {
         Ok(Value::Object(fields)) => fields,
         // An event is an object.

@@ -7,18 +7,21 @@ mod demo;
 mod doctor;
 mod forget;
 mod help;
+mod hook;
 mod import;
 mod last;
 mod log;
 #[path = "../man/mod.rs"]
 mod man;
 mod manual;
+mod notice;
 mod outbox;
 mod output;
 mod prompt;
 mod reach;
 mod read;
 mod render;
+mod run;
 mod service;
 mod session;
 mod signals;
@@ -33,7 +36,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use args::{Cli, Command, Formats, Global, Hotspots};
+use args::{Act, Cli, Command, Formats, Global, Hotspots};
 use output::{Format, Output};
 use stop::{Code, stop};
 
@@ -42,6 +45,10 @@ fn main() -> ExitCode {
     // Before anything else: whatever is wrong, nothing may be said into somebody's prompt.
     if let Some(question) = complete::question(env::args_os()) {
         complete::answer(question, started);
+        return ExitCode::SUCCESS;
+    }
+    if let Some(heard) = hook::heard(env::args_os()) {
+        hook::record(&heard);
         return ExitCode::SUCCESS;
     }
     let output = Output::new(&Global::default());
@@ -64,19 +71,22 @@ fn fail(error: &anyhow::Error, output: &Output) -> ExitCode {
 }
 
 fn start(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
+    let Cli { act, global } = cli;
+    let command = match act {
+        Some(Act::Run(said)) => return Ok(run::run(&said, global.url, output)),
+        Some(Act::Command(command)) => command,
+        None => Command::Hotspots(Hotspots::default()),
+    };
     // One connection at a time: a current-thread runtime starts fastest.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the async runtime does not start")?;
-    let code = runtime.block_on(run(cli, output));
+    let code = runtime.block_on(answer(command, &global, output));
     // A name that is still being resolved must not keep the process.
     runtime.shutdown_background();
     code
 }
 
-async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
-    let Cli { command, global } = cli;
-    let global = &global;
-    let command = command.unwrap_or_else(|| Command::Hotspots(Hotspots::default()));
+async fn answer(command: Command, global: &Global, output: &Output) -> anyhow::Result<ExitCode> {
     check_format(&command, &global.formats, output.format)?;
     if command.asks() {
         outbox::send_first(global, output).await;
@@ -101,6 +111,7 @@ async fn run(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Import { file } => import::import(&file, global, output).await,
         Command::Forget(said) => forget::forget(said, global, output).await,
         Command::Status => read::status(global, output).await,
+        Command::Hook { shell } => hook::hook(shell, output),
         Command::Demo(said) => demo::demo(&said, output).await,
         Command::Completions { shell } => output.line(shell.script()),
         Command::Man { dir } => manual::man(dir.as_deref(), output),

@@ -1,14 +1,18 @@
 //! Which daemon to talk to, with what token, and where to keep an event while it is away.
 
 use std::env;
+use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use snag::client::{ClientError, Connection, Target};
 use snag::daemon::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
 use snag::doors::http::Status;
+use uuid::Uuid;
 
 use crate::outbox::Outbox;
+use crate::spool;
 use crate::stop::{Code, stop};
 
 /// The daemons to try, the first first.
@@ -73,6 +77,25 @@ pub(crate) enum Keep<'a> {
     Drop(PathBuf),
     /// In the outbox, with the address it is for.
     Outbox(Outbox, &'a Target),
+}
+
+impl Keep<'_> {
+    /// Leaves an event there; says in which file.
+    pub(crate) fn put(&self, id: Uuid, body: &[u8]) -> io::Result<PathBuf> {
+        match self {
+            Self::Drop(dir) => spool::keep(dir, id, body, spool::FOR_THE_DAEMON),
+            Self::Outbox(outbox, target) => outbox.keep(target, id, body),
+        }
+    }
+}
+
+impl fmt::Display for Keep<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Drop(dir) => dir.display().fmt(f),
+            Self::Outbox(outbox, _) => outbox.fmt(f),
+        }
+    }
 }
 
 /// Where to keep an event.

@@ -13,7 +13,7 @@ use clap::{ColorChoice, CommandFactory, Error, FromArgMatches};
 use snag::client::Target;
 use snag::event::nearest;
 
-use crate::args::{Cli, Colour};
+use crate::args::{Act, Cli, Colour};
 use crate::help;
 use crate::output::Output;
 use crate::render::shell;
@@ -33,7 +33,9 @@ pub(crate) fn read(output: &Output) -> anyhow::Result<Option<Cli>> {
     }
     let page = match read {
         Ok(mut cli) => {
-            if cli.global.url.is_none() {
+            // What is run is run, whatever the environment says of us.
+            let is_run = matches!(cli.act, Some(Act::Run(_)));
+            if cli.global.url.is_none() && !is_run {
                 cli.global.url = url()?;
             }
             return Ok(Some(cli));
@@ -59,7 +61,7 @@ fn names_a_command(said: &[OsString]) -> bool {
 }
 
 /// The daemon that the environment names; an empty name names none.
-fn url() -> anyhow::Result<Option<Target>> {
+pub(crate) fn url() -> anyhow::Result<Option<Target>> {
     let said = env::var("SNAG_URL").ok().filter(|said| !said.is_empty());
     said.map(|said| said.parse().map_err(|error| stop(Code::Usage, format!("SNAG_URL: {error}"))))
         .transpose()

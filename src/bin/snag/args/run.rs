@@ -1,0 +1,29 @@
+//! What is said to have commands noticed: `run` and `hook`.
+
+use std::ffi::OsString;
+
+use clap::{Args, ValueHint};
+use snag::event::Place;
+
+/// How a shell comes to the hook.
+pub(super) const HOOK: &str = "\
+In the file your shell reads at its start, after everything else:
+  bash, zsh  eval \"$(snag hook bash)\"
+  fish       snag hook fish | source
+Which commands it looks at stands in ~/.config/snag/snagd.toml: watch = [\"acme\", \"acme *\"]";
+
+/// What run takes.
+#[derive(Args)]
+pub(crate) struct Run {
+    /// Where it happens [default: cli/, the program and its subcommand, like cli/acme/deploy]
+    #[arg(long, value_name = "PLACE", value_parser = place)]
+    pub(crate) at: Option<Place>,
+    /// The command and its arguments, which are never recorded
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_hint = ValueHint::CommandWithArguments)]
+    pub(crate) command: Vec<OsString>,
+}
+
+fn place(text: &str) -> Result<Place, String> {
+    Place::parse(text).map_err(|error| format!("the place {error}"))
+}

@@ -1,0 +1,116 @@
+//! What is noticed without being asked: a use for each command that ended, and a signal where a
+//! rule fires.
+//!
+//! # Promises
+//!
+//! - An event says the program, its subcommand, the exit code and how long it took. No argument
+//!   leaves this process.
+//! - Sending takes no longer than telling does ([`log::PATIENCE`]); past that the event is kept.
+
+mod call;
+mod memory;
+mod rule;
+mod send;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use snag::event::{Draft, Source};
+use uuid::Uuid;
+
+pub(crate) use call::{Aim, Call, Rest};
+pub(crate) use rule::{Ended, Fired, How};
+pub(crate) use send::{confirm, send};
+
+/// What a command that ended is to be recorded as.
+pub(crate) struct Noticed {
+    /// Its use, and its signals.
+    pub(crate) drafts: Vec<Draft>,
+    /// The strongest signal, if any, and the id of its event.
+    pub(crate) strongest: Option<(Uuid, Fired)>,
+}
+
+/// Looks at a command that ended, and remembers it for the next one.
+pub(crate) fn notice(ended: &Ended, source: Source) -> Noticed {
+    let fired = memory::with(|past| {
+        let fired = rule::fired(ended, past);
+        rule::remembered(ended, past);
+        fired
+    });
+    let is_use = ended.call.aim != Aim::Manual;
+    let mut drafts: Vec<_> = is_use.then(|| used(ended, source)).into_iter().collect();
+    let mut strongest = None;
+    for fired in fired {
+        let id = Uuid::now_v7();
+        drafts.push(signal(id, ended, &fired, source));
+        strongest = strongest.or(Some((id, fired)));
+    }
+    Noticed { drafts, strongest }
+}
+
+fn used(ended: &Ended, source: Source) -> Draft {
+    let mut draft = draft(Uuid::now_v7(), "use", &ended.place, ended.at, source);
+    draft.set("evidence", evidence(ended));
+    draft
+}
+
+fn signal(id: Uuid, ended: &Ended, fired: &Fired, source: Source) -> Draft {
+    let Fired { name, kind, place, count, rule, .. } = fired;
+    let mut draft = draft(id, "signal", place, ended.at, source);
+    draft.set("kind", kind.to_string());
+    draft.set("signal", json!({"name": name, "count": count, "rule": rule}));
+    draft.set("evidence", evidence(ended));
+    draft
+}
+
+fn draft(id: Uuid, class: &str, place: &str, at: Timestamp, source: Source) -> Draft {
+    let mut draft = Draft::default();
+    draft.set("id", id.to_string());
+    draft.set("class", class);
+    draft.set("place", place);
+    draft.set("at", at.to_string());
+    draft.set("source", source.to_string());
+    if let Some(person) = std::env::var("SNAG_PERSON").ok().filter(|person| !person.is_empty()) {
+        draft.set("person", person);
+    }
+    draft
+}
+
+/// What is told of a command.
+fn evidence(ended: &Ended) -> Map<String, Value> {
+    let mut evidence = Map::new();
+    evidence.insert("command".to_owned(), ended.call.name().into());
+    match ended.how {
+        How::Exited(code) => evidence.insert("exit_code".to_owned(), code.into()),
+        How::Died(signal) => {
+            evidence.insert("died_of".to_owned(), rule::signal_name(signal).into())
+        }
+        How::BrokenOff | How::Unknown => None,
+    };
+    let millis = u64::try_from(ended.lasted.as_millis()).unwrap_or(u64::MAX);
+    evidence.insert("duration_ms".to_owned(), millis.into());
+    evidence
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn no_argument_is_told() {
+        let (call, _) = Call::of_line("acme deploy s3cret --token t0ken").unwrap();
+        let ended = Ended {
+            place: call.place(),
+            call,
+            how: How::Died(11),
+            at: Timestamp::UNIX_EPOCH,
+            lasted: Duration::from_millis(1234),
+        };
+        let told = Value::Object(evidence(&ended));
+        let expected = json!({"command": "acme deploy", "died_of": "SIGSEGV", "duration_ms": 1234});
+        assert_eq!(told, expected);
+        let use_of_it = String::from_utf8(used(&ended, Source::Run).to_json()).unwrap();
+        assert!(!use_of_it.contains("s3cret") && !use_of_it.contains("t0ken"), "{use_of_it}");
+    }
+}

@@ -1,0 +1,369 @@
+//! The rules: what is noticed about a command that ended, and in which words.
+//!
+//! Pure. A rule's words are stored with each signal that it finds, and `snag why` shows them.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use snag::event::{Kind, SignalName};
+
+use super::call::{Aim, Call};
+
+/// So many runs of the same failing command
+const RERUNS: usize = 3;
+/// within this are one `rerun`.
+pub(crate) const RERUN_WITHIN: SignedDuration = SignedDuration::from_secs(60);
+/// Help read so soon after a failure is about it.
+const HELP_WITHIN: SignedDuration = SignedDuration::from_secs(30);
+/// What is undone so soon should not have happened.
+const UNDO_WITHIN: SignedDuration = SignedDuration::from_secs(60);
+/// Who breaks off sooner has not waited.
+const WAITED: Duration = Duration::from_secs(10);
+
+/// The signals by which somebody, or a reader that has gone, ends a program that is well: HUP,
+/// INT, QUIT, PIPE, TERM.
+const ASKED_TO_END: [i32; 5] = [1, 2, 3, 13, 15];
+/// What shells make of a death by SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// By itself.
+    Exited(u8),
+    /// By a signal.
+    Died(i32),
+    /// By a key of whoever waited for it, whatever it made of that.
+    BrokenOff,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// A command that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) call: Call,
+    /// Where it happened.
+    pub(crate) place: String,
+    pub(crate) how: How,
+    /// When it ended,
+    pub(crate) at: Timestamp,
+    /// and how long it had taken.
+    pub(crate) lasted: Duration,
+}
+
+/// What is remembered of a command that ended before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Past {
+    pub(crate) at: Timestamp,
+    pub(crate) program: String,
+    pub(crate) hash: u64,
+    pub(crate) place: String,
+    pub(crate) fate: Fate,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It did what it was told.
+    Well,
+    /// It failed.
+    Failed,
+    /// It failed, and was counted by a `rerun`.
+    Counted,
+}
+
+/// A rule that fired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fired {
+    pub(crate) name: SignalName,
+    pub(crate) kind: Kind,
+    /// Where.
+    pub(crate) place: String,
+    /// How often, where it is about several.
+    pub(crate) count: Option<u32>,
+    /// The rule, in words.
+    pub(crate) rule: String,
+    /// What it found, in words: `failed twice`.
+    pub(crate) found: String,
+}
+
+impl How {
+    /// What a shell's `$?` says.
+    pub(crate) fn of_status(status: u8) -> Self {
+        match status {
+            INTERRUPTED => Self::BrokenOff,
+            // Shells add 128; programs that exit with such a code themselves look the same.
+            129..=192 => Self::Died(i32::from(status) - 128),
+            status => Self::Exited(status),
+        }
+    }
+}
+
+/// What stands out about a command, the strongest first; those before it are in order of time.
+pub(crate) fn fired(ended: &Ended, before: &[Past]) -> Vec<Fired> {
+    let found = [
+        crash(ended),
+        rerun(ended, before),
+        failure(ended, before),
+        interrupted_wait(ended),
+        help_after_error(ended, before),
+        undo(ended, before),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// What is remembered once a command has ended; nothing of one that tells nothing later.
+pub(crate) fn remembered(ended: &Ended, before: &mut Vec<Past>) {
+    before.retain(|past| past.at <= ended.at && ended.at.duration_since(past.at) < RERUN_WITHIN);
+    let Ended { call, place, at, .. } = ended;
+    let is_for_help = matches!(call.aim, Aim::Help | Aim::Manual);
+    let fate = if is_rerun(ended, before) {
+        let same = before.iter_mut().filter(|past| past.is_same_failure(ended));
+        same.for_each(|past| past.fate = Fate::Counted);
+        Fate::Counted
+    } else if has_failed(ended) {
+        Fate::Failed
+    } else if ended.how == How::Exited(0) && !is_for_help {
+        Fate::Well
+    } else {
+        return;
+    };
+    let (program, place) = (call.program.clone(), place.clone());
+    before.push(Past { at: *at, program, hash: call.hash, place, fate });
+}
+
+impl Past {
+    fn is_within(&self, ended: &Ended, most: SignedDuration) -> bool {
+        let gap = ended.at.duration_since(self.at);
+        self.program == ended.call.program && !gap.is_negative() && gap <= most
+    }
+
+    fn is_same_failure(&self, ended: &Ended) -> bool {
+        self.is_within(ended, RERUN_WITHIN)
+            && self.hash == ended.call.hash
+            && self.fate == Fate::Failed
+    }
+}
+
+/// Whether it did not do what it was called for. Help often ends with a code, and is none.
+fn has_failed(ended: &Ended) -> bool {
+    let is_for_help = matches!(ended.call.aim, Aim::Help | Aim::Manual);
+    match ended.how {
+        How::Exited(code) => code != 0 && !is_for_help,
+        How::Died(signal) => !ASKED_TO_END.contains(&signal),
+        How::BrokenOff | How::Unknown => false,
+    }
+}
+
+fn failures(ended: &Ended, before: &[Past]) -> usize {
+    1 + before.iter().filter(|past| past.is_same_failure(ended)).count()
+}
+
+fn is_rerun(ended: &Ended, before: &[Past]) -> bool {
+    has_failed(ended) && RERUNS <= failures(ended, before)
+}
+
+fn crash(ended: &Ended) -> Option<Fired> {
+    let How::Died(signal) = ended.how else { return None };
+    has_failed(ended).then(|| Fired {
+        name: SignalName::Crash,
+        kind: Kind::Error,
+        place: ended.place.clone(),
+        count: None,
+        rule: "death by a signal that ends no healthy program".to_owned(),
+        found: format!("crashed ({})", signal_name(signal)),
+    })
+}
+
+fn rerun(ended: &Ended, before: &[Past]) -> Option<Fired> {
+    let times = failures(ended, before);
+    is_rerun(ended, before).then(|| Fired {
+        name: SignalName::Rerun,
+        kind: Kind::Error,
+        place: ended.place.clone(),
+        count: u32::try_from(times).ok(),
+        rule: format!(
+            "{RERUNS} runs of the same failing command within {} s",
+            RERUN_WITHIN.as_secs()
+        ),
+        found: format!("failed {times} times in a minute"),
+    })
+}
+
+fn failure(ended: &Ended, before: &[Past]) -> Option<Fired> {
+    let How::Exited(_) = ended.how else { return None };
+    let again = if failures(ended, before) == 2 { " twice" } else { "" };
+    has_failed(ended).then(|| Fired {
+        name: SignalName::Failure,
+        kind: Kind::Error,
+        place: ended.place.clone(),
+        count: None,
+        rule: "non-zero exit".to_owned(),
+        found: format!("failed{again}"),
+    })
+}
+
+fn interrupted_wait(ended: &Ended) -> Option<Fired> {
+    let is_interrupted = matches!(ended.how, How::BrokenOff | How::Died(2 | 3));
+    (is_interrupted && WAITED <= ended.lasted).then(|| Fired {
+        name: SignalName::InterruptedWait,
+        kind: Kind::Slow,
+        place: ended.place.clone(),
+        count: None,
+        rule: format!("SIGINT after at least {} s", WAITED.as_secs()),
+        found: format!("broken off after {} s", ended.lasted.as_secs()),
+    })
+}
+
+/// At the place of the failure: it is its message that did not help.
+fn help_after_error(ended: &Ended, before: &[Past]) -> Option<Fired> {
+    if !matches!(ended.call.aim, Aim::Help | Aim::Manual) {
+        return None;
+    }
+    let last = before.iter().rev().find(|past| past.is_within(ended, HELP_WITHIN))?;
+    (last.fate != Fate::Well).then(|| Fired {
+        name: SignalName::HelpAfterError,
+        kind: Kind::Confusing,
+        place: last.place.clone(),
+        count: None,
+        rule: format!(
+            "help or man for it within {} s after a non-zero exit",
+            HELP_WITHIN.as_secs()
+        ),
+        found: "help read after an error".to_owned(),
+    })
+}
+
+/// At the place of what was undone.
+fn undo(ended: &Ended, before: &[Past]) -> Option<Fired> {
+    if ended.call.aim != Aim::Undo || ended.how != How::Exited(0) {
+        return None;
+    }
+    let last = before.iter().rev().find(|past| past.is_within(ended, UNDO_WITHIN))?;
+    (last.fate == Fate::Well).then(|| Fired {
+        name: SignalName::Undo,
+        kind: Kind::Unexpected,
+        place: last.place.clone(),
+        count: None,
+        rule: format!("undo, revert or rollback within {} s", UNDO_WITHIN.as_secs()),
+        found: "undone at once".to_owned(),
+    })
+}
+
+/// What people call a signal.
+pub(crate) fn signal_name(signal: i32) -> String {
+    let named = signal_hook::low_level::signal_name(signal);
+    named.map_or_else(|| format!("signal {signal}"), ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A command that ends so many seconds after some moment.
+    fn ended(line: &str, how: How, second: i64) -> Ended {
+        let (call, _) = Call::of_line(line).unwrap();
+        let place = call.place();
+        let at = Timestamp::from_second(1_795_000_000 + second).unwrap();
+        Ended { call, place, how, at, lasted: Duration::from_secs(1) }
+    }
+
+    /// The signals that a session makes, one list for each command.
+    fn session(commands: &[(&str, How, i64)]) -> Vec<Vec<&'static str>> {
+        let mut past = Vec::new();
+        let mut step = |(line, how, second): &(&str, How, i64)| {
+            let ended = ended(line, *how, *second);
+            let names = fired(&ended, &past).iter().map(|fired| name(fired.name)).collect();
+            remembered(&ended, &mut past);
+            names
+        };
+        commands.iter().map(&mut step).collect()
+    }
+
+    fn name(name: SignalName) -> &'static str {
+        snag::event::Word::word(name)
+    }
+
+    const BAD: How = How::Exited(1);
+    const WELL: How = How::Exited(0);
+
+    #[test]
+    fn three_failures_of_the_same_within_a_minute_are_a_rerun() {
+        let three = [("acme a x", BAD, 0), ("acme a x", BAD, 20), ("acme a x", BAD, 60)];
+        assert_eq!(session(&three), [vec!["failure"], vec!["failure"], vec!["rerun", "failure"]]);
+        let slow = [("acme a x", BAD, 0), ("acme a x", BAD, 20), ("acme a x", BAD, 61)];
+        assert_eq!(session(&slow)[2], ["failure"]);
+        let others = [("acme a x", BAD, 0), ("acme a y", BAD, 1), ("acme a x", BAD, 2)];
+        assert_eq!(session(&others)[2], ["failure"]);
+        let mended = [("acme a", BAD, 0), ("acme a", WELL, 1), ("acme a", BAD, 2)];
+        assert_eq!(session(&mended), [vec!["failure"], vec![], vec!["failure"]]);
+    }
+
+    #[test]
+    fn a_rerun_is_told_once_until_there_are_three_more() {
+        let six: Vec<_> = (0..6).map(|second| ("acme a", BAD, second)).collect();
+        let told: Vec<_> = session(&six).iter().map(|names| names.contains(&"rerun")).collect();
+        assert_eq!(told, [false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn only_a_death_that_nobody_asked_for_is_a_crash() {
+        assert_eq!(session(&[("acme", How::Died(11), 0)]), [["crash"]]);
+        assert_eq!(session(&[("acme", How::Died(9), 0)]), [["crash"]]);
+        for signal in ASKED_TO_END {
+            let told = session(&[("acme", How::Died(signal), 0), ("acme --help", WELL, 1)]);
+            assert!(told.iter().all(Vec::is_empty), "{signal}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_broken_off_after_ten_seconds_or_it_was_none() {
+        let after = |how, millis| {
+            let lasted = Duration::from_millis(millis);
+            let ended = Ended { lasted, ..ended("acme", how, 0) };
+            fired(&ended, &[]).iter().map(|fired| name(fired.name)).collect::<Vec<_>>()
+        };
+        assert_eq!(after(How::BrokenOff, 10_000), ["interrupted-wait"]);
+        assert_eq!(after(How::Died(2), 10_000), ["interrupted-wait"]);
+        assert!(after(How::BrokenOff, 9_999).is_empty());
+        // A server that stops as it was told to has kept nobody waiting.
+        assert!(after(WELL, 60_000).is_empty());
+        assert!(after(How::Unknown, 60_000).is_empty());
+    }
+
+    #[test]
+    fn help_is_about_the_failure_before_it() {
+        let told = |line, second| session(&[("acme a", BAD, 0), (line, BAD, second)])[1].clone();
+        for line in ["acme --help", "acme help a", "acme a -h", "man acme", "man acme-a"] {
+            assert_eq!(told(line, 30), ["help-after-error"], "{line}");
+            assert!(told(line, 31).is_empty(), "{line}");
+        }
+        assert!(told("man other", 1).is_empty());
+        let mended = [("acme a", BAD, 0), ("acme a", WELL, 1), ("acme --help", WELL, 2)];
+        assert!(session(&mended)[2].is_empty());
+        let past = [("acme a", BAD, 0)].map(|(line, how, second)| {
+            let ended = ended(line, how, second);
+            let mut past = Vec::new();
+            remembered(&ended, &mut past);
+            past.remove(0)
+        });
+        let fired = fired(&ended("acme --help", WELL, 1), &past);
+        assert_eq!(fired[0].place, "cli/acme/a", "where it failed");
+    }
+
+    #[test]
+    fn what_is_taken_back_at_once_went_well_before() {
+        let told = |how, line| session(&[("acme a", how, 0), (line, WELL, 60)])[1].clone();
+        assert_eq!(told(WELL, "acme rollback"), ["undo"]);
+        assert!(told(BAD, "acme rollback").is_empty());
+        assert!(told(WELL, "other rollback").is_empty());
+        assert!(session(&[("acme rollback", WELL, 0)])[0].is_empty());
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_makes_no_signal() {
+        let back = [("acme a", BAD, 100), ("acme a", BAD, 50), ("acme a", BAD, 101)];
+        assert_eq!(session(&back), [["failure"], ["failure"], ["failure"]]);
+    }
+}

@@ -1,0 +1,108 @@
+//! `snag run`: the product's own command, run untouched, and what is noticed of it.
+//!
+//! # Promises
+//!
+//! - The command has the terminal, the streams, the signals and the process group it would have
+//!   without us, and how it ends is how we end.
+//! - Nothing of ours comes before it: whatever cannot be recorded is found out after it ended, and
+//!   changes neither its output nor its exit code. A panic of ours changes nothing either.
+//! - We say something only where all three streams are a terminal, and only if something stood out.
+
+mod ask;
+mod child;
+mod line;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use snag::client::Target;
+use snag::doors::now;
+use snag::event::Source;
+
+use crate::args;
+use crate::notice::{self, Call, Ended, How};
+use crate::output::Output;
+use crate::usage;
+use ask::Answer;
+use child::Run;
+
+/// Who is interrupted and ends within this was ended by it.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+/// Runs the command; the code is its own, and a death by a signal is shared.
+pub(crate) fn run(said: &args::Run, url: Option<Target>, output: &Output) -> ExitCode {
+    let run = match child::run(&said.command) {
+        Ok(run) => run,
+        Err(not_run) => {
+            output.note(&not_run.to_string());
+            return not_run.code();
+        }
+    };
+    run.hold_signals();
+    quietly(|| {
+        if let Err(error) = record(said, &run, url, output)
+            && ask::is_possible()
+        {
+            output.note(&format!("what was noticed is not recorded: {error:#}"));
+        }
+    });
+    run.end_alike()
+}
+
+/// Does what must not matter.
+fn quietly(whatever: impl FnOnce()) {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let _ = panic::catch_unwind(AssertUnwindSafe(whatever));
+    panic::set_hook(hook);
+}
+
+fn record(said: &args::Run, run: &Run, url: Option<Target>, output: &Output) -> anyhow::Result<()> {
+    let words: Vec<_> =
+        said.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let call = Call::of_words(&words).context("the command has no name")?;
+    let place = said.at.as_ref().map_or_else(|| call.place(), ToString::to_string);
+    let ended = Ended { call, place, how: how(run), at: now(), lasted: run.lasted };
+    let noticed = notice::notice(&ended, Source::Run);
+    let url = url.map_or_else(usage::url, |url| Ok(Some(url)))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let sent = runtime.block_on(notice::send(noticed.drafts, url.as_ref()));
+    if let Some((signal, fired)) = noticed.strongest.filter(|_| sent.is_ok() && ask::is_possible())
+    {
+        let note = match ask::ask(&fired.found, output.look()) {
+            Answer::Skip => return Ok(()),
+            Answer::Confirm => None,
+            Answer::Says(note) => Some(note),
+        };
+        runtime.block_on(notice::confirm(signal, &fired, note.as_deref(), url.as_ref()))?;
+        ask::tell(
+            &format!("recorded  {}  {}", fired.place, note.unwrap_or(fired.found)),
+            output.look(),
+        );
+    }
+    // A name that is still being resolved must not keep the process.
+    runtime.shutdown_background();
+    sent
+}
+
+/// How it ended, as the rules see it: whoever was interrupted may call it what they like.
+fn how(run: &Run) -> How {
+    let is_broken_off = run.interrupted.is_some_and(|before| before <= AT_ONCE);
+    match run.fate {
+        child::Fate::Exited(code) if is_broken_off && code != 0 => How::BrokenOff,
+        child::Fate::Exited(code) => How::Exited(code),
+        child::Fate::Died(signal) => How::Died(signal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_does_not_matter() {
+        quietly(|| panic!("nobody hears this"));
+    }
+}
