@@ -25,12 +25,14 @@ const LOG: &[&str] =
     &["log", "web/checkout/form", "the card form cleared itself", "--felt", "frustrated"];
 /// As the script for bash asks at a Tab.
 const TAB: &[&str] = &["complete", "bash", "snag why web/ch"];
-const ROWS: [Row; 7] = [
+const RUN: &[&str] = &["run", "--", "/bin/true"];
+const ROWS: [Row; 8] = [
     Row { what: "snag log, recorded", args: LOG, is_answered: true },
     Row { what: "snag log, no daemon: kept", args: LOG, is_answered: false },
     Row { what: "snag hotspots", args: &["hotspots"], is_answered: true },
     Row { what: "snag why", args: &["why", "web/checkout/form"], is_answered: true },
     Row { what: "a place completed", args: TAB, is_answered: true },
+    Row { what: "snag run -- /bin/true", args: RUN, is_answered: true },
     Row { what: "snag --version, for comparison", args: &["--version"], is_answered: false },
     // No arguments: not snag.
     Row { what: "/bin/true, for comparison", args: &[], is_answered: false },

@@ -22,7 +22,7 @@ use snag::doors::now;
 use snag::event::Source;
 
 use crate::args;
-use crate::notice::{self, Call, Ended, How};
+use crate::notice::{self, Call, Ended, How, Noticed};
 use crate::output::Output;
 use crate::usage;
 use ask::Answer;
@@ -68,23 +68,27 @@ fn record(said: &args::Run, run: &Run, url: Option<Target>, output: &Output) -> 
     let noticed = notice::notice(&ended, Source::Run);
     let url = url.map_or_else(usage::url, |url| Ok(Some(url)))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let sent = runtime.block_on(notice::send(noticed.drafts, url.as_ref()));
-    if let Some((signal, fired)) = noticed.strongest.filter(|_| sent.is_ok() && ask::is_possible())
-    {
-        let note = match ask::ask(&fired.found, output.look()) {
-            Answer::Skip => return Ok(()),
-            Answer::Confirm => None,
-            Answer::Says(note) => Some(note),
-        };
-        runtime.block_on(notice::confirm(signal, &fired, note.as_deref(), url.as_ref()))?;
-        ask::tell(
-            &format!("recorded  {}  {}", fired.place, note.unwrap_or(fired.found)),
-            output.look(),
-        );
-    }
+    let told = runtime.block_on(tell(noticed, url.as_ref(), output));
     // A name that is still being resolved must not keep the process.
     runtime.shutdown_background();
-    sent
+    told
+}
+
+/// Records what was noticed, and asks whoever looks at it whether it matters.
+async fn tell(noticed: Noticed, url: Option<&Target>, output: &Output) -> anyhow::Result<()> {
+    notice::send(noticed.drafts, url).await?;
+    let Some((signal, fired)) = noticed.strongest.filter(|_| ask::is_possible()) else {
+        return Ok(());
+    };
+    let look = output.look();
+    let note = match ask::ask(&fired.found, look) {
+        Answer::Skip => return Ok(()),
+        Answer::Confirm => None,
+        Answer::Says(note) => Some(note),
+    };
+    notice::confirm(signal, &fired, note.as_deref(), url).await?;
+    ask::tell(&format!("recorded  {}  {}", fired.place, note.unwrap_or(fired.found)), look);
+    Ok(())
 }
 
 /// How it ended, as the rules see it: whoever was interrupted may call it what they like.
