@@ -27,17 +27,12 @@ impl Index {
     pub fn coverage(&self, question: &Question) -> Result<CoverageAnswer, IndexError> {
         let Window { since, until } = question.window;
         let mut coverage = Coverage::new(question, self.places());
-        for day in (self.first_day().unwrap_or(since).0..=until.0).map(Day) {
+        for day in (self.first_day()?.unwrap_or(since).0..=until.0).map(Day) {
             for (key, cell) in self.cells(day, day)?.iter().flat_map(|cells| cells.iter()) {
                 coverage.add(key, cell);
             }
         }
         let (places, people, crowd) = coverage.finish();
         Ok(CoverageAnswer { v: 1, window: question.window, places, people, crowd })
-    }
-
-    /// The first day on which anything happened.
-    fn first_day(&self) -> Option<Day> {
-        self.places().iter().filter_map(|place| self.first_seen(place)).min()
     }
 }

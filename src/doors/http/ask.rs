@@ -276,7 +276,7 @@ fn gather(desk: &Desk, sender: &Sender) -> Result<Status, IndexError> {
         events: desk.index.events(),
         places: desk.index.places().len(),
         oldest: desk.index.first_day()?,
-        newest_at: desk.index.newest()?.map(|newest| newest.event.received_at),
+        newest_at: desk.index.last_received(),
         queue: QueueStatus { jobs, bytes: kib as u64 * 1024 },
         journal: JournalStatus {
             last: desk.journal.last(),
