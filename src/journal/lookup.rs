@@ -3,7 +3,7 @@
 //! Each segment has marks, a stretch of frames apart: at this place begins the frame of that
 //! sequence. Who wants a record reads from the last mark before it. The marks of a packed segment
 //! are its blocks; those of another are made by walking along it, each stretch once. They are made
-//! when a segment is first looked into, and take a thousandth of its size.
+//! when a segment is first looked into, which takes milliseconds, and have a thousandth of its size.
 //!
 //! Nothing here judges: what does not lie where it should is not found, and a cursor says why.
 
@@ -124,15 +124,19 @@ impl Lookup {
 impl Marks {
     fn begin(dir: &Path, segment: u64) -> io::Result<Self> {
         let start = Mark { sequence: segment, at: HEADER };
-        let Source::Packed(packed) = Source::open(dir, segment)? else {
+        let Source::Packed(mut packed) = Source::open(dir, segment)? else {
             return Ok(Self { marks: Arc::new(vec![start]), end: start, blocks: None });
         };
-        let blocks = packed.blocks;
-        // The first block holds the segment's header as well.
-        let mark = |block: &Block| Mark { sequence: block.first, at: block.at.max(HEADER) };
+        let (blocks, mut marks) = (packed.blocks.clone(), Vec::new());
+        for block in &*blocks {
+            let frames = packed.unpack(*block)?;
+            // The first block holds the segment's header as well.
+            let at = block.at.max(HEADER);
+            let first = frames.get(at - block.at..).and_then(frame::peek);
+            marks.extend(first.map(|head| Mark { sequence: head.sequence, at }));
+        }
         let end = Mark { sequence: u64::MAX, at: blocks.last().map_or(0, Block::end) };
-        let marks = Arc::new(blocks.iter().map(mark).collect());
-        Ok(Self { marks, end, blocks: Some(blocks) })
+        Ok(Self { marks: Arc::new(marks), end, blocks: Some(blocks) })
     }
 
     /// Goes on along the frames until one lies behind a sequence, or what follows is no frame.

@@ -74,9 +74,8 @@
 //!           4  4  length        of the content
 //!           8  4  plain         the bytes it unpacks to
 //!          12  4  at            where in the segment these belong; the first block has its header
-//!          16  8  first         the sequence of its first frame
-//!          24  4  crc32c        of bytes 0 to 24 and the content
-//!          28     content, then zeros (unchecked) up to a multiple of 8
+//!          16  4  crc32c        of bytes 0 to 16 and the content
+//!          20     content, then zeros (unchecked) up to a multiple of 8
 //! ```
 //!
 //! Zeros are no frame. `FF` occurs in no UTF-8 text, so a payload of text holds no frame either,

@@ -11,7 +11,7 @@ pub(super) const PACKED_HEADER: usize = 56;
 /// A block is closed once it holds this much.
 const BLOCK: usize = 32 * 1024;
 /// The bytes before a block's content.
-const BLOCK_HEAD: usize = 28;
+const BLOCK_HEAD: usize = 20;
 /// How hard zstd tries. Beyond this it takes much longer for little.
 const LEVEL: i32 = 9;
 
@@ -80,26 +80,25 @@ fn header(first: u64, extent: Extent) -> Vec<u8> {
 /// damaged stays as it is.
 pub(super) fn pack(first: u64, segment: &[u8], pieces: &[Piece]) -> Option<Vec<u8>> {
     let mut extent = Extent { next: first, batch: 0, bytes: HEADER as u64 };
-    let mut cuts = vec![(0, first)];
+    let mut cuts = vec![0];
     let mut end = HEADER;
     for piece in pieces {
         let &Piece::Frame { at, head } = piece else { return None };
-        if at - cuts.last()?.0 >= BLOCK {
-            cuts.push((at, head.sequence));
+        if at - cuts.last()? >= BLOCK {
+            cuts.push(at);
         }
         end = at + head.span();
         extent = Extent { next: head.next(), batch: head.batch, bytes: end as u64 };
     }
-    cuts.push((end.min(segment.len()), extent.next));
+    cuts.push(end.min(segment.len()));
     let mut packed = header(first, extent);
     for cut in cuts.windows(2) {
-        let &[(at, first), (end, _)] = cut else { return None };
-        encode_block(&mut packed, at, first, segment.get(at..end)?)?;
+        encode_block(&mut packed, cut[0], segment.get(cut[0]..cut[1])?)?;
     }
     Some(packed)
 }
 
-fn encode_block(packed: &mut Vec<u8>, at: usize, first: u64, plain: &[u8]) -> Option<()> {
+fn encode_block(packed: &mut Vec<u8>, at: usize, plain: &[u8]) -> Option<()> {
     // Into memory, which does not fail.
     let content = zstd::bulk::compress(plain, LEVEL).ok()?;
     let start = packed.len();
@@ -107,7 +106,6 @@ fn encode_block(packed: &mut Vec<u8>, at: usize, first: u64, plain: &[u8]) -> Op
     for number in [content.len(), plain.len(), at] {
         packed.extend_from_slice(&u32::try_from(number).ok()?.to_le_bytes());
     }
-    packed.extend_from_slice(&first.to_le_bytes());
     let crc = crc32c::crc32c_append(crc32c::crc32c(&packed[start..]), &content);
     packed.extend_from_slice(&crc.to_le_bytes());
     packed.extend_from_slice(&content);
@@ -126,8 +124,6 @@ pub(super) struct Block {
     pub(super) at: usize,
     /// and how many there are.
     pub(super) plain: usize,
-    /// The sequence of its first frame.
-    pub(super) first: u64,
 }
 
 impl Block {
@@ -136,11 +132,10 @@ impl Block {
         let bytes = packed.get(start..).filter(|bytes| bytes.starts_with(&BLOCK_MAGIC))?;
         let number = |at| u32_at(bytes, at).and_then(|number| usize::try_from(number).ok());
         let (length, plain, at) = (number(4)?, number(8)?, number(12)?);
-        let first = u64_at(bytes, 16)?;
         let content = bytes.get(BLOCK_HEAD..BLOCK_HEAD.checked_add(length)?)?;
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..24]), content);
-        let is_whole = u32_at(bytes, 24)? == crc && at.checked_add(plain)? <= most;
-        is_whole.then_some(Self { offset: start + BLOCK_HEAD, length, at, plain, first })
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..16]), content);
+        let is_whole = u32_at(bytes, 16)? == crc && at.checked_add(plain)? <= most;
+        is_whole.then_some(Self { offset: start + BLOCK_HEAD, length, at, plain })
     }
 
     /// Its bytes of the segment, from its content.

@@ -108,7 +108,7 @@ impl PackedFile {
     }
 
     /// The bytes of a block; none if it cannot be unpacked.
-    fn unpack(&mut self, block: Block) -> io::Result<&[u8]> {
+    pub(super) fn unpack(&mut self, block: Block) -> io::Result<&[u8]> {
         if self.held.as_ref().is_none_or(|(held, _)| *held != block) {
             let mut content = vec![0; block.length];
             let read = segment::read_around(&self.file, &mut content, block.offset as u64)?;
