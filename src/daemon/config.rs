@@ -104,9 +104,14 @@ pub enum ConfigError {
     Homeless,
     /// The address reaches beyond this machine without what that needs.
     #[error(
-        "{0} can be reached from other machines: set `allowed_hosts` to the name snagd has there, and `behind_proxy = true` once a proxy with TLS stands in front; or listen on 127.0.0.1"
+        "{said}: {address} can be reached from other machines: set `allowed_hosts` to the name snagd has there, and `behind_proxy = true` once a proxy with TLS stands in front; or listen on 127.0.0.1"
     )]
-    Exposed(std::net::SocketAddr),
+    Exposed {
+        /// Who wants to listen there.
+        said: String,
+        /// Where.
+        address: std::net::SocketAddr,
+    },
 }
 
 impl Config {
@@ -200,6 +205,12 @@ fn explain(message: &str, key: &str) -> String {
                 None => format!("the keys are {}", KEYS.join(", ")),
             };
             format!("there is no key `{key}`: {hint}")
+        }
+        None if message.starts_with("unknown variant") => {
+            let mut quoted = message.split('`').skip(1).step_by(2);
+            let said = quoted.next().unwrap_or_default();
+            let known: Vec<_> = quoted.map(|word| format!("`\"{word}\"`")).collect();
+            format!("`{key}` cannot be `{said}`: write {}", known.join(" or "))
         }
         None if message.starts_with("invalid type") || message.starts_with("expected") => {
             format!("`{key}`: {message}: write it like `{}`", example(key))
@@ -337,7 +348,7 @@ mod tests {
                 b"[names]\nown = true\n",
                 "2: `names`: expected table, found boolean: write it like `names = \"own\"`",
             ),
-            (b"\nnames = \"all\"\n", "2: `names`: unknown variant `all`, expected `own` or `team`"),
+            (b"\nnames = \"all\"\n", "2: `names` cannot be `all`: write `\"own\"` or `\"team\"`"),
             (
                 b"listen = \"localhost\"\n",
                 "1: `listen`: `localhost` is no address to listen on: write it like 127.0.0.1:7624, or `none`",

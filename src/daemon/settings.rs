@@ -1,6 +1,7 @@
 //! What is in force: flag > environment > file > default, each key on its own.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,8 @@ pub struct Settings {
     /// Where everything lies.
     pub(super) paths: Paths,
     origins: [Origin; KEYS.len()],
+    /// Who said where to listen, as somebody would look for it.
+    listen_said: String,
 }
 
 /// A key that changed.
@@ -80,7 +83,13 @@ impl Sources {
             said.map_or(Origin::Default, |(origin, _)| *origin)
         });
         let said = self.flags.clone().or(self.environment.clone()).or(file);
-        Ok(Settings { paths: paths(&said)?, said, origins })
+        let listen = KEYS.iter().zip(origins).find(|(key, _)| **key == "listen");
+        let listen_said = match listen.map(|(_, origin)| origin) {
+            Some(Origin::Flag) => "`--listen`".to_owned(),
+            Some(Origin::Environment) => "`SNAGD_LISTEN`".to_owned(),
+            _ => self.file.as_ref().map(|file| file.place_of("listen")).unwrap_or_default(),
+        };
+        Ok(Settings { paths: paths(&said)?, said, origins, listen_said })
     }
 }
 
@@ -95,6 +104,16 @@ impl ConfigFile {
     #[must_use]
     pub fn of_user() -> Option<Self> {
         Paths::user_config().map(|path| Self { path, is_named: false })
+    }
+
+    /// Where a key of the outermost table stands, as `file:line`.
+    fn place_of(&self, key: &str) -> String {
+        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        let is_it = |line: &str| line.split_once('=').is_some_and(|(said, _)| said.trim() == key);
+        match text.lines().position(is_it) {
+            Some(line) => format!("{}:{}", self.path.display(), line + 1),
+            None => self.path.display().to_string(),
+        }
     }
 
     fn read(&self) -> Result<Config, ConfigError> {
@@ -121,17 +140,23 @@ impl Settings {
     /// Refuses to listen beyond this machine without what that needs.
     pub fn check_exposure(&self) -> Result<(), ConfigError> {
         match self.said.listen {
-            Some(Listen::Tcp(address)) => self.check_exposure_of(&[address]),
+            Some(Listen::Tcp(address)) => self.guarded(&[address], &self.listen_said),
             Some(Listen::None) | None => Ok(()),
         }
     }
 
     /// Refuses these addresses if they reach beyond this machine without what that needs.
     pub(super) fn check_exposure_of(&self, addresses: &[SocketAddr]) -> Result<(), ConfigError> {
+        self.guarded(addresses, "a socket that was handed over")
+    }
+
+    fn guarded(&self, addresses: &[SocketAddr], said: &str) -> Result<(), ConfigError> {
         let rules = self.rules();
         let is_guarded = !rules.allowed_hosts.is_empty() && rules.behind_proxy;
         match addresses.iter().find(|address| !address.ip().is_loopback()) {
-            Some(address) if !is_guarded => Err(ConfigError::Exposed(*address)),
+            Some(address) if !is_guarded => {
+                Err(ConfigError::Exposed { said: said.to_owned(), address: *address })
+            }
             _ => Ok(()),
         }
     }

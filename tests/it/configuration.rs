@@ -18,7 +18,7 @@ fn a_bad_configuration_names_file_line_and_key() {
         ("listen = 7624\n", ":1: "),
         ("listen = \"localhost\"\n", "127.0.0.1:7624"),
         ("state_dir = \"relative\"\n", "absolute"),
-        ("listen = \"0.0.0.0:0\"\n", "allowed_hosts"),
+        ("names = \"own\"\nlisten = \"0.0.0.0:0\"\n", "snagd.toml:2: 0.0.0.0:0 can be reached"),
     ];
     for (text, reason) in bad {
         fs::write(&config, text).unwrap();
@@ -138,7 +138,7 @@ fn a_change_is_in_force_at_once_however_it_is_written() {
 fn an_invalid_change_is_refused_and_the_old_one_stays() {
     let (mut snagd, file) = with_file("allowed_hosts = [\"one.example\"]\n");
     replace(&file, "allowed_hosts = []\nnames = \"everybody\"\n");
-    log_says(&snagd, "snagd.toml:2: `names`: unknown variant `everybody`");
+    log_says(&snagd, "snagd.toml:2: `names` cannot be `everybody`: write `\"own\"` or `\"team\"`");
     log_says(&snagd, "the configuration stays as it was: ");
     ask(&snagd, "one.example").is(401);
     // Gone is as bad as wrong where somebody named it.
