@@ -25,6 +25,7 @@ pub const KEYS: [&str; 11] = [
     "person",
     "names",
     "allowed_hosts",
+    "origins",
     "behind_proxy",
     "retention",
     "retention_size",
@@ -55,6 +56,9 @@ pub struct Config {
     /// Host names that requests may be addressed to, beside localhost.
     #[serde(deserialize_with = "host_names")]
     pub allowed_hosts: Option<Vec<String>>,
+    /// Origins of web pages that may read what SDKs and the browser snippet are answered.
+    #[serde(deserialize_with = "page_origins")]
+    pub origins: Option<Vec<String>>,
     /// A proxy that speaks TLS stands in front.
     pub behind_proxy: Option<bool>,
     /// How long events are kept.
@@ -136,6 +140,7 @@ impl Config {
             person: self.person.or(other.person),
             names: self.names.or(other.names),
             allowed_hosts: self.allowed_hosts.or(other.allowed_hosts),
+            origins: self.origins.or(other.origins),
             behind_proxy: self.behind_proxy.or(other.behind_proxy),
             retention: self.retention.or(other.retention),
             retention_size: self.retention_size.or(other.retention_size),
@@ -158,6 +163,7 @@ impl Config {
             self.person.as_ref().map(|person| json!(person)),
             self.names.map(names),
             self.allowed_hosts.as_ref().map(|hosts| json!(hosts)),
+            self.origins.as_ref().map(|origins| json!(origins)),
             self.behind_proxy.map(Value::Bool),
             self.retention.map(|age| json!(age.to_string())),
             self.retention_size.map(|size| json!(size.to_string())),
@@ -288,6 +294,24 @@ fn patterns<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<String>>, 
     }
 }
 
+/// Origins as browsers write them: scheme, host in small letters, and a port where it is not the
+/// usual one.
+fn page_origins<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<String>>, D::Error> {
+    let origins = Vec::<String>::deserialize(value)?;
+    let is_origin = |origin: &str| {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        let is_plain =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._:[]".contains(&b);
+        host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_plain))
+    };
+    match origins.iter().find(|origin| !is_origin(origin)) {
+        None => Ok(Some(origins)),
+        Some(origin) => Err(D::Error::custom(format!(
+            "`{origin}` is no origin: write it as browsers do, in small letters and without a path, like https://shop.acme.example"
+        ))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,6 +354,7 @@ mod tests {
         assert_eq!(config.names, Some(Names::default()));
         assert_eq!(config.listen, Some(Listen::default_address()));
         assert_eq!(config.allowed_hosts, Some(Vec::new()));
+        assert_eq!(config.origins, Some(Vec::new()));
         assert_eq!(config.behind_proxy, Some(false));
         let values = config.values();
         assert_eq!(values.each_ref().map(|(key, _)| *key), KEYS);
@@ -368,6 +393,10 @@ mod tests {
             (
                 b"person = \"ana\"\nbehind_proxy = \"yes\"\nnames = \"own\"\n",
                 "2: `behind_proxy`: invalid type: string \"yes\", expected a boolean: write it like `behind_proxy = false`",
+            ),
+            (
+                b"origins = [\"https://shop.acme.example/\"]\n",
+                "1: `origins`: `https://shop.acme.example/` is no origin: write it as browsers do, in small letters and without a path, like https://shop.acme.example",
             ),
             (
                 b"person = \"\"\n",

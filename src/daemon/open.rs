@@ -15,7 +15,10 @@ use super::paths::Paths;
 use super::recover;
 use super::reload::Reload;
 use super::settings::Sources;
+use crate::doors::body::Bodies;
 use crate::doors::http::Listener;
+use crate::doors::keys::{Keys, KeysError};
+use crate::doors::side::Side;
 use crate::doors::{Desk, DropCounts, Facts, Wish, now, token};
 use crate::event::compile_rules;
 use crate::hotspot::fingerprint;
@@ -69,6 +72,9 @@ pub enum OpenError {
     /// The token file cannot be used.
     #[error(transparent)]
     Token(#[from] token::TokenError),
+    /// The file of keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The journal does not open.
     #[error("the journal in {dir} does not open")]
     Journal {
@@ -115,6 +121,7 @@ impl Daemon {
         let room = Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?;
         let room = Arc::new(room);
         let token = token::read_or_make(&paths.token())?;
+        let keys = Keys::read(&paths.keys())?;
         let retention = settings.retention();
         let recovered = recover::recover(&paths.state_dir, &paths.drop_dir, retention, &room)?;
         let journal::Opened { mut writer, reader, packer, .. } = recovered.journal;
@@ -146,6 +153,8 @@ impl Daemon {
             },
             drops: DropCounts::default(),
             wishes,
+            bodies: Bodies::default(),
+            side: Side::new(keys),
         });
         Ok(Self {
             desk,

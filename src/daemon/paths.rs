@@ -53,6 +53,12 @@ impl Paths {
         self.state_dir.join("token")
     }
 
+    /// The file of keys.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.state_dir.join("keys")
+    }
+
     /// The user's configuration file.
     #[must_use]
     pub fn user_config() -> Option<PathBuf> {

@@ -163,11 +163,12 @@ impl Settings {
 
     /// What the doors go by.
     pub(super) fn rules(&self) -> Rules {
-        let Config { person, names, allowed_hosts, behind_proxy, .. } = self.said.clone();
+        let Config { person, names, allowed_hosts, origins, behind_proxy, .. } = self.said.clone();
         Rules {
             owner: person::Owner::of_process(person),
             shows_names: names.unwrap_or_default() == Names::Team,
             allowed_hosts: allowed_hosts.unwrap_or_default(),
+            origins: origins.unwrap_or_default(),
             behind_proxy: behind_proxy.unwrap_or_default(),
         }
     }
@@ -196,7 +197,7 @@ impl Settings {
 
     /// Every key with its value, defaults filled in.
     fn values(&self) -> Vec<(&'static str, Value)> {
-        let Rules { owner, shows_names, allowed_hosts, behind_proxy } = self.rules();
+        let Rules { owner, shows_names, allowed_hosts, origins, behind_proxy } = self.rules();
         let in_force = Config {
             state_dir: Some(self.paths.state_dir.clone()),
             socket: Some(self.paths.socket.clone()),
@@ -205,6 +206,7 @@ impl Settings {
             person: Some(owner.name),
             names: Some(if shows_names { Names::Team } else { Names::Own }),
             allowed_hosts: Some(allowed_hosts),
+            origins: Some(origins),
             behind_proxy: Some(behind_proxy),
             retention: Some(self.retention().age),
             retention_size: Some(self.retention().size),
@@ -283,6 +285,7 @@ mod tests {
             "person = \"ana\" # file",
             "names = \"own\" # default",
             "allowed_hosts = [] # default",
+            "origins = [] # default",
             "behind_proxy = false # default",
             "retention = \"off\" # default",
             "retention_size = \"off\" # default",

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+use super::body::Bodies;
+use super::keys::Keys;
+use super::side::Side;
 use super::{Desk, DropCounts, Facts, Rules, now, person, token};
 use crate::journal;
 use crate::recorder::{Recorder, Room, Writing, open_index};
@@ -22,6 +25,7 @@ pub(super) fn desk(state: &Path) -> (Arc<Desk>, Writing) {
         owner: person::Owner { uid, name: "ana".to_owned() },
         shows_names: false,
         allowed_hosts: Vec::new(),
+        origins: Vec::new(),
         behind_proxy: false,
     };
     let desk = Desk {
@@ -40,6 +44,8 @@ pub(super) fn desk(state: &Path) -> (Arc<Desk>, Writing) {
         },
         drops: DropCounts::default(),
         wishes: mpsc::channel(1).0,
+        bodies: Bodies::default(),
+        side: Side::new(Keys::read(&state.join("keys")).unwrap()),
     };
     (Arc::new(desk), writing)
 }

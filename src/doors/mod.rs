@@ -4,9 +4,15 @@
 //! the one recorder. No door knows another. The wall clock and chance are read here and in the
 //! daemon, nowhere below.
 
+pub mod body;
+pub mod counts;
 pub mod drop;
 pub mod http;
+pub mod keys;
+pub mod limits;
 pub mod person;
+pub mod sentry;
+pub mod side;
 pub mod token;
 
 use std::io;
@@ -43,6 +49,10 @@ pub struct Desk {
     pub drops: DropCounts,
     /// What somebody wants forgotten.
     pub wishes: mpsc::Sender<Wish>,
+    /// The room of all large bodies.
+    pub bodies: body::Bodies,
+    /// What the doors beside the API have.
+    pub side: side::Side,
 }
 
 /// A wish to have something forgotten; answered once it is written down and will be granted.
@@ -62,6 +72,8 @@ pub struct Rules {
     pub shows_names: bool,
     /// Host names beside localhost and the address connected to.
     pub allowed_hosts: Vec<String>,
+    /// Origins of web pages that may read what a side door answers.
+    pub origins: Vec<String>,
     /// A proxy stands in front: then loopback is not this machine's own people.
     pub behind_proxy: bool,
 }

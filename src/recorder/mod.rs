@@ -6,7 +6,7 @@
 //!   once, then every answer. Nobody is told yes before both. sled follows in the background.
 //! - What is sent in one job is recorded whole or not at all.
 //! - The queue is bounded in jobs and in bytes. [`Recorder::record_or_refuse`] says no at once,
-//!   [`Recorder::record`] waits.
+//!   [`Recorder::record_within`] after a while, [`Recorder::record`] waits.
 //! - An id is recorded once. The same again is answered with the first record; other content
 //!   under the same id is a conflict, and the first stays.
 //! - When the last [`Recorder`] is dropped, the writer finishes what it accepted and returns.
@@ -19,7 +19,7 @@ mod writing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
@@ -183,6 +183,25 @@ impl Recorder {
         self.send(kib, sources(&parcels), |reply| Job::Record(parcels, reply)).await
     }
 
+    /// Records events, one outcome for each; while the queue is full it waits for room, at most so
+    /// long.
+    pub async fn record_within(
+        &self,
+        patience: Duration,
+        events: Vec<Event>,
+    ) -> Result<Vec<Recorded>, Refusal> {
+        let (parcels, kib) = pack(events);
+        let sources = sources(&parcels);
+        let room = tokio::time::timeout(patience, self.wait_for_room(kib)).await;
+        let room = room.unwrap_or(Err(Refusal::Full)).inspect_err(|refusal| {
+            self.meter.count_job(&sources, &Err(*refusal));
+        });
+        let (slot, weight) = room?;
+        let (reply, answered) = self.reply(sources, weight);
+        slot.send(Job::Record(parcels, reply));
+        answered.await.unwrap_or(Err(Refusal::Failed))
+    }
+
     /// Records what somebody decided. The caller has made sure that they may, and that it is no
     /// event.
     pub async fn decide(&self, decision: Record) -> Result<(), Refusal> {
@@ -227,12 +246,17 @@ impl Recorder {
         sources: Vec<Source>,
         job: impl FnOnce(Reply) -> Job,
     ) -> Result<Vec<Recorded>, Refusal> {
-        let weight =
-            self.weight.clone().acquire_many_owned(kib).await.map_err(|_| Refusal::Failed)?;
-        let slot = self.queue.reserve().await.map_err(|_| Refusal::Failed)?;
+        let (slot, weight) = self.wait_for_room(kib).await?;
         let (reply, answered) = self.reply(sources, weight);
         slot.send(job(reply));
         answered.await.unwrap_or(Err(Refusal::Failed))
+    }
+
+    async fn wait_for_room(&self, kib: u32) -> Result<(Slot<'_>, OwnedSemaphorePermit), Refusal> {
+        let weight = self.weight.clone().acquire_many_owned(kib).await;
+        let weight = weight.map_err(|_| Refusal::Failed)?;
+        let slot = self.queue.reserve().await.map_err(|_| Refusal::Failed)?;
+        Ok((slot, weight))
     }
 
     fn reply(&self, sources: Vec<Source>, weight: OwnedSemaphorePermit) -> (Reply, Answered) {
@@ -242,6 +266,7 @@ impl Recorder {
     }
 }
 
+type Slot<'a> = mpsc::Permit<'a, Job>;
 type Answered = oneshot::Receiver<Result<Vec<Recorded>, Refusal>>;
 
 impl Reply {

@@ -74,6 +74,7 @@ fn check_config_says_what_is_in_force_and_who_says_so() {
         "person = \"ana\"             # file",
         "names = \"own\"              # file",
         "allowed_hosts = []         # default",
+        "origins = []               # default",
         "behind_proxy = false       # default",
         "retention = \"off\"          # default",
         "retention_size = \"off\"     # default",

@@ -13,6 +13,7 @@
 //! | `api` | health, metrics, entity tags, packed bodies and answers |
 //! | `gate` | hosts, origins, tokens, content types; raw sockets, so that nothing is rewritten |
 //! | `life` | ready, lock, SIGTERM in flight, exit codes |
+//! | `sentry` | the Sentry door: keys, packing, framing, limits, pages |
 //! | `service` | what systemd hands over and is told: sockets, readiness, watchdog |
 //! | `configuration` | mistakes, check-config, changes while it runs |
 //! | `logging` | levels, formats, what a log line never contains |
@@ -66,6 +67,7 @@ mod outbox;
 mod readme;
 mod recording;
 mod run;
+mod sentry;
 mod service;
 mod session;
 mod signals;

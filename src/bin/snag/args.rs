@@ -173,6 +173,8 @@ pub(crate) enum Command {
     ///
     /// snagd must not run on it, and builds its index at the next start, and a token.
     Restore(Restore),
+    /// Make a key for Sentry SDKs, and say the one line that each language needs
+    Dsn(Dsn),
     /// Show how snagd is
     Status,
     /// Have systemd run snagd: install, status or uninstall
@@ -474,6 +476,20 @@ pub(crate) struct Restore {
     /// Where the backup is damaged: restore the rest; exit with 1 then
     #[arg(long)]
     pub(crate) lose_damaged: bool,
+}
+
+/// What dsn takes.
+#[derive(Args)]
+pub(crate) struct Dsn {
+    /// Whatever comes in by it lies below this place, like web
+    #[arg(group = "what")]
+    pub(crate) place: Option<String>,
+    /// List the keys that are good, by number
+    #[arg(long, group = "what")]
+    pub(crate) list: bool,
+    /// Make a key good for nothing
+    #[arg(long, value_name = "NUMBER", group = "what")]
+    pub(crate) revoke: Option<u32>,
 }
 
 /// What demo takes.

@@ -5,6 +5,7 @@ mod backup;
 mod complete;
 mod demo;
 mod doctor;
+mod dsn;
 mod forget;
 mod help;
 mod hook;
@@ -110,6 +111,7 @@ async fn answer(command: Command, global: &Global, output: &Output) -> anyhow::R
         Command::Export(filter) => read::export(&filter, global, output).await,
         Command::Import { file } => import::import(&file, global, output).await,
         Command::Forget(said) => forget::forget(said, global, output).await,
+        Command::Dsn(said) => dsn::dsn(said, global, output).await,
         Command::Status => read::status(global, output).await,
         Command::Hook { shell } => hook::hook(shell, output),
         Command::Demo(said) => demo::demo(&said, output).await,

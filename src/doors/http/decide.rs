@@ -18,7 +18,7 @@ use hyper::header::HeaderMap;
 use hyper::{StatusCode, Uri};
 use serde::Deserialize;
 
-use super::body::Bodies;
+use super::body;
 use super::events::{find, json_response, read, readable_id, to_json};
 use super::gate::require_reader;
 use super::problem::Problem;
@@ -63,62 +63,57 @@ pub(super) async fn inbox(
 /// `POST /v1/events/{id}/confirm`: it was friction, and counts as a report of the person.
 pub(super) async fn confirm(
     State(desk): State<Arc<Desk>>,
-    State(bodies): State<Bodies>,
     Extension(sender): Extension<Sender>,
     id: Id,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = bodies.read(&headers, body).await?;
+    let body = body::read(&desk.bodies, &headers, body).await?;
     decide(&desk, &sender, id, Verdict::Confirmed, said(&body.bytes)?).await
 }
 
 /// `POST /v1/events/{id}/dismiss`: it was none, and has no points.
 pub(super) async fn dismiss(
     State(desk): State<Arc<Desk>>,
-    State(bodies): State<Bodies>,
     Extension(sender): Extension<Sender>,
     id: Id,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = bodies.read(&headers, body).await?;
+    let body = body::read(&desk.bodies, &headers, body).await?;
     decide(&desk, &sender, id, Verdict::Dismissed, said(&body.bytes)?).await
 }
 
 /// `POST /v1/events/{id}/reopen`: nothing is decided any more.
 pub(super) async fn reopen(
     State(desk): State<Arc<Desk>>,
-    State(bodies): State<Bodies>,
     Extension(sender): Extension<Sender>,
     id: Id,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = bodies.read(&headers, body).await?;
+    let body = body::read(&desk.bodies, &headers, body).await?;
     decide(&desk, &sender, id, Verdict::Open, said(&body.bytes)?).await
 }
 
 /// `POST /v1/signals/mute`: what a rule notices at a place is no friction there.
 pub(super) async fn mute(
     State(desk): State<Arc<Desk>>,
-    State(bodies): State<Bodies>,
     Extension(sender): Extension<Sender>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    set_muted(&desk, &bodies, &sender, &headers, body, true).await
+    set_muted(&desk, &sender, &headers, body, true).await
 }
 
 /// `POST /v1/signals/unmute`: it is heard again, with all that was noticed meanwhile.
 pub(super) async fn unmute(
     State(desk): State<Arc<Desk>>,
-    State(bodies): State<Bodies>,
     Extension(sender): Extension<Sender>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    set_muted(&desk, &bodies, &sender, &headers, body, false).await
+    set_muted(&desk, &sender, &headers, body, false).await
 }
 
 fn said(body: &[u8]) -> Result<Said, Problem> {
@@ -188,7 +183,6 @@ fn undecidable(event: &Event) -> Problem {
 
 async fn set_muted(
     desk: &Arc<Desk>,
-    bodies: &Bodies,
     sender: &Sender,
     headers: &HeaderMap,
     body: Body,
@@ -200,7 +194,7 @@ async fn set_muted(
             "muting changes everybody's figures: only the user that snagd runs as, root, or who has the token may do it",
         ));
     }
-    let body = bodies.read(headers, body).await?;
+    let body = body::read(&desk.bodies, headers, body).await?;
     let wrong = |what: &dyn std::fmt::Display| {
         Problem::malformed(format!(
             "name a rule and a place, like {{\"place\":\"web/cart\",\"signal\":\"rage-click\"}}: {what}"

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::body::Bodies;
+use super::body;
 use super::gate::{ContentType, require_reader};
 use super::problem::Problem;
 use super::query;
@@ -44,14 +44,13 @@ pub const RETRACTED: HeaderName = HeaderName::from_static("snag-retracted");
 /// again.
 pub(super) async fn record(
     State(desk): State<Arc<Desk>>,
-    State(bodies): State<Bodies>,
     Extension(sender): Extension<Sender>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let kind = ContentType::of(&headers);
     // Kept until the answer: so is its room.
-    let body = bodies.read(&headers, body).await?;
+    let body = body::read(&desk.bodies, &headers, body).await?;
     let bytes = &body.bytes;
     let starts_a_list = bytes.trim_ascii_start().first() == Some(&b'[');
     match kind {

@@ -11,7 +11,7 @@ use hyper::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::body::Bodies;
+use super::body;
 use super::events::{json_response, read, to_json};
 use super::problem::Problem;
 use super::query;
@@ -40,7 +40,6 @@ pub struct Forgetting {
 /// the next answer. For the owner alone.
 pub(super) async fn forget(
     State(desk): State<Arc<Desk>>,
-    State(bodies): State<Bodies>,
     Extension(sender): Extension<Sender>,
     headers: HeaderMap,
     uri: Uri,
@@ -53,7 +52,7 @@ pub(super) async fn forget(
     }
     let query::Forget { is_dry, loses_damaged } =
         query::Forget::read(uri.query().unwrap_or_default())?;
-    let body = bodies.read(&headers, body).await?;
+    let body = body::read(&desk.bodies, &headers, body).await?;
     let forget: Forget = serde_json::from_slice(&body.bytes).map_err(|error| {
         Problem::malformed(format!(
             "say what to forget, as one of {{\"person\":\"ana\"}}, {{\"place\":\"web/pay\"}} or {{\"id\":\"…\"}} with a whole id: {error}"

@@ -12,6 +12,7 @@ use hyper::http::uri::Authority;
 use hyper::{Method, Request, StatusCode};
 
 use super::problem::Problem;
+use crate::doors::side::Caller;
 use crate::doors::{Desk, Rules};
 use crate::event::Sender;
 
@@ -40,6 +41,24 @@ pub(super) fn check<B>(request: &Request<B>, peer: Peer, desk: &Desk) -> Result<
     }
     check_content_type(request)?;
     identify(request.headers(), peer, &rules, desk)
+}
+
+/// Lets a request to a side door in, which decides for itself who may post: it is meant for this
+/// daemon all the same.
+pub(super) fn check_aside<B>(
+    request: &Request<B>,
+    peer: Peer,
+    desk: &Desk,
+) -> Result<Caller, Problem> {
+    let rules = desk.rules();
+    let is_here = match peer {
+        Peer::Unix { .. } => true,
+        Peer::Tcp { local, remote } => {
+            check_host(request, local, &rules.allowed_hosts)?;
+            remote.ip().is_loopback() && !rules.behind_proxy
+        }
+    };
+    Ok(Caller { is_here })
 }
 
 /// Whether a request is meant for this daemon, and comes from no page of another site.

@@ -55,6 +55,7 @@ fn render(mut page: Page, desk: &Desk, requests: &Requests) -> String {
     serving(&mut page, requests);
     storing(&mut page, desk);
     dropping(&mut page, desk);
+    keyed(&mut page, desk);
     page.finish()
 }
 
@@ -111,6 +112,21 @@ fn dropping(page: &mut Page, desk: &Desk) {
     let name = "snag_dropdir_errors_total";
     page.family(name, Kind::Counter, "Dropped files that went into rejected/, whole or in part.");
     page.sample(name, &[], desk.drops.rejected.load(Ordering::Relaxed));
+}
+
+fn keyed(page: &mut Page, desk: &Desk) {
+    let counts = &desk.side.sentry;
+    let name = "snag_sentry_items_total";
+    page.family(name, Kind::Counter, "Items of Sentry envelopes, and what became of them.");
+    for (item, fate, count) in counts.read() {
+        page.sample(name, &[("item", item), ("outcome", fate.word())], count);
+    }
+    let name = "snag_sentry_limited_total";
+    page.family(name, Kind::Counter, "Requests refused because their key had sent too many.");
+    page.sample(name, &[], counts.limited.load(Ordering::Relaxed));
+    let name = "snag_client_lost_events_total";
+    page.family(name, Kind::Counter, "Events that Sentry SDKs say they had to drop themselves.");
+    page.sample(name, &[], counts.lost.load(Ordering::Relaxed));
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod forget;
 pub mod fuzzing;
 mod gate;
 mod health;
+mod keys;
 mod metrics;
 mod openapi;
 mod pack;
@@ -37,7 +38,6 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 use super::Desk;
-use body::Bodies;
 use requests::Requests;
 use route::Route;
 use stream::Streams;
@@ -45,11 +45,12 @@ use stream::Streams;
 pub use ask::{DiskStatus, DropStatus, IndexStatus, JournalStatus, QueueStatus, Status, You};
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 pub use forget::Forgetting;
+pub use keys::{KeyList, Made, Wanted};
 pub use serve::{BEHIND, Door, Listener, serve};
 
 /// Every route.
-fn routes() -> [Route; 21] {
-    [
+fn routes() -> Vec<Route> {
+    vec![
         Route::get("/livez", health::livez),
         Route::get("/readyz", health::readyz),
         Route::get("/metrics", metrics::metrics),
@@ -71,6 +72,9 @@ fn routes() -> [Route; 21] {
         Route::get("/v1/stream", stream::stream),
         Route::get("/v1/status", ask::status),
         Route::post("/v1/forget", forget::forget),
+        Route::get("/v1/keys", keys::list),
+        Route::post("/v1/keys", keys::make),
+        Route::delete("/v1/keys/{number}", keys::revoke),
     ]
 }
 
@@ -79,7 +83,6 @@ fn routes() -> [Route; 21] {
 struct Hall {
     desk: Arc<Desk>,
     requests: Arc<Requests>,
-    bodies: Bodies,
     streams: Streams,
 }
 
@@ -92,12 +95,6 @@ impl FromRef<Hall> for Arc<Desk> {
 impl FromRef<Hall> for Arc<Requests> {
     fn from_ref(hall: &Hall) -> Self {
         hall.requests.clone()
-    }
-}
-
-impl FromRef<Hall> for Bodies {
-    fn from_ref(hall: &Hall) -> Self {
-        hall.bodies.clone()
     }
 }
 

@@ -134,5 +134,7 @@ mod tests {
         check::<Event>("Event");
         check::<HotspotsAnswer>("Hotspots");
         check::<Known>("Known");
+        check::<super::super::KeyList>("Keys");
+        check::<super::super::Made>("MadeKey");
     }
 }

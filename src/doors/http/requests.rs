@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use axum::extract::MatchedPath;
 use axum::response::Response;
 use hyper::Method;
+
+use crate::doors::side::RouteName;
 
 /// What a request is counted under. There are as many as routes, methods and statuses: what a
 /// stranger writes into a path or for a method makes no new one.
@@ -30,8 +31,8 @@ pub(super) struct Requests(Mutex<BTreeMap<Label, u64>>);
 impl Requests {
     /// Counts an answer.
     pub(super) fn count(&self, method: &Method, response: &Response) {
-        let route = response.extensions().get::<MatchedPath>();
-        let route = route.map_or(NONE, MatchedPath::as_str).to_owned();
+        let route = response.extensions().get::<RouteName>();
+        let route = route.map_or(NONE, |route| &route.0).to_owned();
         let label = Label { route, method: known(method), code: response.status().as_u16() };
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry(label).or_default() += 1;

@@ -11,6 +11,7 @@ use hyper::{Method, StatusCode};
 
 use super::Hall;
 use super::problem::Problem;
+use crate::doors::side::RouteName;
 
 /// One of them. `HEAD` is answered wherever `GET` is.
 pub(super) struct Route {
@@ -58,10 +59,10 @@ pub(super) fn router(table: impl IntoIterator<Item = Route>, hall: Hall) -> Rout
 
 /// Leaves the route's path, as it is written above, with the answer: requests are counted by it.
 async fn name_route(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let mut response = next.run(request).await;
     if let Some(route) = route {
-        response.extensions_mut().insert(route);
+        response.extensions_mut().insert(RouteName(route.into()));
     }
     response
 }

@@ -24,13 +24,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::body::Bodies;
 use super::deadline::Deadline;
 use super::gate::{self, Peer};
 use super::pack::{self, Packing};
 use super::requests::Requests;
 use super::stream::Streams;
 use super::{Hall, route};
+use crate::doors::side::SideDoor;
 use crate::doors::{Desk, chain};
 
 /// Connections at the same time, of each listener: a crowd on TCP leaves the unix socket free.
@@ -66,20 +66,18 @@ pub struct Door {
     desk: Arc<Desk>,
     requests: Arc<Requests>,
     router: Router,
+    /// Doors of others, on the same sockets.
+    beside: Vec<SideDoor>,
 }
 
 impl Door {
-    /// A door to this desk; its streams end when `stop` says so.
+    /// A door to this desk, with others beside it; its streams end when `stop` says so.
     #[must_use]
-    pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> Self {
+    pub fn new(desk: Arc<Desk>, beside: Vec<SideDoor>, stop: CancellationToken) -> Self {
         let requests = Arc::<Requests>::default();
-        let hall = Hall {
-            desk: desk.clone(),
-            requests: requests.clone(),
-            bodies: Bodies::default(),
-            streams: Streams::new(stop),
-        };
-        Self { desk, requests, router: route::router(super::routes(), hall) }
+        let hall =
+            Hall { desk: desk.clone(), requests: requests.clone(), streams: Streams::new(stop) };
+        Self { desk, requests, router: route::router(super::routes(), hall), beside }
     }
 }
 
@@ -189,20 +187,46 @@ impl Door {
     async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Response, Infallible> {
         let method = request.method().clone();
         let packing = Packing::wanted(request.headers());
-        let response = match gate::check(&request, peer, &self.desk) {
-            Err(problem) => problem.into_response(),
-            Ok(sender) => {
-                let mut request = request.map(Body::new);
-                request.extensions_mut().insert(sender);
-                let mut response = self.router.clone().oneshot(request).await?;
-                if let Some(behind) = self.desk.behind().and_then(|behind| behind.parse().ok()) {
-                    response.headers_mut().insert(BEHIND, behind);
-                }
-                response
-            }
+        let beside = self.beside.iter().find(|door| (door.takes)(request.uri().path()));
+        let response = match beside {
+            Some(door) => self.answer_beside(door, request, peer).await?,
+            None => self.answer_here(request, peer).await?,
         };
         self.requests.count(&method, &response);
         Ok(pack::pack(packing, response).await)
+    }
+
+    async fn answer_here(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> Result<Response, Infallible> {
+        let sender = match gate::check(&request, peer, &self.desk) {
+            Ok(sender) => sender,
+            Err(problem) => return Ok(problem.into_response()),
+        };
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(sender);
+        let mut response = self.router.clone().oneshot(request).await?;
+        if let Some(behind) = self.desk.behind().and_then(|behind| behind.parse().ok()) {
+            response.headers_mut().insert(BEHIND, behind);
+        }
+        Ok(response)
+    }
+
+    async fn answer_beside(
+        &self,
+        door: &SideDoor,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> Result<Response, Infallible> {
+        let caller = match gate::check_aside(&request, peer, &self.desk) {
+            Ok(caller) => caller,
+            Err(problem) => return Ok(problem.into_response()),
+        };
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(caller);
+        door.answers.clone().oneshot(request).await
     }
 }
 

@@ -1,0 +1,83 @@
+//! `snag dsn`: keys for Sentry SDKs, and the one line that each language needs.
+//!
+//! What is printed is to be copied, so no line of it is cut to the width of a terminal.
+
+use std::fmt::Write;
+
+use anyhow::Context;
+use bytes::Bytes;
+use snag::client::Answer;
+use snag::doors::http::{KeyList, Made, Wanted};
+
+use crate::args::{Dsn, Global};
+use crate::output::Output;
+use crate::reach;
+
+/// What a program says to send where the DSN says. `…` stands for it.
+const LINES: [(&str, &str); 5] = [
+    ("any", "export SENTRY_DSN=…"),
+    ("Python", "sentry_sdk.init(dsn=\"…\")"),
+    ("Node", "Sentry.init({ dsn: \"…\" })  // @sentry/node"),
+    ("browser", "Sentry.init({ dsn: \"…\" })  // @sentry/browser, feedbackIntegration() for words"),
+    ("Rust", "let _guard = sentry::init(\"…\");"),
+];
+
+/// `snag dsn`.
+pub(crate) async fn dsn(said: Dsn, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    if said.list {
+        let list: KeyList = read(&connection.get("/v1/keys").await?)?;
+        return output.json_or(&list, |_| listed(&list));
+    }
+    if let Some(number) = said.revoke {
+        connection.delete(&format!("/v1/keys/{number}")).await?;
+        let revoked = serde_json::json!({"v": 1, "revoked": number});
+        return output
+            .json_or(&revoked, |_| format!("revoked: key {number} is good for nothing now"));
+    }
+    let wanted = Wanted { place: said.place, ..Wanted::default() };
+    let wanted = Bytes::from(serde_json::to_vec(&wanted)?);
+    let made: Made = read(&connection.post("/v1/keys", "application/json", wanted).await?)?;
+    output.json_or(&made, |_| told(&made))
+}
+
+fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
+    serde_json::from_slice(&answer.body)
+        .context("snagd's answer cannot be read: are snag and snagd of the same version?")
+}
+
+fn told(made: &Made) -> String {
+    let Made { dsn, spotlight, key, .. } = made;
+    let place = key.place.as_ref().map_or("the product of each release", |place| place.as_str());
+    let mut text = format!(
+        "With Sentry in your program already, one variable sends snag a copy (Python, Node; on this\n\
+         machine, no key, no change of code):\n  export SENTRY_SPOTLIGHT={spotlight}\n\n\
+         Without, or from elsewhere, a DSN of snag's own, which is shown this once:\n"
+    );
+    for (language, line) in LINES {
+        // Writing to memory cannot fail.
+        let _ = writeln!(text, "  {language:<9}{}", line.replace('…', dsn));
+    }
+    let _ = write!(
+        text,
+        "\nEverything lies below {place}. Say who it is, by a name and nothing else, and people are\n\
+         told apart: set_user({{\"username\": \"ana\"}})\n\n\
+         see what comes in:  snag tail\n\
+         if it leaks:  snag dsn --revoke {}",
+        key.number
+    );
+    text
+}
+
+fn listed(list: &KeyList) -> String {
+    if list.keys.is_empty() {
+        return "no keys\n\nmake one:  snag dsn web".to_owned();
+    }
+    let mut text = String::new();
+    for key in &list.keys {
+        let place = key.place.as_ref().map_or("-", |place| place.as_str());
+        let _ = writeln!(text, "{:>4}  {}  {place}", key.number, key.made_at);
+    }
+    text.push_str("\nrevoke one:  snag dsn --revoke NUMBER");
+    text
+}

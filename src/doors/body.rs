@@ -1,0 +1,206 @@
+//! Request bodies: read whole, within limits of size, time and memory, and decoded.
+//!
+//! A bomb costs no more than an honest body, and a crowd of large ones waits for its turn. Doors that
+//! speak HTTP share the room there is; how they say no is their own affair ([`BodyError`]).
+
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::HttpBody;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::header::{self, HeaderMap};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The largest body, on the wire and decoded.
+pub const MAX_BODY: usize = 4 * 1024 * 1024;
+/// A plain body up to this size takes no part in [`Bodies`]: an event is never made to wait by
+/// somebody's crowd of events.
+const SMALL: usize = 64 * 1024;
+/// What larger ones may take together, as they came and decoded, in KiB.
+const MOST_KIB: usize = 64 * 1024;
+/// The longest a client may take to send one, and the longest it is made to wait for room.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// The window that a Brotli decoder keeps at most (RFC 7932).
+const BROTLI_WINDOW: usize = 16 * 1024 * 1024;
+
+/// Why a body was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// On the wire or decoded.
+    #[error("a request has at most 4 MiB, decoded: send less at once")]
+    TooLarge,
+    /// It did not come in time.
+    #[error("the body was not there within 10 seconds: send it again")]
+    TooSlow,
+    /// The connection ended in it.
+    #[error("the body broke off: send it again")]
+    BrokeOff,
+    /// It is packed in a way that is not taken here.
+    #[error(
+        "the body's `Content-Encoding` is none that is taken here: send it as it is, or packed with gzip"
+    )]
+    Unknown,
+    /// It is not packed as it says.
+    #[error("the body is not what its `Content-Encoding` says: pack it again")]
+    NotPacked,
+    /// Too many large ones at the same time.
+    #[error(
+        "so many large requests come in at the same time that there was no room for this one within 10 seconds, and nothing was recorded: send it again"
+    )]
+    Busy,
+}
+
+/// The memory of all large bodies that are being read or worked on.
+#[derive(Clone)]
+pub struct Bodies(Arc<Semaphore>);
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_KIB)))
+    }
+}
+
+/// A body, decoded. Its room is given back when it is dropped.
+pub struct Whole {
+    /// The bytes.
+    pub bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Bodies {
+    /// Reads and decodes a body that is packed in one of these ways, once there is room for it.
+    pub async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: axum::body::Body,
+        taken: &[Encoding],
+    ) -> Result<Whole, BodyError> {
+        let encoding = Encoding::of(headers).filter(|encoding| taken.contains(encoding));
+        let encoding = encoding.ok_or(BodyError::Unknown)?;
+        let declared = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
+        let room = self.take(encoding, declared.unwrap_or(MAX_BODY)).await?;
+        let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect());
+        let wire = match whole.await {
+            Err(_) => return Err(BodyError::TooSlow),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(BodyError::TooLarge),
+            Ok(Err(_)) => return Err(BodyError::BrokeOff),
+            Ok(Ok(body)) => body.to_bytes(),
+        };
+        if encoding == Encoding::Identity {
+            return Ok(Whole { bytes: wire, _room: room });
+        }
+        // Off the threads that serve sockets: a body of 200,000 empty gzip members takes a second.
+        let decoded = tokio::task::spawn_blocking(move || {
+            encoding.decode(wire).map(|bytes| Whole { bytes, _room: room })
+        });
+        decoded.await.unwrap_or(Err(BodyError::NotPacked))
+    }
+
+    /// Takes the room a body may need at most, before any of it is read.
+    async fn take(
+        &self,
+        encoding: Encoding,
+        wire: usize,
+    ) -> Result<Option<OwnedSemaphorePermit>, BodyError> {
+        if MAX_BODY < wire {
+            return Err(BodyError::TooLarge);
+        }
+        let most = match encoding {
+            Encoding::Identity if wire <= SMALL => return Ok(None),
+            Encoding::Identity => wire,
+            Encoding::Brotli => wire + MAX_BODY + BROTLI_WINDOW,
+            Encoding::Gzip | Encoding::Deflate | Encoding::Zstd => wire + MAX_BODY,
+        };
+        let kib = u32::try_from(most.div_ceil(1024)).unwrap_or(u32::MAX);
+        let room = tokio::time::timeout(BODY_TIME, self.0.clone().acquire_many_owned(kib));
+        match room.await {
+            Ok(Ok(room)) => Ok(Some(room)),
+            Ok(Err(_)) | Err(_) => Err(BodyError::Busy),
+        }
+    }
+}
+
+/// How a body is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Not at all.
+    Identity,
+    /// gzip (RFC 1952).
+    Gzip,
+    /// zlib (RFC 1950), which HTTP calls deflate.
+    Deflate,
+    /// Brotli (RFC 7932).
+    Brotli,
+    /// Zstandard (RFC 8878).
+    Zstd,
+}
+
+impl Encoding {
+    /// The one that the headers name. Some SDKs name none by an empty text, some by `UTF-8`.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
+        let (first, second) = (values.next(), values.next());
+        match (first.map(|value| value.as_bytes().to_ascii_lowercase()).as_deref(), second) {
+            (None | Some(b"" | b"identity" | b"utf-8"), None) => Some(Self::Identity),
+            (Some(b"gzip" | b"x-gzip"), None) => Some(Self::Gzip),
+            (Some(b"deflate"), None) => Some(Self::Deflate),
+            (Some(b"br"), None) => Some(Self::Brotli),
+            (Some(b"zstd"), None) => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    fn decode(self, wire: Bytes) -> Result<Bytes, BodyError> {
+        let from = wire.as_ref();
+        match self {
+            Self::Identity => Ok(wire),
+            Self::Gzip => read_limited(flate2::bufread::MultiGzDecoder::new(from)),
+            Self::Deflate => read_limited(flate2::bufread::ZlibDecoder::new(from)),
+            Self::Brotli => read_limited(brotli_decompressor::Decompressor::new(from, 4096)),
+            Self::Zstd => read_limited(unpack_zstd(from).map_err(|_| BodyError::NotPacked)?),
+        }
+    }
+}
+
+/// A window is at most as large as RFC 9659 lets a sender choose it: the decoder keeps one.
+fn unpack_zstd(wire: impl BufRead) -> io::Result<impl Read> {
+    const WINDOW_LOG: u32 = 23;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(wire)?;
+    decoder.window_log_max(WINDOW_LOG)?;
+    Ok(decoder)
+}
+
+/// Reads to the end, never more than a body may have: a bomb costs no more than an honest body.
+fn read_limited(from: impl Read) -> Result<Bytes, BodyError> {
+    let mut plain = Vec::new();
+    let read: io::Result<usize> = from.take(MAX_BODY as u64 + 1).read_to_end(&mut plain);
+    match read {
+        Err(_) => Err(BodyError::NotPacked),
+        Ok(_) if MAX_BODY < plain.len() => Err(BodyError::TooLarge),
+        Ok(_) => Ok(plain.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn large_bodies_share_their_room_and_small_ones_need_none() {
+        let bodies = Bodies::default();
+        assert!(bodies.take(Encoding::Identity, SMALL).await.unwrap().is_none());
+        let mut taken = Vec::new();
+        for encoding in [Encoding::Identity, Encoding::Gzip, Encoding::Zstd] {
+            taken.push(bodies.take(encoding, MAX_BODY).await.unwrap());
+        }
+        let left = MOST_KIB - 5 * MAX_BODY / 1024;
+        assert_eq!(bodies.0.available_permits(), left, "what is packed is there twice");
+        let too_large = bodies.take(Encoding::Identity, MAX_BODY + 1).await.err();
+        assert!(too_large.is_some(), "and needs no room to be refused");
+        drop(taken);
+        assert_eq!(bodies.0.available_permits(), MOST_KIB);
+    }
+}
