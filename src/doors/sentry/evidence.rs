@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::place::route;
 use super::read::{at, file_name, frames, line, list, text, thrown, top_frame};
+use super::route::Route;
 
 /// The longest text in it.
 const LONGEST: usize = 200;
@@ -31,9 +32,8 @@ pub(super) fn of(event: &Value) -> Map<String, Value> {
     let sdk =
         sdk.and_then(|(name, version)| Some(format!("{} {}", name.as_str()?, version.as_str()?)));
     keep("sdk", sdk.as_deref().map(short));
-    let crumbs = list(event, "breadcrumbs");
-    let last = &crumbs[crumbs.len().saturating_sub(MOST_CRUMBS)..];
-    let crumbs: Vec<String> = last.iter().filter_map(crumb).collect();
+    let mut crumbs: Vec<String> = list(event, "breadcrumbs").iter().filter_map(crumb).collect();
+    crumbs.drain(..crumbs.len().saturating_sub(MOST_CRUMBS));
     if !crumbs.is_empty() {
         kept.insert("breadcrumbs".to_owned(), json!(crumbs));
     }
@@ -44,9 +44,11 @@ pub(super) fn of(event: &Value) -> Map<String, Value> {
 fn frame(frame: &Value) -> Option<String> {
     let file = text(frame.get("filename")).map(file_name);
     let at_line = frame.get("lineno").and_then(Value::as_u64).map(|line| format!(":{line}"));
-    let function = text(frame.get("function")).map(|name| match text(frame.get("module")) {
-        Some(module) if !name.starts_with(module) => format!("{name} in {module}"),
-        _ => name.to_owned(),
+    let function = text(frame.get("function")).filter(|name| *name != "?").map(|name| {
+        match text(frame.get("module")) {
+            Some(module) if !name.starts_with(module) => format!("{name} in {module}"),
+            _ => name.to_owned(),
+        }
     });
     let file = file.map(|file| format!("{file}{}", at_line.unwrap_or_default()));
     let parts: Vec<String> = function.into_iter().chain(file).collect();
@@ -57,8 +59,15 @@ fn frame(frame: &Value) -> Option<String> {
 /// the path; of all else only that it happened, because its text may be anything.
 fn crumb(crumb: &Value) -> Option<String> {
     let category = text(crumb.get("category")).or(text(crumb.get("type")))?;
+    if category.starts_with("sentry.") {
+        return None;
+    }
     let data = |name: &str| crumb.get("data").and_then(|data| data.get(name));
     let path = |name: &str| text(data(name)).and_then(route);
+    if path("url").is_some_and(|path| Route::of(path).is_some()) {
+        // An SDK's own request, to this door.
+        return None;
+    }
     let status = data("status_code").or(data("http.response.status_code")).and_then(Value::as_u64);
     let method = text(data("method")).or(text(data("http.method")));
     let more = match category {
@@ -100,6 +109,7 @@ mod tests {
             "sdk": {"name": "sentry.python", "version": "2.75.0", "packages": [secret]},
             "breadcrumbs": {"values": [
                 {"category": "query", "message": secret},
+                {"category": "http", "data": {"url": "http://127.0.0.1:7624/web/stream"}},
                 {"category": "console", "message": secret, "level": "warning"},
                 {"category": "http", "data": {"method": "POST", "url": format!("http://{secret}/pay?{secret}"), "status_code": 500}},
                 {"category": "navigation", "data": {"from": format!("/{secret}"), "to": format!("/pay?{secret}")}},

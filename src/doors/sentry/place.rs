@@ -97,6 +97,8 @@ fn segments_of_code(said: &str) -> Vec<String> {
 fn top_function(event: &Value) -> Option<Vec<String>> {
     let frame = super::read::top_frame(frames(event)?)?;
     let function = text(frame.get("function")).unwrap_or_default();
+    // `Timeout.explode [as _onTimeout]`
+    let function = function.split(" [as ").next().unwrap_or_default();
     let module = text(frame.get("module")).filter(|module| *module != "__main__");
     let module = module.map(str::to_owned);
     let module = module.or_else(|| {

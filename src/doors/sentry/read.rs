@@ -53,10 +53,12 @@ pub(super) fn frames(event: &Value) -> Option<&[Value]> {
     at(thrown(event)?, "/stacktrace/frames")?.as_array().map(Vec::as_slice)
 }
 
-/// The innermost frame of one's own code; where nothing says which that is, the innermost.
+/// The innermost frame of one's own code; where nothing says which that is, the innermost of what is
+/// not said to be another's.
 pub(super) fn top_frame(frames: &[Value]) -> Option<&Value> {
-    let is_own = |frame: &&Value| frame.get("in_app").and_then(Value::as_bool) == Some(true);
-    frames.iter().rev().find(is_own).or(frames.last())
+    let is_own = |frame: &Value| frame.get("in_app").and_then(Value::as_bool);
+    let find = |own| frames.iter().rev().find(|frame| is_own(frame) == own);
+    find(Some(true)).or_else(|| find(None)).or(frames.last())
 }
 
 /// The name of a file, without where it lies.
