@@ -383,3 +383,27 @@ fn large_bodies_wait_for_room_and_small_ones_pass() {
     });
     assert_eq!(accepted, 100);
 }
+
+#[test]
+fn cloud_events_are_recorded_once_in_all_three_modes() {
+    let snagd = Snagd::start();
+    let event = |id: &str, note: &str| {
+        format!(
+            r#"{{"specversion":"1.0","type":"dev.snag.event.v1","source":"https://ci.example","id":"{id}","subject":"ci/deploy","data":{{"note":"{note}"}}}}"#
+        )
+    };
+    let structured = "application/cloudevents+json; charset=UTF-8";
+    let made = snagd.post_as(structured, event("1", "hung").as_bytes()).is(201).json();
+    assert_eq!((&made["place"], &made["note"]), (&json!("ci/deploy"), &json!("hung")));
+    let binary = "Content-Type: application/json\r\nce-specversion: 1.0\r\nce-type: dev.snag.event.v1\r\nce-source: https://ci.example\r\nce-id: 1\r\nce-subject: ci%2Fdeploy\r\n";
+    let again = snagd.post_with(binary, br#"{"note":"hung"}"#).is(200).json();
+    assert_eq!(again["id"], made["id"]);
+    snagd.post_with(binary, br#"{"note":"another"}"#).tells(409, "belongs to another event");
+    let batch = format!("[{},{},{{}}]", event("1", "hung"), event("2", "again"));
+    let told = snagd.post_as("application/cloudevents-batch+json", batch.as_bytes()).is(200).json();
+    assert_eq!((&told["accepted"], &told["duplicate"]), (&json!(1), &json!(1)));
+    assert_eq!(told["rejected"][0]["line"], 3);
+    let other = event("3", "x").replace("dev.snag.event.v1", "com.example.order");
+    snagd.post_as(structured, other.as_bytes()).tells(422, "dev.snag.event.v1");
+    assert_eq!(snagd.events().len(), 2);
+}

@@ -43,6 +43,15 @@ def ndjson(context, value):
     return text.encode()
 
 
+def as_list(body):
+    return body if isinstance(body, list) else [body]
+
+
+def has_place_outside(event):
+    data = event.get("data") if isinstance(event, dict) else None
+    return isinstance(data, dict) and data.get("place") is None and bool(event.get("subject"))
+
+
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
     """Lets pass what is meant, and nothing else."""
@@ -59,6 +68,9 @@ def filter_failure(context, failure, case, response):
         return not (len(shapes) == 2 or (shapes and "by" in case.query))
     if case.path == "/v1/events" and case.method == "POST":
         answer = response.json()
+        if kind == "AcceptedNegativeData" and any(map(has_place_outside, as_list(case.body))):
+            # Of a CloudEvent the subject is the place, where its draft has none.
+            return False
         if kind == "AcceptedNegativeData" and status == 200 and "rejected" in answer:
             # A bad line never sinks its batch, and no lines are no fault.
             return answer["accepted"] and not answer["rejected"]

@@ -14,10 +14,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::body;
 use super::gate::{ContentType, require_reader};
 use super::problem::Problem;
 use super::query;
+use super::{body, cloud};
 use crate::doors::{Desk, now};
 use crate::event::{
     Draft, Event, MAX_EVENT, Place, Record, Retraction, Sender, Source, nearest_places,
@@ -53,15 +53,39 @@ pub(super) async fn record(
     let body = body::read(&desk.bodies, &headers, body).await?;
     let bytes = &body.bytes;
     let starts_a_list = bytes.trim_ascii_start().first() == Some(&b'[');
+    let read: Read = match kind {
+        Some(ContentType::CloudEvent | ContentType::CloudEvents) => cloud::structured,
+        _ => native,
+    };
     match kind {
-        Some(ContentType::Ndjson) => record_batch(&desk, &sender, lines(bytes)).await,
-        _ if starts_a_list => record_batch(&desk, &sender, elements(bytes)?).await,
-        _ => record_one(&desk, sender, bytes).await,
+        Some(ContentType::Ndjson) => record_batch(&desk, &sender, lines(bytes), read).await,
+        Some(ContentType::CloudEvents) => {
+            record_batch(&desk, &sender, elements(bytes)?, read).await
+        }
+        Some(ContentType::Json) if cloud::is_binary(&headers) => {
+            let draft = fitting(bytes).and_then(|body| cloud::binary(&headers, body));
+            record_one(&desk, sender, draft).await
+        }
+        Some(ContentType::Json) if starts_a_list => {
+            record_batch(&desk, &sender, elements(bytes)?, read).await
+        }
+        _ => record_one(&desk, sender, fitting(bytes).and_then(read)).await,
     }
 }
 
-async fn record_one(desk: &Desk, sender: Sender, body: &[u8]) -> Result<Response, Problem> {
-    let event = admit(desk, &sender, body)?;
+/// How a draft is read.
+type Read = fn(&[u8]) -> Result<Draft, Problem>;
+
+fn native(json: &[u8]) -> Result<Draft, Problem> {
+    Ok(Draft::parse(json)?)
+}
+
+async fn record_one(
+    desk: &Desk,
+    sender: Sender,
+    draft: Result<Draft, Problem>,
+) -> Result<Response, Problem> {
+    let event = admit(desk, &sender, draft)?;
     let may_read = require_reader(&sender).is_ok();
     let (id, place) = (event.id, event.place.clone());
     let recorded = desk.recorder.record_or_refuse(vec![event]).await?;
@@ -83,22 +107,23 @@ async fn record_one(desk: &Desk, sender: Sender, body: &[u8]) -> Result<Response
     }
 }
 
-fn admit(desk: &Desk, sender: &Sender, json: &[u8]) -> Result<Event, Problem> {
-    let admitted = check(desk, sender, json);
+fn admit(desk: &Desk, sender: &Sender, draft: Result<Draft, Problem>) -> Result<Event, Problem> {
+    let admitted = draft.and_then(|draft| Ok(desk.admit(draft, sender.clone(), Source::Http)?));
     if admitted.is_err() {
         desk.recorder.meter().count(Source::Http, Fate::Rejected);
     }
     admitted
 }
 
-fn check(desk: &Desk, sender: &Sender, json: &[u8]) -> Result<Event, Problem> {
+/// What is not larger than an event may be.
+fn fitting(json: &[u8]) -> Result<&[u8], Problem> {
     if MAX_EVENT < json.len() {
         let found = json.len();
         return Err(Problem::too_large(format!(
             "an event has at most {MAX_EVENT} bytes, this one has {found}: shorten its texts or its evidence"
         )));
     }
-    Ok(desk.admit(Draft::parse(json)?, sender.clone(), Source::Http)?)
+    Ok(json)
 }
 
 /// What became of a batch.
@@ -121,6 +146,7 @@ async fn record_batch(
     desk: &Desk,
     sender: &Sender,
     drafts: Vec<(usize, &[u8])>,
+    read: Read,
 ) -> Result<Response, Problem> {
     if MOST_EVENTS < drafts.len() {
         let found = drafts.len();
@@ -131,7 +157,7 @@ async fn record_batch(
     let mut tally = Tally::default();
     let (mut events, mut numbers) = (Vec::new(), Vec::new());
     for (line, json) in drafts {
-        match admit(desk, sender, json) {
+        match admit(desk, sender, fitting(json).and_then(read)) {
             Ok(event) => {
                 events.push(event);
                 numbers.push(line);

@@ -148,6 +148,10 @@ pub(super) enum ContentType {
     Json,
     /// One event a line.
     Ndjson,
+    /// One event as `CloudEvents` has it,
+    CloudEvent,
+    /// or a list of them.
+    CloudEvents,
 }
 
 impl ContentType {
@@ -157,6 +161,8 @@ impl ContentType {
         match essence.as_str() {
             "application/json" => Some(Self::Json),
             "application/x-ndjson" | "application/jsonl" => Some(Self::Ndjson),
+            "application/cloudevents+json" => Some(Self::CloudEvent),
+            "application/cloudevents-batch+json" => Some(Self::CloudEvents),
             _ => None,
         }
     }

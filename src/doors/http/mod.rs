@@ -12,6 +12,7 @@
 
 mod ask;
 mod body;
+mod cloud;
 mod deadline;
 mod decide;
 mod etag;
