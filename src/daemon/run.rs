@@ -13,7 +13,7 @@ use super::open::Daemon;
 use super::{forget, pulse, recover, retain, systemd};
 use crate::doors::drop::{self, DropError};
 use crate::doors::http::{self, Door};
-use crate::doors::sentry;
+use crate::doors::{browser, sentry};
 use crate::index::IndexError;
 use crate::recorder::{WritingError, keep_until_dropped};
 
@@ -72,7 +72,7 @@ impl Daemon {
         })?;
 
         let mut doors = JoinSet::new();
-        let beside = vec![sentry::door(desk.clone())];
+        let beside = vec![sentry::door(desk.clone()), browser::door(desk.clone())];
         let door = Arc::new(Door::new(desk.clone(), beside, stop.clone()));
         for listener in listeners {
             let serving = http::serve(door.clone(), listener, stop.clone());

@@ -1,4 +1,4 @@
-//! What the Sentry door did since the start, in numbers for `/metrics`.
+//! What side doors did since the start, in numbers for `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,7 +35,18 @@ impl ItemFate {
     }
 }
 
-/// The counts.
+/// What the browser door did since the start.
+#[derive(Debug, Default)]
+pub struct BrowserCounts {
+    /// Signals that pages did not send, because they had told of 20 since they were loaded.
+    pub beyond_load: AtomicU64,
+    /// Signals that were not kept, because 60 of their person were in that hour.
+    pub beyond_hour: AtomicU64,
+    /// Requests that a key made too many.
+    pub limited: AtomicU64,
+}
+
+/// What the Sentry door did.
 #[derive(Debug, Default)]
 pub struct SentryCounts {
     items: [[AtomicU64; ItemFate::ALL.len()]; ITEMS.len()],

@@ -22,6 +22,8 @@ pub enum KeyKind {
     /// For Sentry SDKs.
     #[default]
     Sentry,
+    /// For web pages.
+    Browser,
 }
 
 /// A key, without its digits.

@@ -5,6 +5,7 @@
 //! daemon, nowhere below.
 
 pub mod body;
+pub mod browser;
 pub mod counts;
 pub mod drop;
 pub mod http;

@@ -11,7 +11,7 @@ use axum::response::Response;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::Rules;
-use super::counts::SentryCounts;
+use super::counts::{BrowserCounts, SentryCounts};
 use super::keys::Keys;
 use super::limits::Limits;
 
@@ -32,13 +32,20 @@ pub struct Side {
     pub limits: Limits,
     /// What the Sentry door did since the start.
     pub sentry: SentryCounts,
+    /// What the browser door did since the start.
+    pub browser: BrowserCounts,
 }
 
 impl Side {
     /// With these keys, and nothing used up or counted yet.
     #[must_use]
     pub fn new(keys: Keys) -> Self {
-        Self { keys, limits: Limits::default(), sentry: SentryCounts::default() }
+        Self {
+            keys,
+            limits: Limits::default(),
+            sentry: SentryCounts::default(),
+            browser: BrowserCounts::default(),
+        }
     }
 }
 
@@ -52,6 +59,10 @@ pub struct Caller {
 /// The route that answered, as requests are counted by it: there are as many as routes.
 #[derive(Clone, Debug)]
 pub struct RouteName(pub Cow<'static, str>);
+
+/// Somebody of whom an SDK or a page says nothing. All of them are one person: what cannot be told
+/// apart is not counted as many.
+pub const ANONYMOUS: &str = "anonymous";
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

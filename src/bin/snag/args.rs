@@ -175,6 +175,11 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Make a key for Sentry SDKs, and say the one line that each language needs
     Dsn(Dsn),
+    /// Make a key for web pages, and say the one line that goes into them
+    Snippet {
+        /// Whatever comes in by it lies below this place; web if absent
+        place: Option<String>,
+    },
     /// Show how snagd is
     Status,
     /// Have systemd run snagd: install, status or uninstall

@@ -1,4 +1,5 @@
-//! `snag dsn`: keys for Sentry SDKs, and the one line that each language needs.
+//! `snag dsn` and `snag snippet`: keys for Sentry SDKs and for web pages, and the one line that each
+//! needs.
 //!
 //! What is printed is to be copied, so no line of it is cut to the width of a terminal.
 
@@ -6,8 +7,9 @@ use std::fmt::Write;
 
 use anyhow::Context;
 use bytes::Bytes;
-use snag::client::Answer;
+use snag::client::{Answer, Connection};
 use snag::doors::http::{KeyList, Made, Wanted};
+use snag::doors::keys::KeyKind;
 
 use crate::args::{Dsn, Global};
 use crate::output::Output;
@@ -35,10 +37,37 @@ pub(crate) async fn dsn(said: Dsn, global: &Global, output: &Output) -> anyhow::
         return output
             .json_or(&revoked, |_| format!("revoked: key {number} is good for nothing now"));
     }
-    let wanted = Wanted { place: said.place, ..Wanted::default() };
-    let wanted = Bytes::from(serde_json::to_vec(&wanted)?);
-    let made: Made = read(&connection.post("/v1/keys", "application/json", wanted).await?)?;
+    let made = make(&mut connection, KeyKind::Sentry, said.place).await?;
     output.json_or(&made, |_| told(&made))
+}
+
+/// `snag snippet`.
+pub(crate) async fn snippet(
+    place: Option<String>,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    let made = make(&mut connection, KeyKind::Browser, place).await?;
+    output.json_or(&made, |_| {
+        format!(
+            "{}\n\nput it into your pages, and their origin into snagd's configuration:\n  \
+             origins = [\"http://localhost:3000\"]\n\n\
+             see what comes in:  snag tail\n\
+             if it leaks:  snag dsn --revoke {}",
+            made.snippet.as_deref().unwrap_or_default(),
+            made.key.number
+        )
+    })
+}
+
+async fn make(
+    connection: &mut Connection,
+    kind: KeyKind,
+    place: Option<String>,
+) -> anyhow::Result<Made> {
+    let wanted = Bytes::from(serde_json::to_vec(&Wanted { kind, place })?);
+    read(&connection.post("/v1/keys", "application/json", wanted).await?)
 }
 
 fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
@@ -47,7 +76,9 @@ fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
 }
 
 fn told(made: &Made) -> String {
-    let Made { dsn, spotlight, key, .. } = made;
+    let Made { key, .. } = made;
+    let dsn = made.dsn.as_deref().unwrap_or_default();
+    let spotlight = made.spotlight.as_deref().unwrap_or_default();
     let place = key.place.as_ref().map_or("the product of each release", |place| place.as_str());
     let mut text = format!(
         "With Sentry in your program already, one variable sends snag a copy (Python, Node; on this\n\

@@ -25,7 +25,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Record", &["log", "undo", "me-too", "session", "run", "hook"]),
     ("Look", &["hotspots", "why", "coverage", "signals", "show", "events", "tail"]),
     ("Keep", &["export", "import", "forget", "backup", "restore"]),
-    ("Run it", &["dsn", "status", "doctor", "service", "demo", "completions", "help"]),
+    ("Run it", &["dsn", "snippet", "status", "doctor", "service", "demo", "completions", "help"]),
 ];
 
 /// How each command is used.
@@ -75,6 +75,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("restore", &["snag restore /mnt/backup/snag", "snag restore snag.tar --state-dir /tmp/snag"]),
     ("dsn", &["snag dsn web", "snag dsn --revoke 1"]),
+    ("snippet", &["snag snippet", "snag snippet web/shop"]),
     ("status", &["snag status"]),
     ("doctor", &["snag doctor", "snag doctor --json"]),
     ("service", &["snag service install", "sudo snag service install --system"]),

@@ -112,6 +112,7 @@ async fn answer(command: Command, global: &Global, output: &Output) -> anyhow::R
         Command::Import { file } => import::import(&file, global, output).await,
         Command::Forget(said) => forget::forget(said, global, output).await,
         Command::Dsn(said) => dsn::dsn(said, global, output).await,
+        Command::Snippet { place } => dsn::snippet(place, global, output).await,
         Command::Status => read::status(global, output).await,
         Command::Hook { shell } => hook::hook(shell, output),
         Command::Demo(said) => demo::demo(&said, output).await,

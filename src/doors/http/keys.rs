@@ -36,9 +36,14 @@ pub struct Made {
     #[serde(flatten)]
     pub key: Key,
     /// What a Sentry SDK is given.
-    pub dsn: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dsn: Option<String>,
     /// What `SENTRY_SPOTLIGHT` is set to for the same place, on this machine; it holds no key.
-    pub spotlight: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spotlight: Option<String>,
+    /// What stands in a web page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snippet: Option<String>,
 }
 
 /// The keys that are good.
@@ -68,14 +73,31 @@ pub(super) async fn make(
     let url = public_url(&desk).ok_or_else(nowhere)?;
     let kind = wanted.kind;
     let (key, digits) = change(&desk, move |desk| desk.side.keys.make(kind, place, now())).await?;
-    let (scheme, host) = url.split_once("://").unwrap_or(("http", &url));
-    let at = key.place.as_ref().map(|place| format!("/{place}")).unwrap_or_default();
-    let dsn = format!("{scheme}://{digits}@{host}/{}", key.number);
-    let made = Made { v: 1, dsn, spotlight: format!("{url}{at}/stream"), key };
-    let mut response = json_response(StatusCode::CREATED, to_json(&made));
+    let mut response = json_response(StatusCode::CREATED, to_json(&made(key, &digits, &url)));
     // Whoever keeps answers must not keep this one.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// A key, and what those who use it are given.
+fn made(key: Key, digits: &str, url: &str) -> Made {
+    let made = Made { v: 1, key, dsn: None, spotlight: None, snippet: None };
+    let (scheme, host) = url.split_once("://").unwrap_or(("http", url));
+    let Key { number, kind, place, .. } = &made.key;
+    match kind {
+        KeyKind::Sentry => {
+            let at = place.as_ref().map(|place| format!("/{place}")).unwrap_or_default();
+            let dsn = format!("{scheme}://{digits}@{host}/{number}");
+            Made { dsn: Some(dsn), spotlight: Some(format!("{url}{at}/stream")), ..made }
+        }
+        KeyKind::Browser => {
+            let place = place.as_ref().map_or("web", |place| place.as_str());
+            let snippet = format!(
+                "<script defer src=\"{url}/snag.js\" data-key=\"{digits}\" data-place=\"{place}\"></script>"
+            );
+            Made { snippet: Some(snippet), ..made }
+        }
+    }
 }
 
 /// `GET /v1/keys` lists the keys that are good. For the owner alone.

@@ -124,6 +124,19 @@ fn keyed(page: &mut Page, desk: &Desk) {
     let name = "snag_sentry_limited_total";
     page.family(name, Kind::Counter, "Requests refused because their key had sent too many.");
     page.sample(name, &[], counts.limited.load(Ordering::Relaxed));
+    let browser = &desk.side.browser;
+    let name = "snag_browser_beyond_total";
+    page.family(name, Kind::Counter, "Signals of pages that were too many, and so not kept.");
+    for (limit, count) in [("load", &browser.beyond_load), ("hour", &browser.beyond_hour)] {
+        page.sample(name, &[("limit", limit)], count.load(Ordering::Relaxed));
+    }
+    let name = "snag_browser_limited_total";
+    page.family(
+        name,
+        Kind::Counter,
+        "Requests of pages refused because their key had sent too many.",
+    );
+    page.sample(name, &[], browser.limited.load(Ordering::Relaxed));
     let name = "snag_client_lost_events_total";
     page.family(name, Kind::Counter, "Events that Sentry SDKs say they had to drop themselves.");
     page.sample(name, &[], counts.lost.load(Ordering::Relaxed));

@@ -20,9 +20,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::person::{self, ANONYMOUS};
+use super::person;
 use super::read::{at, clip, instant, line, list, text, thrown};
 use super::{evidence, place};
+use crate::doors::side::ANONYMOUS;
 use crate::event::{
     Actor, Draft, Feeling, Kind, MAX_LINE, MAX_NAME, MAX_TEXT, Outcome, Place, Severity,
     SignalName, Word,

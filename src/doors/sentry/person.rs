@@ -10,10 +10,6 @@ use serde_json::Value;
 use super::read::line;
 use crate::event::MAX_NAME;
 
-/// Somebody of whom the SDK says nothing. All of them are one person: what cannot be told apart is
-/// not counted as many.
-pub(super) const ANONYMOUS: &str = "anonymous";
-
 /// The user of an event: username, name, id, or what stands in front of the e-mail address.
 pub(super) fn of_user(user: Option<&Value>) -> Option<String> {
     let user = user?;
