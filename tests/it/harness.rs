@@ -85,6 +85,14 @@ impl Snagd {
         self.around = command;
     }
 
+    /// Starts it again on the same directory, differently.
+    pub(crate) fn restart_with(&mut self, args: &[&str]) {
+        if args.contains(&"--listen") {
+            self.listen.clear();
+        }
+        self.spawn(args);
+    }
+
     /// Starts it again on the same directory.
     pub(crate) fn restart(&mut self) {
         self.spawn(&[]);

@@ -31,6 +31,7 @@
 //! | `imports` | sheets of other programs |
 //! | `formats` | files written by each released version are read for ever |
 //! | `doctor` | what `snag doctor` finds on machines with something wrong |
+//! | `browser` | the snippet in a real Chromium: what it fires at, what it says, what it keeps |
 //! | `dogfood` | the friction met while building snag |
 
 #![expect(
@@ -45,8 +46,13 @@ mod terminal;
 
 mod api;
 mod architecture;
+<<<<<<< HEAD
 mod backup;
+=======
+mod browser;
+>>>>>>> 1407628 (Tests: the snippet in a real browser)
 mod care;
+mod chromium;
 mod cli;
 mod completions;
 mod configuration;

@@ -1,0 +1,179 @@
+//! The browser door over raw sockets: keys, origins, limits, what it serves.
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use super::site::{daemon_for, line};
+use crate::harness::{Answer, Snagd};
+
+const ORIGIN: &str = "http://shop.acme.example";
+
+fn post_from(snagd: &Snagd, origin: &str, key: &str, body: &str) -> Answer {
+    let origin = if origin.is_empty() { String::new() } else { format!("Origin: {origin}\r\n") };
+    snagd.ask_tcp(&format!(
+        "POST /browser/{key}/events HTTP/1.1\r\nHost: localhost\r\n{origin}Content-Type: text/plain;charset=UTF-8\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+fn post(snagd: &Snagd, key: &str, events: &Value) -> Value {
+    post_from(snagd, ORIGIN, key, &json!({"events": events}).to_string()).is(200).json()
+}
+
+fn signal(n: usize) -> Value {
+    json!({"id": format!("01a20000-0000-7000-8000-{n:012}"), "class": "signal", "place": "shop/a",
+        "signal": {"name": "dead-click", "count": 1, "rule": "2500"}})
+}
+
+/// A figure of `/metrics`.
+fn figure(snagd: &Snagd, name: &str) -> String {
+    let page = snagd.get("/metrics").text();
+    let line = page.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap_or_else(|| panic!("{page}")).trim().to_owned()
+}
+
+#[test]
+fn the_snippet_is_for_any_page_and_small() {
+    let snagd = Snagd::start();
+    let get = |path: &str, headers: &str| {
+        snagd.ask_tcp(&format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n"
+        ))
+    };
+    let answer = get("/snag.js", "Origin: http://evil.example\r\nSec-Fetch-Site: cross-site\r\n");
+    let answer = answer.is(200);
+    assert_eq!(answer.header("content-type"), Some("text/javascript; charset=utf-8"));
+    assert_eq!(answer.header("cross-origin-resource-policy"), Some("cross-origin"));
+    let served = String::from_utf8(answer.body).unwrap();
+    let source = include_str!("../../../src/doors/browser/snag.js");
+    let mut lines = source.lines().map(str::trim_start);
+    assert!(
+        served.lines().all(|line| lines.any(|known| known == line)),
+        "it is what is in the repository"
+    );
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(served.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap().len();
+    eprintln!(
+        "snag.js: {} bytes as it is written, {} served, {packed} packed",
+        source.len(),
+        served.len()
+    );
+    assert!(packed < 6 * 1024, "{packed} bytes: a page pays for each of them");
+    get("/snag.js", "Host: evil.example\r\n").is(400);
+    snagd.ask_tcp("POST /snag.js HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").is(405);
+}
+
+#[test]
+fn who_may_post_and_who_leaves_nothing() {
+    let snagd = daemon_for(ORIGIN);
+    let (_, key) = line(&snagd, "");
+    let body = json!({"events": [{"place": "shop/a", "got": "nothing"}]}).to_string();
+    for origin in [
+        "http://evil.example",
+        "null",
+        "",
+        "http://shop.acme.example.evil",
+        "HTTP://shop.acme.example",
+    ] {
+        let answer = post_from(&snagd, origin, &key, &body).tells(403, "`origins`");
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+    }
+    let dsn = snagd.snag(&["dsn", "shop", "--json"]).ok().json();
+    let of_sentry = dsn["dsn"].as_str().unwrap()[7..39].to_owned();
+    for wrong in [&"0".repeat(32), "", "x/y", &of_sentry] {
+        let answer = post_from(&snagd, ORIGIN, wrong, &body).tells(403, "`snag snippet`");
+        assert_eq!(answer.header("access-control-allow-origin"), Some(ORIGIN));
+    }
+    assert!(snagd.events().is_empty());
+    let answer = post_from(&snagd, ORIGIN, &key, &body).is(200);
+    assert_eq!(answer.header("access-control-allow-origin"), Some(ORIGIN));
+    assert_eq!(answer.header("vary"), Some("origin"));
+    assert_eq!(answer.json(), json!({"accepted": 1, "duplicate": 0, "beyond": 0, "rejected": []}));
+    for path in ["/v1/events", "/v1/hotspots"] {
+        let origin = format!("Origin: {ORIGIN}");
+        let ask = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\n{origin}\r\nConnection: close\r\n\r\n"
+        );
+        snagd.ask_tcp(&ask).tells(403, "web pages");
+    }
+    let list = snagd.snag(&["dsn", "--list", "--json"]).ok().json();
+    let number = list["keys"][0]["number"].to_string();
+    snagd.snag(&["dsn", "--revoke", &number]).ok();
+    post_from(&snagd, ORIGIN, &key, &body).tells(403, "revoked");
+    assert_eq!(snagd.events().len(), 1);
+}
+
+#[test]
+fn what_a_page_says_is_believed_within_bounds() {
+    let snagd = daemon_for(ORIGIN);
+    let (_, key) = line(&snagd, "");
+    let told = post(
+        &snagd,
+        &key,
+        &json!([
+            {"place": "shop/pay", "got": "nothing", "feeling": "confused", "person": "ana", "source": "cli"},
+            {"place": "elsewhere/x", "class": "use"},
+            {"place": "shop/pay", "class": "signal", "signal": {"name": "crash"}},
+            {"place": "shop/pay", "class": "signal", "kind": "no-response",
+                "signal": {"name": "rage-click", "count": 5, "rule": "4 1000 30"}},
+            {"place": "shop/é", "got": "x"},
+            {"place": "shop/pay", "got": "AKIAIOSFODNN7EXAMPLE is my key", "colour": "red"},
+        ]),
+    );
+    assert_eq!(
+        (&told["accepted"], told["rejected"].as_array().unwrap().len()),
+        (&json!(3), 3),
+        "{told}"
+    );
+    for (at, line, detail) in [(0, 3, "rage-click"), (1, 5, "contains"), (2, 6, "colour")] {
+        let rejected = &told["rejected"][at];
+        assert_eq!(rejected["line"], json!(line));
+        assert!(rejected["detail"].as_str().unwrap().contains(detail), "{rejected}");
+    }
+    let mut events = snagd.events();
+    events.sort_by_key(|event| event["class"].to_string());
+    let [report, signal, used] = &events[..] else { panic!("{events:#?}") };
+    assert_eq!(
+        (&report["person"], &report["person_verified"], &report["source"]),
+        (&json!("ana"), &json!(false), &json!("browser"))
+    );
+    assert_eq!(
+        (&used["place"], &used["person"]),
+        (&json!("shop/elsewhere/x"), &json!("anonymous"))
+    );
+    assert_eq!(
+        signal["signal"]["rule"],
+        "4 clicks within 1 s on the same target (or <= 30 px), cancelled by selection, scroll, input; not in text fields or steppers"
+    );
+    for nonsense in ["", "[]", "{}", "{\"events\":{}}", "{\"events\":[],\"x\":1}"] {
+        post_from(&snagd, ORIGIN, &key, nonsense).tells(400, "events");
+    }
+    let many = json!({"events": vec![json!({}); 101]}).to_string();
+    post_from(&snagd, ORIGIN, &key, &many).tells(413, "100");
+}
+
+#[test]
+fn sixty_signals_of_a_person_an_hour_and_the_rest_counted() {
+    let snagd = daemon_for(ORIGIN);
+    let (_, key) = line(&snagd, "");
+    // Two batches, and the first of them again: what is known is not counted again.
+    let hour = || snag::doors::now().as_second() / 3600;
+    let begun = hour();
+    let batch = |ids: std::ops::Range<usize>| json!(ids.map(signal).collect::<Vec<_>>());
+    assert_eq!(post(&snagd, &key, &batch(0..50))["accepted"], 50);
+    assert_eq!(post(&snagd, &key, &batch(0..50))["duplicate"], 50);
+    let told = post(&snagd, &key, &batch(50..120));
+    let held = told["beyond"].as_u64().unwrap();
+    // Whoever passes an hour's end in here has another allowance of sixty.
+    assert!(held == 60 || (begun != hour() && held <= 10), "{told}");
+    assert_eq!(told["accepted"], 70 - held);
+    post_from(&snagd, ORIGIN, &key, r#"{"events":[],"beyond":7}"#).is(200);
+    assert_eq!(figure(&snagd, "snag_browser_beyond_total{limit=\"hour\"}"), held.to_string());
+    assert_eq!(figure(&snagd, "snag_browser_beyond_total{limit=\"load\"}"), "7");
+    let report = json!([{"place": "shop/a", "got": "still heard"}]);
+    assert_eq!(post(&snagd, &key, &report)["accepted"], 1, "reports are not held back");
+}

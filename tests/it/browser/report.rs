@@ -1,0 +1,249 @@
+//! The dialog by keyboard alone, what is kept while nobody answers, and pages that may not.
+
+use serde_json::{Value, json};
+
+use super::site::{Shop, all_sent, daemon_for, line, listen, serve};
+use crate::chromium::{Chromium, Page};
+use crate::harness::until;
+
+/// What has the focus, seen through shadow roots.
+fn focused(page: &Page) -> String {
+    let script = "(() => { let at = document.activeElement; \
+        while (at.shadowRoot) at = at.shadowRoot.activeElement || (at.shadowRoot = null, at); \
+        return at.name || at.id || at.textContent; })()";
+    page.run(script).as_str().unwrap_or_default().to_owned()
+}
+
+/// A text in the dialog; none while it is closed.
+fn said(page: &Page, selector: &str) -> Option<String> {
+    let script = format!(
+        "(document.querySelector('snag-report').shadowRoot.querySelector({selector:?}) || {{}}).textContent"
+    );
+    page.run(&script).as_str().map(str::to_owned)
+}
+
+/// Writes a report by keyboard, from wherever the focus is.
+fn report(page: &Page, got: &str) {
+    page.key("Alt+Shift+S");
+    page.key("Tab");
+    page.type_text(got);
+    for _ in 0..9 {
+        if focused(page) == "Send" {
+            break;
+        }
+        page.key("Tab");
+    }
+    page.key("Enter");
+}
+
+#[test]
+fn a_report_by_keyboard_alone() {
+    let shop = Shop::open("data-version=\"1.4.2\" data-templates=\"/blog/:post\"");
+    let chromium = Chromium::start();
+    let page = chromium.open(&format!("{}/blog/a-slow-post", shop.origin));
+    page.run("document.querySelector('#named').focus(); 0");
+    page.key("Alt+Shift+S");
+    assert_eq!(focused(&page), "expected");
+    page.type_text("that it stays");
+    page.key("Tab");
+    assert_eq!(focused(&page), "got");
+    page.type_text("it went away <b>");
+    for _ in ["feeling", "outcome"] {
+        page.key("Tab");
+        page.key("ArrowDown");
+        page.key("ArrowDown");
+    }
+    page.key("Tab");
+    assert_eq!(focused(&page), "person");
+    page.type_text("ana");
+    // What is shown is what is sent, and nothing else.
+    let shown: Value = serde_json::from_str(&said(&page, "pre").unwrap()).unwrap();
+    assert_eq!(
+        (&shown["got"], &shown["feeling"], &shown["outcome"], &shown["person"]),
+        (&json!("it went away <b>"), &json!("calm"), &json!("retried"), &json!("ana"))
+    );
+    assert_eq!(shown["place"], json!("shop/checkout/pay"));
+    assert!(shop.events().is_empty(), "nothing leaves the page before");
+    page.key("Enter");
+    until("it is recorded", || !shop.events().is_empty());
+    until("it says so", || said(&page, "[role=status]").unwrap().contains("Recorded"));
+    let event = &shop.events()[0];
+    for (field, value) in shown.as_object().unwrap() {
+        let stored = event[field].as_str().unwrap().replace('-', "");
+        assert_eq!(stored, value.as_str().unwrap().replace('-', ""), "{field}");
+    }
+    assert_eq!(event["version"], "1.4.2");
+    assert_eq!(focused(&page), "Close");
+    page.key("Escape");
+    until("the focus is back", || focused(&page) == "named");
+    assert_eq!(said(&page, "dialog"), None);
+
+    // Who has said a name once is not asked again, and Escape sends nothing.
+    page.run("document.activeElement.blur(); 0");
+    page.key("Alt+Shift+S");
+    let shown: Value = serde_json::from_str(&said(&page, "pre").unwrap()).unwrap();
+    assert_eq!((&shown["person"], &shown["place"]), (&json!("ana"), &json!("shop/blog/_")));
+    page.type_text("nothing");
+    page.key("Escape");
+    until("it is closed", || said(&page, "dialog").is_none());
+    assert_eq!(shop.events().len(), 1);
+}
+
+#[test]
+fn the_dialog_has_names_for_everything_and_no_style_of_the_page() {
+    let shop = Shop::open("data-button=\"Report friction\" data-person=\"ana\"");
+    let chromium = Chromium::start();
+    let page = chromium.open(&shop.origin);
+    page.run(
+        "document.head.append(Object.assign(document.createElement('style'), \
+         {textContent: ':not(html, body) { display: none !important; color: red !important; font-size: 99px !important }'})); 0",
+    );
+    page.click(page.middle("snag-report >> button"));
+    until("it is open", || said(&page, "dialog").is_some());
+    let tree = page.ask("Accessibility.getFullAXTree", &json!({}));
+    let mut named = Vec::new();
+    for node in tree["nodes"].as_array().unwrap() {
+        let role = node["role"]["value"].as_str().unwrap_or_default();
+        if ["dialog", "textbox", "combobox", "button"].contains(&role) {
+            named.push(format!("{role} {}", node["name"]["value"].as_str().unwrap_or_default()));
+        }
+    }
+    for name in [
+        "dialog Report friction",
+        "textbox What did you expect?",
+        "textbox What did you get?",
+        "combobox How did that feel?",
+        "combobox What did you do?",
+        "button Send",
+        "button Cancel",
+    ] {
+        assert!(named.iter().any(|found| found == name), "no {name}: {named:#?}");
+    }
+    assert!(named.iter().all(|found| found.contains(' ') && !found.ends_with(' ')), "{named:#?}");
+    let style = page.run(
+        "(() => { const style = getComputedStyle(document.querySelector('snag-report').shadowRoot.querySelector('textarea')); \
+         return style.display + ' ' + style.fontSize; })()",
+    );
+    assert_eq!(style, json!("block 16px"));
+}
+
+#[test]
+fn what_cannot_be_sent_is_kept_and_sent_once() {
+    let mut shop = Shop::open("data-person=\"ana\"");
+    let chromium = Chromium::start();
+    let page = chromium.open(&format!("{}/cart", shop.origin));
+    let address = shop.snagd.address();
+    shop.snagd.stop();
+    report(&page, "it froze");
+    until("it says so", || said(&page, "[role=status]").unwrap().contains("Kept in this browser"));
+    let kept = "Object.keys(localStorage).filter(name => name.startsWith('snag ')).map(name => localStorage[name]).join('\\n')";
+    let kept: Value = serde_json::from_str(page.run(kept).as_str().unwrap()).unwrap();
+    assert_eq!(kept["got"], "it froze");
+    // No more is kept than fits, and reports longest.
+    page.run(
+        "for (let n = 0; n < 60; n++) localStorage[Object.keys(localStorage)[0].slice(0, 38) + 'f' + n] = '{\"signal\":{\"name\":\"crash\"}}'; 0",
+    );
+    page.key("Escape");
+    until("it is closed", || said(&page, "dialog").is_none());
+    report(&page, "it froze again");
+    until("it says so", || said(&page, "[role=status]").unwrap().contains("Kept"));
+    let names =
+        page.run("Object.keys(localStorage).filter(name => name.startsWith('snag ')).length");
+    assert!(names.as_u64().unwrap() <= 61, "one more goes for each that comes: {names}");
+    assert!(
+        page.run("Object.values(localStorage).join()").as_str().unwrap().contains("it froze\"")
+    );
+    page.run("Object.keys(localStorage).forEach(name => localStorage[name].includes('signal') && delete localStorage[name]); 0");
+
+    // The page is gone, the daemon back: whatever page comes next sends it, twice the same id.
+    page.go("about:blank");
+    shop.snagd.restart_with(&[
+        "--listen",
+        &address,
+        "--config",
+        &shop.snagd.path("snagd.toml").display().to_string(),
+    ]);
+    page.go(&format!("{}/elsewhere", shop.origin));
+    all_sent(&page);
+    page.run(&format!("localStorage['snag {} again'] = {:?}; 0", shop.key, kept.to_string()));
+    page.go(&format!("{}/elsewhere", shop.origin));
+    all_sent(&page);
+    let events = shop.events();
+    let got: Vec<&Value> = events.iter().map(|event| &event["got"]).collect();
+    assert_eq!(got.len(), 2, "{got:?}");
+    let first = events.iter().find(|event| event["got"] == "it froze").unwrap();
+    assert_eq!(first["id"].as_str().unwrap().replace('-', ""), kept["id"].as_str().unwrap());
+    assert_eq!(
+        (&first["place"], &first["at"]),
+        (&json!("shop/cart"), &kept["at"]),
+        "as it was then"
+    );
+}
+
+#[test]
+fn a_page_of_another_origin_leaves_nothing_and_reads_nothing() {
+    let (good, origin) = listen();
+    let (evil, evil_origin) = listen();
+    let snagd = daemon_for(&origin);
+    let (line, key) = line(&snagd, "data-person=\"eve\"");
+    serve(good, &line);
+    serve(evil, &line);
+    let chromium = Chromium::start();
+    let page = chromium.open(&evil_origin);
+    report(&page, "planted");
+    until("it cannot", || said(&page, "[role=status]").unwrap().contains("Kept"));
+    // By hand, in every way a page has.
+    let address = snagd.address();
+    let event = "{\"events\":[{\"place\":\"shop/a\",\"got\":\"planted\",\"person\":\"eve\"}]}";
+    let tried = page.run(&format!(
+        "(async () => {{ const url = 'http://{address}', body = {event:?}, read = []; \
+         const ask = async (path, more) => {{ try {{ const a = await fetch(url + path, more); \
+           read.push(path + a.status + await a.text()); }} catch {{}} }}; \
+         for (const mode of ['cors', 'no-cors']) for (const path of ['/browser/{key}/events', '/v1/events', '/stream']) \
+           for (const type of ['text/plain', 'application/json']) \
+             await ask(path, {{ method: 'POST', mode, body, headers: {{ 'Content-Type': type }} }}); \
+         for (const path of ['/v1/events', '/v1/hotspots', '/v1/status', '/metrics', '/']) await ask(path); \
+         navigator.sendBeacon(url + '/browser/{key}/events', body); \
+         const form = document.createElement('form'); form.method = 'POST'; form.enctype = 'text/plain'; \
+         form.action = url + '/browser/{key}/events'; form.target = 'frame'; \
+         const frame = document.createElement('iframe'); frame.name = 'frame'; document.body.append(frame, form); \
+         const loaded = new Promise(then => frame.onload = then); form.submit(); await loaded; \
+         return read.filter(text => !/^\\S+0$/.test(text)); }})()"
+    ));
+    assert_eq!(tried, json!([]), "it could read something");
+    assert!(snagd.events().is_empty(), "{:#?}", snagd.events());
+    // The same page under the name that is known may.
+    page.go(&origin);
+    report(&page, "told");
+    until("it is recorded", || snagd.events().len() == 1);
+}
+
+#[test]
+fn twenty_signals_a_load_and_the_number_of_the_rest() {
+    let shop = Shop::open("data-person=\"ana\" data-dead-click=\"50\"");
+    let chromium = Chromium::start();
+    let page = chromium.open(&shop.origin);
+    page.run(
+        "const row = document.createElement('div'); row.id = 'row'; \
+         row.style = 'position: fixed; top: 0; left: 0; z-index: 9'; document.body.append(row); \
+         for (let n = 0; n < 23; n++) { const button = document.createElement('button'); \
+         button.className = String.fromCharCode(97 + n); button.textContent = '.'; row.append(button); } 0",
+    );
+    for n in 0..23_u8 {
+        let class = char::from(b'a' + n);
+        page.click(page.middle(&format!("#row .{class}")));
+        page.run("new Promise(then => setTimeout(then, 100))");
+    }
+    until("the rest is counted", || {
+        let page = shop.snagd.get("/metrics").text();
+        page.contains("snag_browser_beyond_total{limit=\"load\"} 3")
+    });
+    all_sent(&page);
+    let events = shop.events();
+    assert_eq!(events.len(), 20, "{events:#?}");
+    assert!(
+        events
+            .iter()
+            .all(|event| event["signal"]["rule"].as_str().unwrap().contains("within 0.05 s"))
+    );
+}
