@@ -16,7 +16,7 @@
 //!
 //! | floor | modules | what it may touch |
 //! |---|---|---|
-//! | 0 pure | [`event`], [`hotspot`] | no clock, no chance, no disk, no async |
+//! | 0 pure | [`event`], [`hotspot`], [`words`] | no clock, no chance, no disk, no async |
 //! | 1 durable | `journal`, `index` | files; no clock |
 //! | 2 concurrent | `recorder` | one writer thread, a bounded queue |
 //! | | `backup` | files of its own beside the journal's; no clock |
@@ -35,3 +35,4 @@ pub mod hotspot;
 pub mod index;
 pub mod journal;
 pub mod recorder;
+pub mod words;

@@ -52,7 +52,7 @@ impl Report {
 
     /// What each person adds, summing up to the pain.
     fn bill(&mut self, why: &Why) {
-        self.about("What it is made of.", &bill::rule(why));
+        self.about("What it is made of.", &snag::words::rule(why.window));
         let mut explained = false;
         let mut rows = Vec::new();
         for term in &why.people {

@@ -1,6 +1,7 @@
 //! The bill: what each person met, what of it counts, and what it comes to; then by version.
 
-use snag::hotspot::{CAP, DayTerm, POINTS, PersonTerm, VersionLine, Why};
+use snag::hotspot::{CAP, DayTerm, PersonTerm, VersionLine, Why};
+use snag::words::rule;
 
 use super::{INDENT, heading};
 use crate::render::Look;
@@ -17,7 +18,7 @@ const NAME: usize = 16;
 pub(super) fn bill(why: &Why, page: &mut Page, look: &Look) {
     page.blank();
     page.push(heading("What it is made of", "", look));
-    page.prose(INDENT, Tone::Dim, &rule(why));
+    page.prose(INDENT, Tone::Dim, &rule(why.window));
     page.blank();
     let sum = number(why.figures.pain);
     let figures = width(&look.safe(&sum)).max(2);
@@ -48,20 +49,6 @@ pub(super) fn bill(why: &Why, page: &mut Page, look: &Look) {
     page.push(look.line().pad_to(right.saturating_sub(figures)).dim("─".repeat(figures)));
     let line = look.line().space(INDENT).dim(format!("pain, of {people}"));
     page.push(line.pad_to(right.saturating_sub(width(&look.safe(&sum)))).bold(sum));
-}
-
-/// How pain is reckoned.
-pub(in crate::render) fn rule(why: &Why) -> String {
-    let days = match why.window.days() {
-        1 => "on that day".to_owned(),
-        days => format!("on each of these {} days", number(days as u64)),
-    };
-    let [cosmetic, minor, major, blocker] = POINTS;
-    format!(
-        "Pain is a sum over people. Each adds the points of the worst thing they met here {days} \
-         (cosmetic {cosmetic}, minor {minor}, major {major}, blocker {blocker}), but nobody adds \
-         more than {CAP}."
-    )
 }
 
 /// `Nov 12 blocker 30 ·`, `Nov 13 minor 3`, `= 33, counted 20`; none of them broken at a line's end.

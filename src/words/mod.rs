@@ -1,0 +1,233 @@
+//! Figures in words: the same sentences in a terminal and on the page.
+//!
+//! # Promises
+//!
+//! - Pure, and nothing is rounded so far that it says something else.
+
+mod verdict;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use crate::event::{Day, Word};
+use crate::hotspot::{CAP, POINTS, Rate, Window};
+
+pub use verdict::{TEST, sentences};
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// How long ago a day was.
+#[must_use]
+pub fn ago(day: Day, today: Day) -> String {
+    match today.since(day) {
+        ..0 => format!("on {day}"),
+        0 => "today".to_owned(),
+        1 => "yesterday".to_owned(),
+        days => format!("{} days ago", number(u64::from(days.unsigned_abs()))),
+    }
+}
+
+/// A day as `Nov 12`, or with its year where that is another one than today's.
+#[must_use]
+pub fn day(day: Day, today: Day) -> String {
+    let date = |day: Day| TimeZone::UTC.to_datetime(day.start()).date();
+    let (asked, today) = (date(day), date(today));
+    let month = usize::try_from(asked.month() - 1).ok().and_then(|at| MONTHS.get(at));
+    match month {
+        Some(month) if asked.year() == today.year() => format!("{month} {}", asked.day()),
+        _ => day.to_string(),
+    }
+}
+
+/// An instant, exactly.
+#[must_use]
+pub fn exactly(at: Timestamp) -> String {
+    let text = at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string();
+    format!("{} UTC", text.strip_suffix(".000").unwrap_or(&text))
+}
+
+/// A window in plain words.
+#[must_use]
+pub fn window(window: Window) -> String {
+    match window.days() {
+        1 => format!("1 day, {}", window.until),
+        days => format!("{} days to {}", number(days as u64), window.until),
+    }
+}
+
+/// How pain is reckoned over a window.
+#[must_use]
+pub fn rule(window: Window) -> String {
+    let days = match window.days() {
+        1 => "on that day".to_owned(),
+        days => format!("on each of these {} days", number(days as u64)),
+    };
+    let [cosmetic, minor, major, blocker] = POINTS;
+    format!(
+        "Pain is a sum over people. Each adds the points of the worst thing they met here {days} \
+         (cosmetic {cosmetic}, minor {minor}, major {major}, blocker {blocker}), but nobody adds \
+         more than {CAP}."
+    )
+}
+
+/// A number with commas.
+#[must_use]
+pub fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at != 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 person`, `3 people`.
+#[must_use]
+pub fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(count), if count == 1 { one } else { many })
+}
+
+/// A word of a closed list as people write it: `worked around`.
+#[must_use]
+pub fn human(word: impl Word) -> String {
+    word.word().replace('-', " ")
+}
+
+/// Minutes as hours and minutes.
+#[must_use]
+pub fn minutes(minutes: u64) -> String {
+    match (minutes / 60, minutes % 60) {
+        (0, rest) => format!("{rest} min"),
+        (hours, 0) => format!("{} h", number(hours)),
+        (hours, rest) => format!("{} h {rest} min", number(hours)),
+    }
+}
+
+/// How often something of this probability happens.
+#[must_use]
+pub fn chance(p: f64) -> String {
+    if p < 1e-9 {
+        return "less than 1 time in a billion".to_owned();
+    }
+    if 0.095 <= p {
+        return match whole(p * 10.0) {
+            10 => "almost every time".to_owned(),
+            1 => "1 time in 10".to_owned(),
+            times => format!("{times} times in 10"),
+        };
+    }
+    let odds = whole(1.0 / p);
+    let mut unit = 1;
+    while 100 * unit <= odds {
+        unit *= 10;
+    }
+    format!("1 time in {}", number((odds + unit / 2) / unit * unit))
+}
+
+/// How often using something hurts, with the 95 % interval: `9 of 31 uses hurt (29 %, 16-47 %), 4 of
+/// 6 people`.
+#[must_use]
+pub fn rate(rate: &Rate) -> String {
+    let people =
+        format!("{} of {}", rate.people_hurt, plural(rate.people as u64, "person", "people"));
+    format!(
+        "{} of {} uses hurt ({}), {people}",
+        number(rate.hurt),
+        number(rate.uses),
+        interval(rate)
+    )
+}
+
+/// The same where there is little room: `9 of 31 (29 %, 16-47 %)`.
+#[must_use]
+pub fn short_rate(rate: &Rate) -> String {
+    format!("{} of {} ({})", number(rate.hurt), number(rate.uses), interval(rate))
+}
+
+/// `29 %, 16-47 %`.
+fn interval(rate: &Rate) -> String {
+    let low = percent(rate.low);
+    let low = low.trim_end_matches(" %");
+    format!("{}, {low}-{}", percent(rate.rate), percent(rate.high))
+}
+
+/// A share as a percentage.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    if share < 0.1 {
+        format!("{:.1} %", share * 100.0)
+    } else {
+        format!("{} %", whole(share * 100.0))
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturates, as it should"
+)]
+fn whole(value: f64) -> u64 {
+    value.round() as u64
+}
+
+/// The last eight digits of an id: what people see and type.
+#[must_use]
+pub fn id_tail(id: Uuid) -> String {
+    let digits = id.simple().to_string();
+    digits[digits.len() - 8..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn the(day: &str) -> Day {
+        Day::parse(day).unwrap()
+    }
+
+    #[test]
+    fn days() {
+        let day = |text: &str| super::day(the(text), the("2026-11-20"));
+        assert_eq!(day("2026-01-02"), "Jan 2");
+        assert_eq!(day("2026-11-12"), "Nov 12");
+        assert_eq!(day("2025-12-31"), "2025-12-31");
+        assert_eq!(ago(the("2026-11-20"), the("2026-11-20")), "today");
+        assert_eq!(ago(the("2020-01-01"), the("2026-11-20")), "2,515 days ago");
+    }
+
+    #[test]
+    fn figures() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!(plural(1, "person", "people"), "1 person");
+        assert_eq!(plural(0, "person", "people"), "0 people");
+        assert_eq!([5, 60, 85].map(minutes), ["5 min", "1 h", "1 h 25 min"]);
+        assert_eq!([0.062, 0.125].map(percent), ["6.2 %", "13 %"]);
+    }
+
+    #[test]
+    fn chances() {
+        assert_eq!(chance(0.000_292), "1 time in 3,400");
+        assert_eq!(chance(0.005), "1 time in 200");
+        assert_eq!(chance(0.033), "1 time in 30");
+        assert_eq!(
+            [0.1, 0.34, 0.99].map(chance),
+            ["1 time in 10", "3 times in 10", "almost every time"]
+        );
+        assert_eq!(chance(0.0), "less than 1 time in a billion");
+    }
+
+    #[test]
+    fn instants() {
+        assert_eq!(exactly("2026-11-20T17:00:00Z".parse().unwrap()), "2026-11-20 17:00:00 UTC");
+        assert_eq!(
+            exactly("2026-11-20T17:00:00.5Z".parse().unwrap()),
+            "2026-11-20 17:00:00.500 UTC"
+        );
+    }
+}
