@@ -14,6 +14,7 @@
 //! - Nothing is counted in two rows.
 
 mod alike;
+mod calendar;
 mod cell;
 mod coverage;
 mod fold;
@@ -33,6 +34,7 @@ mod properties;
 mod vectors;
 
 pub use alike::{MOST_ALIKE, Note, NoteGroup, fingerprint, group, mask};
+pub use calendar::{DaySum, calendar};
 pub use cell::{Cell, CellKey};
 pub use coverage::{Coverage, Crowd, PersonCoverage, PlaceCoverage, Quiet};
 pub use fold::Child;

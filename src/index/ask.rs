@@ -10,10 +10,10 @@ use super::cells::DayCells;
 use super::key::{self, Glance, Sieve};
 use super::list::{Order, Spot};
 use super::{Index, IndexError};
-use crate::event::{Actor, Event, Kind, Place, SignalName};
+use crate::event::{Actor, Day, Event, Kind, Place, SignalName};
 use crate::hotspot::{
-    Cell, CellKey, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Why, Window, group, rank,
-    why,
+    Cell, CellKey, DaySum, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Why, Window,
+    calendar, group, rank, why,
 };
 
 /// The ranked rows of a window.
@@ -105,6 +105,12 @@ impl Index {
             }
         }
         Ok(rules)
+    }
+
+    /// What each day of a question's window comes to.
+    pub fn calendar(&self, question: &Question) -> Result<BTreeMap<Day, DaySum>, IndexError> {
+        let span = self.cells(question.window.since, question.window.until)?;
+        Ok(calendar(question, pairs(&span)))
     }
 
     fn span(&self, question: &Question) -> Result<Vec<DayCells>, IndexError> {
