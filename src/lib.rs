@@ -20,7 +20,7 @@
 //! | 1 durable | `journal`, `index` | files; no clock |
 //! | 2 concurrent | `recorder` | one writer thread, a bounded queue |
 //! | | `backup` | files of its own beside the journal's; no clock |
-//! | 2 pure | [`sheet`] | rows in, CSV out |
+//! | 2 pure | [`page`], [`sheet`] | rows in, HTML or CSV out |
 //! | 3 doors | `doors`, `client` | sockets, the wall clock, chance |
 //! | 4 the whole | `daemon` | configuration, life and death |
 
@@ -35,6 +35,7 @@ pub mod event;
 pub mod hotspot;
 pub mod index;
 pub mod journal;
+pub mod page;
 pub mod recorder;
 pub mod sheet;
 pub mod words;

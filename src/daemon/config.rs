@@ -17,7 +17,7 @@ use super::retain::{Age, Size};
 use crate::event::{MAX_NAME, is_unprintable, nearest};
 
 /// Every key, as it is suggested to somebody who mistyped one.
-pub const KEYS: [&str; 11] = [
+pub const KEYS: [&str; 12] = [
     "state_dir",
     "socket",
     "listen",

@@ -43,6 +43,12 @@ impl Hash {
         Self(blake3::hash(token.as_bytes()))
     }
 
+    /// What only who knows the token could write under a text: good as long as the token is.
+    #[must_use]
+    pub fn seal(&self, text: &str) -> blake3::Hash {
+        blake3::keyed_hash(self.0.as_bytes(), text.as_bytes())
+    }
+
     /// Whether this is the hash of `token`.
     #[must_use]
     pub fn matches(&self, token: &str) -> bool {
@@ -77,16 +83,21 @@ pub fn is_token(text: &str) -> bool {
 
 fn make(path: &Path) -> io::Result<String> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let mut bits = [0; BITS / 8];
-    getrandom::fill(&mut bits).map_err(io::Error::other)?;
-    let token = format!("{PREFIX}{}", base64url(&bits));
+    let token = format!("{PREFIX}{}", random_key()?);
     writeln!(file, "{token}")?;
     file.sync_all()?;
     Ok(token)
 }
 
+/// 256 random bits, as text.
+pub(super) fn random_key() -> io::Result<String> {
+    let mut bits = [0; BITS / 8];
+    getrandom::fill(&mut bits).map_err(io::Error::other)?;
+    Ok(base64url(&bits))
+}
+
 /// base64url without padding (RFC 4648, section 5).
-fn base64url(bytes: &[u8]) -> String {
+pub(super) fn base64url(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {

@@ -182,6 +182,16 @@ pub fn id_tail(id: Uuid) -> String {
     digits[digits.len() - 8..].to_owned()
 }
 
+/// A word for a command line that somebody will paste: quoted unless it is plainly harmless.
+#[must_use]
+pub fn shell(word: &str) -> String {
+    let harmless = |letter: char| letter.is_ascii_alphanumeric() || "._/-+@:".contains(letter);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(harmless) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,5 +239,12 @@ mod tests {
             exactly("2026-11-20T17:00:00.5Z".parse().unwrap()),
             "2026-11-20 17:00:00.500 UTC"
         );
+    }
+
+    #[test]
+    fn commands_are_safe_to_paste() {
+        assert_eq!(shell("web/checkout/pay"), "web/checkout/pay");
+        assert_eq!(shell("ada's; rm -rf ~"), r"'ada'\''s; rm -rf ~'");
+        assert_eq!([shell("-x"), shell("")], ["'-x'", "''"]);
     }
 }

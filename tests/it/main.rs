@@ -46,11 +46,8 @@ mod terminal;
 
 mod api;
 mod architecture;
-<<<<<<< HEAD
 mod backup;
-=======
 mod browser;
->>>>>>> 1407628 (Tests: the snippet in a real browser)
 mod care;
 mod chromium;
 mod cli;

@@ -143,6 +143,8 @@ pub(crate) enum Command {
     Events(Events),
     /// Show events as they come
     Tail(Tail),
+    /// Look at the page in a browser: prints a link that lets it in, once
+    Open,
     /// Print every event as NDJSON, the oldest first
     Export(Filter),
     /// Record events from NDJSON, CSV or a friction log; the same file twice changes nothing

@@ -23,7 +23,7 @@ pub(crate) const FIRST: [&str; 5] = [
 /// Every command, by what it is for.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Record", &["log", "undo", "me-too", "session", "run", "hook"]),
-    ("Look", &["hotspots", "why", "coverage", "signals", "show", "events", "tail"]),
+    ("Look", &["hotspots", "why", "coverage", "signals", "show", "events", "tail", "open"]),
     ("Keep", &["export", "import", "forget", "backup", "restore"]),
     ("Run it", &["dsn", "snippet", "status", "doctor", "service", "demo", "completions", "help"]),
 ];
@@ -66,6 +66,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("show", &["snag show 4be19c07", "snag show 4be19c07 --raw"]),
     ("events", &["snag events --under web/checkout --since yesterday"]),
     ("tail", &["snag tail --under web"]),
+    ("open", &["snag open"]),
     ("export", &["snag export > events.ndjson"]),
     ("import", &["snag import events.ndjson", "snag import friction.csv"]),
     ("forget", &["snag forget --person ana --dry-run", "snag forget --id 4be19c07"]),

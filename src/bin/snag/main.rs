@@ -16,6 +16,7 @@ mod log;
 mod man;
 mod manual;
 mod notice;
+mod open;
 mod outbox;
 mod output;
 mod prompt;
@@ -115,6 +116,7 @@ async fn answer(command: Command, global: &Global, output: &Output) -> anyhow::R
         Command::Snippet { place } => dsn::snippet(place, global, output).await,
         Command::Status => read::status(global, output).await,
         Command::Hook { shell } => hook::hook(shell, output),
+        Command::Open => open::open(global, output).await,
         Command::Demo(said) => demo::demo(&said, output).await,
         Command::Completions { shell } => output.line(shell.script()),
         Command::Man { dir } => manual::man(dir.as_deref(), output),

@@ -96,7 +96,7 @@ pub(super) async fn known(
 
 /// People appear by name to themselves only, unless the team decided otherwise. An owner has the
 /// files anyway, and may log under another name: so may ask about any one person.
-fn may_ask_about(
+pub(super) fn may_ask_about(
     desk: &Desk,
     sender: &Sender,
     person: Option<String>,
@@ -112,7 +112,7 @@ fn may_ask_about(
     }
 }
 
-fn unknown_place(desk: &Desk, place: &Place) -> Problem {
+pub(super) fn unknown_place(desk: &Desk, place: &Place) -> Problem {
     let places = desk.index.places();
     let near = nearest_places(place, &places, 3);
     let hint = if near.is_empty() {
@@ -128,7 +128,7 @@ fn is_owner(sender: &Sender) -> bool {
 }
 
 /// Numbers people other than oneself, in the order in which they are shown.
-fn hide_names(answer: &mut WhyAnswer, own: &str) {
+pub(super) fn hide_names(answer: &mut WhyAnswer, own: &str) {
     let mut numbers = HashMap::new();
     for term in &mut answer.why.people {
         if term.person != own {

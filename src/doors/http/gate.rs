@@ -11,6 +11,7 @@ use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, StatusCode};
 
+use super::page;
 use super::problem::Problem;
 use crate::doors::side::Caller;
 use crate::doors::{Desk, Rules};
@@ -40,7 +41,7 @@ pub(super) fn check<B>(request: &Request<B>, peer: Peer, desk: &Desk) -> Result<
         check_addressing(request, local, &rules.allowed_hosts)?;
     }
     check_content_type(request)?;
-    identify(request.headers(), peer, &rules, desk)
+    identify(request, peer, &rules, desk)
 }
 
 /// Lets a request to a side door in, which decides for itself who may post: it is meant for this
@@ -130,9 +131,18 @@ fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Problem> {
     if is_foreign { Err(refuse()) } else { Ok(()) }
 }
 
-/// What is posted must be declared as JSON: a page cannot do that without asking first.
+/// What is posted must be declared as JSON: a page cannot do that without asking first. Our own
+/// page has a form, which carries a token instead.
 fn check_content_type<B>(request: &Request<B>) -> Result<(), Problem> {
     let changes = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+    if page::is_page(request.uri().path()) {
+        let is_form = only(request.headers(), &header::CONTENT_TYPE) == Ok(Some(page::FORM));
+        return if changes && !is_form {
+            Err(Problem::unsupported("the page takes what its own form sends, and nothing else"))
+        } else {
+            Ok(())
+        };
+    }
     if !changes || ContentType::of(request.headers()).is_some() {
         return Ok(());
     }
@@ -168,8 +178,8 @@ impl ContentType {
     }
 }
 
-fn identify(
-    headers: &HeaderMap,
+fn identify<B>(
+    request: &Request<B>,
     peer: Peer,
     rules: &Rules,
     desk: &Desk,
@@ -183,6 +193,8 @@ fn identify(
             "the token is not the one of this snagd: send `Authorization: Bearer` and the content of the file `token` in its state directory",
         )
     };
+    let headers = request.headers();
+    let is_page = page::is_page(request.uri().path());
     match only(headers, &header::AUTHORIZATION).map_err(|()| wrong())? {
         Some(authorization) => {
             let (scheme, token) = authorization.split_once(' ').ok_or_else(wrong)?;
@@ -191,6 +203,8 @@ fn identify(
             }
             Err(wrong())
         }
+        // A cookie is good for the page alone; who has none is told so by the page itself.
+        None if is_page => Ok(page::reader(headers, peer, desk).unwrap_or(Sender::Anonymous)),
         None if remote.ip().is_loopback() && !rules.behind_proxy => Ok(Sender::Anonymous),
         None => Err(Problem::unauthorized(
             "from another machine, or behind a proxy, everything needs a token: send `Authorization: Bearer` and the token",

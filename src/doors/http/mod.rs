@@ -26,6 +26,7 @@ mod keys;
 mod metrics;
 mod openapi;
 mod pack;
+mod page;
 pub(crate) mod problem;
 mod query;
 mod requests;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 use super::Desk;
+use page::Links;
 use requests::Requests;
 use route::Route;
 use stream::Streams;
@@ -47,9 +49,10 @@ pub use ask::{DiskStatus, DropStatus, IndexStatus, JournalStatus, QueueStatus, S
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 pub use forget::Forgetting;
 pub use keys::{KeyList, Made, Wanted};
+pub use page::PageLink;
 pub use serve::{BEHIND, Door, Listener, serve};
 
-/// Every route.
+/// Every route of the API; those of the page are in [`page`].
 fn routes() -> Vec<Route> {
     vec![
         Route::get("/livez", health::livez),
@@ -76,6 +79,7 @@ fn routes() -> Vec<Route> {
         Route::get("/v1/keys", keys::list),
         Route::post("/v1/keys", keys::make),
         Route::delete("/v1/keys/{number}", keys::revoke),
+        Route::post("/v1/page-link", page::link),
     ]
 }
 
@@ -85,6 +89,7 @@ struct Hall {
     desk: Arc<Desk>,
     requests: Arc<Requests>,
     streams: Streams,
+    links: Links,
 }
 
 impl FromRef<Hall> for Arc<Desk> {
@@ -96,6 +101,12 @@ impl FromRef<Hall> for Arc<Desk> {
 impl FromRef<Hall> for Arc<Requests> {
     fn from_ref(hall: &Hall) -> Self {
         hall.requests.clone()
+    }
+}
+
+impl FromRef<Hall> for Links {
+    fn from_ref(hall: &Hall) -> Self {
+        hall.links.clone()
     }
 }
 

@@ -53,6 +53,21 @@ impl Problem {
         }))
     }
 
+    /// The HTTP status.
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What kind of problem it is, in words.
+    pub(super) fn title(&self) -> &'static str {
+        self.0.title
+    }
+
+    /// What happened and what to change.
+    pub(super) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// Tells one thing more.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.more.insert(name.to_owned(), value.into());
@@ -162,8 +177,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         // Writing to memory cannot fail, and every key is a string.
         let body = Bytes::from(serde_json::to_vec(&self).unwrap_or_default());
-        let status =
-            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         if let Some(seconds) = self.0.retry_after {

@@ -34,12 +34,19 @@ impl Route {
     }
 }
 
-/// The router of these routes.
-pub(super) fn router(table: impl IntoIterator<Item = Route>, hall: Hall) -> Router {
+/// The router of the API's routes, which a lost client is told of, and of the page's.
+pub(super) fn router(
+    api: impl IntoIterator<Item = Route>,
+    page: impl IntoIterator<Item = Route>,
+    hall: Hall,
+) -> Router {
     let mut known = Vec::new();
     let mut router = Router::new();
-    for Route { path, method, answers } in table {
+    for Route { path, method, answers } in api {
         known.push(format!("{method} {path}"));
+        router = router.route(path, answers);
+    }
+    for Route { path, answers, .. } in page {
         router = router.route(path, answers);
     }
     let unknown = format!("the API has {}", known.join(", "));

@@ -29,7 +29,7 @@ use super::gate::{self, Peer};
 use super::pack::{self, Packing};
 use super::requests::Requests;
 use super::stream::Streams;
-use super::{Hall, route};
+use super::{Hall, page, route};
 use crate::doors::side::SideDoor;
 use crate::doors::{Desk, chain};
 
@@ -75,9 +75,14 @@ impl Door {
     #[must_use]
     pub fn new(desk: Arc<Desk>, beside: Vec<SideDoor>, stop: CancellationToken) -> Self {
         let requests = Arc::<Requests>::default();
-        let hall =
-            Hall { desk: desk.clone(), requests: requests.clone(), streams: Streams::new(stop) };
-        Self { desk, requests, router: route::router(super::routes(), hall), beside }
+        let hall = Hall {
+            desk: desk.clone(),
+            requests: requests.clone(),
+            streams: Streams::new(stop),
+            links: page::Links::default(),
+        };
+        let router = route::router(super::routes(), page::routes(), hall);
+        Self { desk, requests, router, beside }
     }
 }
 
@@ -207,6 +212,7 @@ impl Door {
         };
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(sender);
+        request.extensions_mut().insert(peer);
         let mut response = self.router.clone().oneshot(request).await?;
         if let Some(behind) = self.desk.behind().and_then(|behind| behind.parse().ok()) {
             response.headers_mut().insert(BEHIND, behind);

@@ -61,6 +61,7 @@ async fn show(said: &Demo, output: &Output) -> anyhow::Result<()> {
 this is a month of a made-up team of six, in a snagd of its own. In another terminal, try:
 
   export SNAG_URL={target}
+  snag open
   snag why web/checkout/pay
   snag hotspots --since 7d --under web
   snag events --kind delight

@@ -5,10 +5,8 @@ use snag::event::Day;
 
 use super::Look;
 
-pub(crate) use snag::words::plural;
-pub(super) use snag::words::{
-    exactly, human, id_tail, minutes, number, rate, short_rate, window,
-};
+pub(super) use snag::words::{exactly, human, id_tail, minutes, number, rate, short_rate, window};
+pub(crate) use snag::words::{plural, shell};
 
 /// An event may lie so far ahead: clocks differ.
 const AHEAD_SECONDS: i64 = 300;
@@ -72,15 +70,6 @@ pub(super) fn span(seconds: i64) -> String {
     }
 }
 
-/// A word for a command line that somebody will paste: quoted unless it is plainly harmless.
-pub(crate) fn shell(word: &str) -> String {
-    let harmless = |letter: char| letter.is_ascii_alphanumeric() || "._/-+@:".contains(letter);
-    if !word.is_empty() && !word.starts_with('-') && word.chars().all(harmless) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,12 +120,5 @@ mod tests {
         assert_eq!(bytes(1024 * 1024 * 200), "200 MiB");
         assert_eq!([-1, 59, 3_600, 90_000].map(span)[..2], ["less than a minute"; 2]);
         assert_eq!([3_600, 86_400, 180_000].map(span), ["1 h", "1 day", "2 days 2 h"]);
-    }
-
-    #[test]
-    fn commands_are_safe_to_paste() {
-        assert_eq!(shell("web/checkout/pay"), "web/checkout/pay");
-        assert_eq!(shell("ada's; rm -rf ~"), r"'ada'\''s; rm -rf ~'");
-        assert_eq!([shell("-x"), shell("")], ["'-x'", "''"]);
     }
 }

@@ -1,0 +1,207 @@
+//! The page's routes: who may see it, and what each view is made of.
+//!
+//! They lie under [`HOME`], apart from the API: a link that `snag open` prints lets a browser in
+//! once and leaves it a cookie, which a browser sends to these paths alone and the gate takes on
+//! these paths alone. Over the unix socket, and with a token, nobody needs one.
+//!
+//! # Promises
+//!
+//! - Nothing is read or recorded here without a cookie, a token or the unix socket.
+//! - Only the form changes anything, and only with the token that came with it.
+//! - Every document carries [`POLICY`]; no other site may frame, fetch or post to it.
+
+mod form;
+mod keys;
+mod views;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, State};
+use axum::response::{IntoResponse, Response};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode, Uri};
+use serde::{Deserialize, Serialize};
+
+use super::body;
+use super::events::{json_response, to_json};
+use super::gate::{Peer, require_reader};
+use super::problem::Problem;
+use super::route::Route;
+use super::stream;
+use crate::doors::Desk;
+use crate::event::Sender;
+use crate::page::{self, HOME, Notice, POLICY};
+
+pub(super) use keys::{Links, reader};
+
+/// Every route of the page.
+pub(super) fn routes() -> [Route; 12] {
+    [
+        Route::get("/", async || see(HOME)),
+        Route::get(page::HOME, views::list),
+        Route::get(page::MAP, views::map),
+        Route::get(page::WHY, views::why),
+        Route::get(page::CALENDAR, views::calendar),
+        Route::get("/page/event/{id}", views::event),
+        Route::get("/page/hotspots.json", views::json),
+        Route::get("/page/hotspots.csv", views::csv),
+        Route::get(page::RECORD, form::show),
+        Route::post(page::RECORD, form::record),
+        Route::get(page::LIVE, stream::stream),
+        Route::get("/page/open/{key}", open),
+    ]
+}
+
+/// Whether a path belongs to the page.
+pub(super) fn is_page(path: &str) -> bool {
+    path == "/"
+        || path
+            .strip_prefix(HOME)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+}
+
+/// The body that the form sends.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A link that lets a browser in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PageLink {
+    /// Version of this shape.
+    pub v: u32,
+    /// Where to go, once.
+    pub url: String,
+    /// For how long.
+    pub good_for_seconds: u64,
+}
+
+/// A request for one, which has nothing to say.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// `POST /v1/page-link` gives a link that lets a browser in as whoever asks, once.
+pub(super) async fn link(
+    State(desk): State<Arc<Desk>>,
+    State(links): State<Links>,
+    Extension(sender): Extension<Sender>,
+    headers: header::HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    require_reader(&sender)?;
+    let body = body::read(&desk.bodies, &headers, body).await?;
+    let Nothing {} = serde_json::from_slice(&body.bytes)
+        .map_err(|_| Problem::malformed("send an empty object, {}: there is nothing to say"))?;
+    let base = base(&desk).ok_or_else(|| {
+        Problem::new(
+            StatusCode::CONFLICT,
+            "no-address",
+            "There is no address for a browser",
+            "snagd listens on no TCP address, and a browser needs one: set `listen` in its configuration",
+        )
+    })?;
+    let key = links.make(sender)?;
+    let link = PageLink {
+        v: 1,
+        url: format!("{base}{}{key}", page::OPEN),
+        good_for_seconds: keys::LINK_TIME.as_secs(),
+    };
+    let mut response = json_response(StatusCode::CREATED, to_json(&link));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// What the page's addresses begin with.
+fn base(desk: &Desk) -> Option<String> {
+    let rules = desk.rules();
+    match rules.allowed_hosts.first() {
+        Some(host) if rules.behind_proxy => Some(format!("https://{host}")),
+        _ => desk.facts.listening.iter().find(|url| url.starts_with("http://")).cloned(),
+    }
+}
+
+/// `GET /page/open/{key}` lets a browser in, once.
+async fn open(
+    State(desk): State<Arc<Desk>>,
+    State(links): State<Links>,
+    Extension(peer): Extension<Peer>,
+    method: Method,
+    Path(key): Path<String>,
+) -> Result<Response, Shown> {
+    // Whoever only looks at a link, as a preview does, does not spend it.
+    let sender = if method == Method::GET { links.take(&key) } else { None };
+    let Some(sender) = sender else {
+        return Err(Problem::unauthorized(
+            "the link was used before, or is older than a minute: `snag open` gives another",
+        )
+        .into());
+    };
+    let mut response = see(HOME);
+    let cookie = keys::cookie(&desk, peer, &sender);
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Sends the reader somewhere else on the page.
+fn see(path: &str) -> Response {
+    let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static(HOME));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}
+
+/// A document, and what a browser may do with it.
+fn document(status: StatusCode, html: String) -> Response {
+    let headers: [(HeaderName, &str); 7] = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, POLICY.as_str()),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        // `no-referrer` would have the form post from an origin called null.
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    (status, headers, html).into_response()
+}
+
+/// What a reader is shown instead of a view.
+enum Shown {
+    /// What is wrong.
+    Problem(Problem),
+    /// The address that they are better sent to.
+    Elsewhere(page::Address),
+}
+
+impl<P: Into<Problem>> From<P> for Shown {
+    fn from(problem: P) -> Self {
+        Self::Problem(problem.into())
+    }
+}
+
+impl IntoResponse for Shown {
+    fn into_response(self) -> Response {
+        let problem = match self {
+            Self::Elsewhere(address) => return see(&address.to_string()),
+            Self::Problem(problem) => problem,
+        };
+        let status = problem.status();
+        let html = if status == StatusCode::UNAUTHORIZED {
+            page::locked()
+        } else {
+            page::notice(Notice { title: problem.title(), detail: problem.detail() })
+        };
+        document(status, html)
+    }
+}
+
+/// The address of a request. A field that a form left empty asks for nothing, and has no place in
+/// an address that is passed on.
+fn address(uri: &Uri) -> Result<page::Address, Shown> {
+    let query = uri.query().unwrap_or_default();
+    let address = page::Address::read(uri.path(), query);
+    let has_empty = form_urlencoded::parse(query.as_bytes()).any(|(_, value)| value.is_empty());
+    if has_empty { Err(Shown::Elsewhere(address)) } else { Ok(address) }
+}

@@ -1,0 +1,193 @@
+//! Small charts: rows in, SVG out.
+//!
+//! Lengths along the days are in per cent and heights in pixels, so a chart is as wide as its place
+//! and its letters keep their size. What a chart shows stands beside it in words as well.
+
+use std::fmt::Write as _;
+
+use maud::{Markup, html};
+
+use crate::event::Day;
+use crate::hotspot::Window;
+use crate::words;
+
+/// The days of a row, small: `highest` is the value of a full height.
+pub(super) fn spark(days: &[u32], highest: u64) -> Markup {
+    const HEIGHT: u64 = 24;
+    let mut path = String::new();
+    for (at, &points) in days.iter().enumerate().filter(|(_, points)| **points != 0) {
+        let height = (u64::from(points) * HEIGHT).div_ceil(highest.max(1)).clamp(2, HEIGHT);
+        // Writing to a string cannot fail.
+        let _ = write!(path, "M{} {HEIGHT}v-{height}h3v{height}", at * 4);
+    }
+    html! {
+        svg.spark viewBox=(format!("0 0 {} {HEIGHT}", days.len() * 4)) preserveAspectRatio="none" {
+            path d=(path) {}
+        }
+    }
+}
+
+/// Days added up in steps of equal length, so that there are at most `most`; the last ends on the
+/// last day.
+pub(super) fn steps(days: &[u32], most: usize) -> Vec<u32> {
+    let length = days.len().div_ceil(most.max(1)).max(1);
+    let mut steps: Vec<u32> = days.rchunks(length).map(|step| step.iter().sum()).collect();
+    steps.reverse();
+    steps
+}
+
+/// A bar of a share of its place.
+pub(super) fn bar(count: u64, highest: u64) -> Markup {
+    html! {
+        svg.bar {
+            rect width=(percent(count, highest.max(1))) {}
+        }
+    }
+}
+
+/// A share with its interval: a line from `low` to `high`, a dot at `rate`; all from 0 to 1.
+pub(super) fn interval(low: f64, rate: f64, high: f64) -> Markup {
+    let at = |share: f64| format!("{:.1}%", share * 100.0);
+    html! {
+        svg.interval aria-hidden="true" {
+            line.axis x1="0" x2="100%" y1="8" y2="8" {}
+            line.range x1=(at(low)) x2=(at(high)) y1="8" y2="8" {}
+            circle cx=(at(rate)) cy="8" r="5" {}
+        }
+    }
+}
+
+/// A release that a chart over time marks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Release<'a> {
+    /// The version.
+    pub(super) name: &'a str,
+    /// The first day it was met on.
+    pub(super) day: Day,
+}
+
+/// The most columns of a chart over time.
+const MOST_COLUMNS: usize = 120;
+/// Heights of the chart over time: the names of releases, then the bars, then the days.
+const NAMES: u64 = 34;
+const BARS: u64 = 120;
+const DAYS: u64 = 22;
+
+/// Points by day, with releases marked.
+pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today: Day) -> Markup {
+    let length = days.len().div_ceil(MOST_COLUMNS).max(1);
+    let columns = steps(days, MOST_COLUMNS);
+    let highest = u64::from(columns.iter().copied().max().unwrap_or(0)).max(1);
+    let count = columns.len() as u64;
+    let bottom = NAMES + BARS;
+    let x = |at: u64| percent(at, count);
+    // The last column ends on the last day, whatever is left over stands at the start.
+    let first = window.until.plus(1 - as_days(columns.len() * length));
+    let day_of = |at: usize| first.plus(as_days(at * length));
+    html! {
+        svg.time height=(bottom + DAYS) role="img" aria-label=(summary(days, window, today)) {
+            line.axis x1="0" x2="100%" y1=(bottom) y2=(bottom) {}
+            text.tick x="0" y=(NAMES - 6) { (words::number(highest)) " points" }
+            line.grid x1="0" x2="100%" y1=(NAMES) y2=(NAMES) {}
+            @for (at, points) in columns.iter().enumerate().filter(|(_, points)| **points != 0) {
+                @let height = (u64::from(*points) * BARS).div_ceil(highest).max(2);
+                rect x=(x(at as u64)) y=(bottom - height) width=(percent(4, count * 5)) height=(height) rx="1" {
+                    title { (words::day(day_of(at), today)) ": " (words::plural((*points).into(), "point", "points")) }
+                }
+            }
+            @for (at, release) in releases.iter().enumerate() {
+                @let days = u64::try_from(release.day.since(window.since)).unwrap_or(0);
+                (mark(release, days, window.days() as u64, at))
+            }
+            text.tick x="0" y=(bottom + 16) { (words::day(window.since, today)) }
+            text.tick.end x="100%" y=(bottom + 16) { (words::day(window.until, today)) }
+        }
+    }
+}
+
+/// A dashed line with a name; names take turns in height, so that neighbours can be read.
+fn mark(release: &Release, days: u64, of: u64, turn: usize) -> Markup {
+    let x = percent(days, of);
+    let is_late = of < 2 * days;
+    let y = if turn.is_multiple_of(2) { 12 } else { 26 };
+    html! {
+        line.release x1=(x) x2=(x) y1=(y) y2=(NAMES + BARS) {}
+        svg x=(x) overflow="visible" {
+            text.name.end[is_late] x=(if is_late { -4 } else { 4 }) y=(y) { (super::text::harmless(release.name)) }
+        }
+    }
+}
+
+fn summary(days: &[u32], window: Window, today: Day) -> String {
+    let day = |day| words::day(day, today);
+    let span = format!("Points by day from {} to {}", day(window.since), day(window.until));
+    let worst = days.iter().enumerate().max_by_key(|&(at, points)| (points, std::cmp::Reverse(at)));
+    match worst {
+        Some((at, &points)) if points != 0 => {
+            let at = window.since.plus(as_days(at));
+            format!("{span}; the worst was {} with {points}", day(at))
+        }
+        _ => format!("{span}: none"),
+    }
+}
+
+fn as_days(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// A share in per cent, in tenths.
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    let tenths = (part * 1000 + whole / 2) / whole.max(1);
+    match tenths % 10 {
+        0 => format!("{}%", tenths / 10),
+        rest => format!("{}.{rest}%", tenths / 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    /// One element a line, for a reader.
+    fn lines(markup: &Markup) -> String {
+        markup.0.replace("><", ">\n<")
+    }
+
+    fn window(days: i32) -> Window {
+        Window::ending(Day::parse("2026-11-20").unwrap(), days)
+    }
+
+    #[test]
+    fn a_row_of_days() {
+        assert_snapshot!(lines(&spark(&[0, 1, 30, 0, 60], 60)));
+        assert_eq!(steps(&[1, 2, 3, 4, 5], 4), [1, 5, 9]);
+    }
+
+    #[test]
+    fn days_with_releases() {
+        let day = |text| Day::parse(text).unwrap();
+        let releases = [
+            Release { name: "1.4.1", day: day("2026-11-14") },
+            Release { name: "<2>", day: day("2026-11-19") },
+        ];
+        let days = [0, 3, 0, 0, 33, 1, 0];
+        assert_snapshot!(lines(&timeline(&days, window(7), &releases, window(1).until)));
+    }
+
+    #[test]
+    fn a_year_has_no_more_columns_than_a_quarter() {
+        let days = vec![1; 365];
+        let drawn = timeline(&days, window(365), &[], window(1).until).0;
+        assert_eq!(drawn.matches("<rect").count(), 365_usize.div_ceil(365_usize.div_ceil(120)));
+        assert!(drawn.contains("4 points"), "{drawn}");
+    }
+
+    #[test]
+    fn shares() {
+        assert_eq!([percent(1, 3), percent(2, 4), percent(0, 0)], ["33.3%", "50%", "0%"]);
+        assert_snapshot!(lines(&interval(0.16, 0.29, 0.47)));
+        assert_snapshot!(lines(&bar(3, 12)));
+    }
+}

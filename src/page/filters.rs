@@ -1,0 +1,88 @@
+//! The filters of a view: what is asked, in a form that puts it into the address.
+
+use maud::{Markup, html};
+
+use super::Address;
+use super::frame::Visit;
+use crate::event::{Actor, Kind, Word};
+use crate::hotspot::{By, Window};
+use crate::words::{human, window as days};
+
+/// Windows offered as links; the first is what is shown unless said.
+pub(super) type Windows = [(&'static str, &'static str)];
+/// Those of a ranking.
+pub(super) const RANKED: &Windows =
+    &[("28d", "28 days"), ("7d", "7 days"), ("90d", "90 days"), ("365d", "a year")];
+/// What has a field of its own in the form.
+const FIELDS: [&str; 8] = ["since", "until", "under", "kind", "version", "person", "actor", "by"];
+
+/// The window, what else is asked, and a form to ask something else; `has_by` where rows may stand
+/// for something else than places.
+pub(super) fn filters(visit: &Visit, windows: &Windows, window: Window, has_by: bool) -> Markup {
+    let address = &visit.address;
+    let asked = address.pairs().filter(|(name, _)| !["since", "place"].contains(name));
+    html! {
+        section.filters aria-label="What is asked" {
+            div.windows {
+                @for (at, (since, name)) in windows.iter().enumerate() {
+                    @let is_shown = address.get("since").map_or(at == 0, |said| said == *since);
+                    @let link = if at == 0 { address.without("since") } else { address.with("since", since) };
+                    a href=(link) aria-current=[is_shown.then_some("true")] { (name) }
+                }
+            }
+            span.days { (days(window)) }
+            @for (name, value) in asked {
+                a.chip href=(address.without(name)) title="Leave this out" {
+                    (name) " " b { bdi { (super::text::harmless(value)) } } span aria-hidden="true" { " ×" }
+                }
+            }
+            details {
+                summary { "Filter" }
+                (form(address, has_by))
+            }
+        }
+    }
+}
+
+fn form(address: &Address, has_by: bool) -> Markup {
+    let field = |name, hint| text(address, name, hint);
+    html! {
+        form method="get" action=(address.path()) {
+            @for (name, value) in address.pairs().filter(|(name, _)| !FIELDS.contains(name)) {
+                input type="hidden" name=(name) value=(value);
+            }
+            (field("under", "web/checkout"))
+            (select::<Kind>(address, "kind"))
+            (field("version", "1.4.2"))
+            (field("person", "ana"))
+            (select::<Actor>(address, "actor"))
+            @if has_by { (select::<By>(address, "by")) }
+            (field("since", "28d, 4w, 2026-11-01"))
+            (field("until", "today, 2026-11-20"))
+            button { "Show" }
+        }
+    }
+}
+
+fn text(address: &Address, name: &str, hint: &str) -> Markup {
+    html! {
+        label { (name)
+            input name=(name) value=[address.get(name)] placeholder=(hint) autocomplete="off"
+                autocapitalize="none" spellcheck="false";
+        }
+    }
+}
+
+fn select<W: Word>(address: &Address, name: &str) -> Markup {
+    let said = address.get(name);
+    html! {
+        label { (name)
+            select name=(name) {
+                option value="" { "any" }
+                @for word in W::ALL {
+                    option value=(word.word()) selected[said == Some(word.word())] { (human(*word)) }
+                }
+            }
+        }
+    }
+}

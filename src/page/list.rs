@@ -1,0 +1,158 @@
+//! The list: what hurts most, the worst first.
+
+use maud::{Markup, html};
+
+use super::filters::{RANKED, filters};
+use super::frame::{Visit, frame};
+use super::{EXPORT, HOME, RECORD, chart, tell, text};
+use crate::event::Day;
+use crate::hotspot::{By, Hotspot};
+use crate::index::HotspotsAnswer;
+use crate::words::{human, number, plural, window};
+
+/// Letters of a quote.
+const QUOTE: usize = 140;
+/// Days or steps of a row's days.
+const STEPS: usize = 56;
+/// Places named under a row.
+const MOST_CHILDREN: usize = 5;
+/// Rows asked for at most.
+const MOST_ROWS: usize = 1000;
+
+/// The ranking of a store that holds `events`.
+#[must_use]
+pub fn list(visit: &Visit, by: By, answer: &HotspotsAnswer, events: u64) -> String {
+    let title = match by {
+        By::Place => "What hurts most".to_owned(),
+        by => format!("What hurts, by {}", human(by)),
+    };
+    let view = html! {
+        h1 { (title) }
+        (filters(visit, RANKED, answer.window, true))
+        @if answer.rows.is_empty() { (nothing(visit, answer, events)) }
+        @else { (rows(visit, by, answer)) }
+    };
+    frame(visit, &title, &view)
+}
+
+fn rows(visit: &Visit, by: By, answer: &HotspotsAnswer) -> Markup {
+    let rows = &answer.rows;
+    let has_rate = rows.iter().any(|row| row.hurt_per_use.is_some());
+    let days: Vec<_> = rows.iter().map(|row| chart::steps(&row.spark, STEPS)).collect();
+    // One scale for all rows, or a single bad day would look like a bad month.
+    let highest = days.iter().flatten().copied().max().unwrap_or(0).into();
+    let most = rows.first().map_or(0, |row| row.figures.pain);
+    html! {
+        div.list.rated[has_rate] {
+            div.head aria-hidden="true" {
+                span { "#" } span { (human(by)) } span.figure { "pain" } span.figure { "people" }
+                @if has_rate { span { "hurt per use" } }
+                span { "trend" } span { "worst outcome" } span { "by day" }
+            }
+            ol {
+                @for (row, days) in rows.iter().zip(&days) {
+                    (entry(visit, row, days, Scale { highest, most, until: answer.window.until }))
+                }
+            }
+        }
+        (after(visit, answer))
+    }
+}
+
+/// What a full height and a full bar stand for.
+#[derive(Clone, Copy)]
+struct Scale {
+    highest: u64,
+    most: u64,
+    until: Day,
+}
+
+fn entry(visit: &Visit, row: &Hotspot, days: &[u32], scale: Scale) -> Markup {
+    let figures = &row.figures;
+    // Ages in a ranking are counted from the end of its window, as its trend is.
+    html! {
+        li {
+            (tell::name(row, &visit.address))
+            span.pain { b { (number(figures.pain)) } i { " pain" } (chart::bar(figures.pain, scale.most)) }
+            span.people { (number(figures.people.into())) i { (if figures.people == 1 { " person" } else { " people" }) } }
+            @if let Some(rate) = &row.hurt_per_use { span.rate { (tell::rate(rate)) i { " hurt" } } }
+            (tell::badge(row, scale.until))
+            @if let Some(outcome) = tell::outcome(row) { span.outcome { (outcome) } }
+            (chart::spark(days, scale.highest))
+            div.said {
+                @if let Some(folded) = &row.folded {
+                    span.folded { (folded) @if !row.children.is_empty() { ": " (children(row)) } }
+                }
+                @if row.signals != 0 { span.signals { (plural(row.signals, "signal", "signals")) } }
+                @if let Some(quote) = &row.quote { q { (text::line(&quote.text, QUOTE)) } }
+            }
+        }
+    }
+}
+
+/// The places counted in a row, each by what sets it apart.
+fn children(row: &Hotspot) -> String {
+    let parent = row.key.name().unwrap_or_default();
+    let short = |name: &str| {
+        let below = name.strip_prefix(parent).and_then(|rest| rest.strip_prefix('/'));
+        below.unwrap_or(name).to_owned()
+    };
+    let mut named: Vec<_> = row
+        .children
+        .iter()
+        .take(MOST_CHILDREN)
+        .map(|child| format!("{} {}", short(child.place.as_str()), number(child.pain)))
+        .collect();
+    let more = row.children.len().saturating_sub(MOST_CHILDREN);
+    if more != 0 {
+        named.push(format!("and {}", number(more as u64)));
+    }
+    named.join(", ")
+}
+
+/// More rows, and the list as a file.
+fn after(visit: &Visit, answer: &HotspotsAnswer) -> Markup {
+    let address = &visit.address;
+    let all = (answer.rows.len() + answer.more).min(MOST_ROWS);
+    let export = |kind: &str| format!("{EXPORT}{kind}?{}", address.query());
+    html! {
+        p.after {
+            @if answer.more != 0 {
+                a.button href=(address.with("top", &all.to_string())) { (plural(answer.more as u64, "more row", "more rows")) }
+            }
+            span { "Take it along: "
+                a href=(export("csv")) download { "CSV" } " · "
+                a href=(export("json")) download { "JSON" } " · Markdown with "
+                code { "snag hotspots --markdown" }
+            }
+        }
+    }
+}
+
+fn nothing(visit: &Visit, answer: &HotspotsAnswer, events: u64) -> Markup {
+    if events == 0 {
+        return html! {
+            section.empty {
+                h2 { "Nothing is recorded yet" }
+                p { "The next time the product gets in your way, say so, in one line:" }
+                pre { "snag log web/checkout/pay \"card form cleared itself\"" }
+                p { a.button href=(RECORD) { "Record a friction here" } }
+                p.dim { "Or watch a made-up team’s month go by: " code { "snag demo" } }
+            }
+        };
+    }
+    let quiet = match answer.window.days() {
+        1 => format!("Nothing hurt on {}", answer.window.until),
+        _ => format!("Nothing hurt in the {}", window(answer.window)),
+    };
+    html! {
+        section.empty {
+            h2 { (quiet) }
+            p { (plural(events, "event is", "events are")) " recorded in all; none that this question looks at has points in these days." }
+            p {
+                a.button href=(visit.address.with("since", "365d")) { "Look further back" } " "
+                a.button href=(HOME) { "Leave the filters out" }
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What people said: what they thought, felt and did, their notes grouped, and the latest events.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use crate::event::{Day, Event, Word};
+use crate::hotspot::{NoteGroup, Why};
+use crate::page::event::facts;
+use crate::page::frame::Visit;
+use crate::page::{EVENT, chart, tell, text};
+use crate::words::{ago, exactly, human, number, plural};
+
+/// Letters of a note, and of another wording of it.
+const NOTE: usize = 400;
+const WORDING: usize = 140;
+/// Groups of notes, and other wordings of one, that are shown.
+const MOST_GROUPS: usize = 12;
+const MOST_WORDINGS: usize = 3;
+
+/// Counted words under a name.
+type Counted = Vec<(String, u32)>;
+
+/// What people thought, felt and did.
+pub(super) fn told(why: &Why) -> Markup {
+    let said = &why.said;
+    let thought = if said.thought == 0 {
+        Vec::new()
+    } else {
+        vec![("said what they expected or got".to_owned(), said.thought)]
+    };
+    let groups = [
+        ("thought", thought),
+        ("felt", most_first(&said.felt, human)),
+        ("did", most_first(&said.did, human)),
+    ];
+    counts("What people thought, felt and did", reports(why), &groups)
+}
+
+/// What stood in the way, and how bad it was.
+pub(super) fn hindered(why: &Why) -> Markup {
+    // The worst first, however many there are of it.
+    let severities = why.severities.iter().rev();
+    let impact = severities.map(|(&word, &count)| (human(word), count)).collect();
+    let groups = [("kind", most_first(&why.kinds, tell::kind)), ("impact", impact)];
+    counts("What stood in the way", reports(why), &groups)
+}
+
+fn reports(why: &Why) -> u64 {
+    why.kinds.values().map(|&count| u64::from(count)).sum()
+}
+
+fn most_first<W: Word + Ord>(counts: &BTreeMap<W, u32>, name: impl Fn(W) -> String) -> Counted {
+    let mut words: Vec<_> = counts.iter().map(|(&word, &count)| (name(word), count)).collect();
+    words.sort_by_key(|&(_, count)| Reverse(count));
+    words
+}
+
+/// Words with their counts as bars, on one scale.
+fn counts(title: &str, reports: u64, groups: &[(&str, Counted)]) -> Markup {
+    let all = groups.iter().flat_map(|(_, words)| words.iter().map(|&(_, count)| count));
+    let Some(most) = all.max() else { return html! {} };
+    html! {
+        section {
+            h2 { (title) }
+            p.dim { (plural(reports, "report", "reports")) }
+            @for (name, words) in groups.iter().filter(|(_, words)| !words.is_empty()) {
+                h3 { (name) }
+                ul.counts {
+                    @for (word, count) in words {
+                        li { span { (word) } (chart::bar((*count).into(), most.into())) b { (number((*count).into())) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What people said, similar notes together.
+pub(super) fn notes(groups: &[NoteGroup], today: Day) -> Markup {
+    if groups.is_empty() {
+        return html! {};
+    }
+    let count: usize = groups.iter().map(|group| group.count).sum();
+    html! {
+        section.wide {
+            h2 { "In their words" }
+            p.dim { (plural(count as u64, "note", "notes")) ", similar ones together" }
+            ol.notes {
+                @for group in groups.iter().take(MOST_GROUPS) {
+                    li {
+                        blockquote { (text::line(&group.text, NOTE)) }
+                        @for also in group.also.iter().take(MOST_WORDINGS) { p.also { (text::line(also, WORDING)) } }
+                        p.dim { (sum(group, today)) }
+                    }
+                }
+            }
+            @if MOST_GROUPS < groups.len() { p.dim { "and " (plural((groups.len() - MOST_GROUPS) as u64, "more", "more")) } }
+        }
+    }
+}
+
+fn sum(group: &NoteGroup, today: Day) -> String {
+    let mut facts = Vec::new();
+    if 1 < group.count {
+        let people = plural(group.people as u64, "person", "people");
+        facts.push(format!("{} by {people}", plural(group.count as u64, "note", "notes")));
+    }
+    facts.extend(group.worst.map(human));
+    facts.push(format!("last {}", ago(group.last_day, today)));
+    facts.join(" · ")
+}
+
+/// The latest events, each with a link to all that is stored of it.
+pub(super) fn events(visit: &Visit, latest: &[Event]) -> Markup {
+    if latest.is_empty() {
+        return html! {};
+    }
+    html! {
+        section.wide {
+            h2 { "Latest events" }
+            ol.events {
+                @for event in latest {
+                    li {
+                        a href={ (EVENT) (event.id) } title=(exactly(event.at)) { (ago(event.day(), visit.today)) }
+                        span { @if let Some(words) = event.words() { (text::line(words, WORDING)) } }
+                        span.dim { (facts(event)) }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! How a figure is told: names, trends, outcomes, as every view has them.
+
+use maud::{Markup, html};
+
+use super::Address;
+use super::{HOME, WHY};
+use crate::event::{Day, Kind};
+use crate::hotspot::{Hotspot, Key, Rate, TrendWord};
+use crate::words::{ago, human, number, percent, plural};
+
+/// A trend's class, sign and word.
+pub(super) fn trend(word: TrendWord) -> (&'static str, &'static str, &'static str) {
+    match word {
+        TrendWord::Worse => ("worse", "▲", "worse"),
+        TrendWord::New => ("new", "✚", "new"),
+        TrendWord::Better => ("better", "▼", "better"),
+        TrendWord::Unclear => ("unclear", "●", "unclear"),
+        TrendWord::Unknown => ("unclear", "○", "unknown"),
+    }
+}
+
+/// A trend as a badge, its sign before it by the style; where nothing can be said, when it was
+/// last met.
+pub(super) fn badge(row: &Hotspot, today: Day) -> Markup {
+    let (class, _, word) = trend(row.trend.word);
+    let last = row.figures.last_day.filter(|_| row.trend.word == TrendWord::Unclear);
+    html! {
+        span class={ "trend " (class) } {
+            @if let Some(day) = last { "last met " (ago(day, today)) } @else { (word) }
+        }
+    }
+}
+
+/// What a row is called, and where it leads.
+pub(super) fn name(row: &Hotspot, address: &Address) -> Markup {
+    let (shown, link) = match &row.key {
+        Key::Place(place) => {
+            let link = address.at(WHY).with("place", place.as_str());
+            return html! { a.name href=(link) { (breakable(place.as_str())) } };
+        }
+        Key::Person(person) => (person.clone(), Some(address.at(HOME).with("person", person))),
+        Key::Version(Some(version)) => {
+            (version.clone(), Some(address.at(HOME).with("version", version)))
+        }
+        Key::Kind(Some(kind)) => {
+            (human(*kind), Some(address.at(HOME).with("kind", crate::event::Word::word(*kind))))
+        }
+        Key::Version(None) => ("(no version)".to_owned(), None),
+        Key::Kind(None) => ("(no kind)".to_owned(), None),
+    };
+    html! {
+        @if let Some(link) = link { a.name href=(link) { bdi { (super::text::harmless(&shown)) } } }
+        @else { span.name { (shown) } }
+    }
+}
+
+/// A place that may break behind its slashes.
+fn breakable(place: &str) -> Markup {
+    html! {
+        @for (at, part) in place.split('/').enumerate() {
+            @if at != 0 { "/" wbr; }
+            (part)
+        }
+    }
+}
+
+/// `3 abandoned`: the worst that people did, and how often.
+pub(super) fn outcome(row: &Hotspot) -> Option<String> {
+    let outcome = row.worst_outcome?;
+    let count = row.outcomes.get(&outcome).copied().unwrap_or(1);
+    Some(format!("{} {}", number(count.into()), human(outcome)))
+}
+
+/// `29 % of 31 uses`.
+pub(super) fn rate(rate: &Rate) -> String {
+    format!("{} of {}", percent(rate.rate), plural(rate.uses, "use", "uses"))
+}
+
+/// A kind, and that delight is no pain.
+pub(super) fn kind(kind: Kind) -> String {
+    match kind {
+        Kind::Delight => format!("{} (no pain)", human(kind)),
+        kind => human(kind),
+    }
+}

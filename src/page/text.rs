@@ -1,0 +1,74 @@
+//! What other people wrote: shown, never obeyed.
+//!
+//! The template escapes markup. What is left to do is what a browser obeys in plain text: letters
+//! that turn the direction of what follows appear by their number, each text is isolated in a
+//! `<bdi>`, and marks that pile up over other lines end after a few.
+
+use maud::{Markup, html};
+use unicode_width::UnicodeWidthChar;
+
+use crate::event::is_unprintable;
+
+/// The most combining marks shown on one letter.
+const MOST_MARKS: usize = 8;
+
+/// One line of at most `most` letters.
+pub(super) fn line(text: &str, most: usize) -> Markup {
+    let text = text.trim();
+    let mut short: String = text.chars().take(most).collect();
+    if short.len() < text.len() {
+        short.truncate(short.trim_end().len());
+        short.push('…');
+    }
+    html! { bdi { (harmless(&short.replace(['\n', '\r', '\t'], " "))) } }
+}
+
+/// All of a text, its line breaks kept by the style.
+pub(super) fn whole(text: &str) -> Markup {
+    html! { bdi.whole { (harmless(text.trim_end())) } }
+}
+
+/// What is left of a text when nothing in it is obeyed.
+pub(super) fn harmless(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut marks = 0;
+    for letter in text.chars() {
+        let is_mark = letter != '\u{200d}' && !letter.is_ascii() && letter.width() == Some(0);
+        marks = if is_mark { marks + 1 } else { 0 };
+        match letter {
+            '\n' | '\t' => safe.push(letter),
+            '\r' => {}
+            _ if is_unprintable(letter) || MOST_MARKS < marks => {
+                safe.extend(letter.escape_unicode());
+            }
+            _ => safe.push(letter),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_browser_obeys_is_shown_by_its_number() {
+        let shown = line("<b>\u{202e}evil\u{7}\n& more", 40).into_string();
+        assert_eq!(shown, "<bdi>&lt;b&gt;\\u{202e}evil\\u{7} &amp; more</bdi>");
+        assert_eq!(line("abcdef", 3).into_string(), "<bdi>abc…</bdi>");
+        let piled = format!("a{}", "\u{301}".repeat(50));
+        assert_eq!(harmless(&piled).matches('\u{301}').count(), MOST_MARKS);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_written_becomes_markup(text in "\\PC*|[<>&\"'/a\\u{202e}\\u{0}]{0,40}") {
+            for shown in [line(&text, 200), whole(&text)] {
+                let shown = shown.into_string();
+                let inside = shown.split_once('>').unwrap().1.strip_suffix("</bdi>").unwrap();
+                proptest::prop_assert!(!inside.contains(['<', '>', '"']), "{}", inside);
+                proptest::prop_assert!(inside.chars().all(|c| c == '\n' || c == '\t' || !is_unprintable(c)));
+            }
+        }
+    }
+}
