@@ -93,6 +93,11 @@ impl Snagd {
         self.spawn(args);
     }
 
+    /// From now on it listens there.
+    pub(crate) fn listen_on(&mut self, address: String) {
+        self.listen = address;
+    }
+
     /// Starts it again on the same directory.
     pub(crate) fn restart(&mut self) {
         self.spawn(&[]);

@@ -30,6 +30,7 @@
 //! | `hook` | the hook of bash, zsh and fish: what it notices, and that it leaves the rest alone |
 //! | `imports` | sheets of other programs |
 //! | `formats` | files written by each released version are read for ever |
+//! | `page` | the page: who may see it, and what a real browser makes of it |
 //! | `doctor` | what `snag doctor` finds on machines with something wrong |
 //! | `browser` | the snippet in a real Chromium: what it fires at, what it says, what it keeps |
 //! | `dogfood` | the friction met while building snag |
@@ -67,6 +68,7 @@ mod life;
 mod logging;
 mod manual;
 mod outbox;
+mod page;
 mod readme;
 mod recording;
 mod run;

@@ -1,0 +1,240 @@
+//! Each view in a real browser: on a phone and on a desk, by day and by night.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::browser::{Browser, Tab, axe};
+use super::{Demo, let_in};
+use crate::harness::Snagd;
+
+/// The views of the demo, each with a name for its picture.
+const VIEWS: [(&str, &str); 6] = [
+    ("list", "/page"),
+    ("map", "/page/map"),
+    ("place", "/page/why?place=web/checkout/pay"),
+    ("calendar", "/page/calendar"),
+    ("record", "/page/record"),
+    ("kinds", "/page?by=kind&since=90d"),
+];
+
+/// Nothing is wrong with what a tab shows: no complaint, nothing to scroll sideways, no fault that
+/// somebody without sight or mouse would meet.
+#[track_caller]
+fn is_sound(browser: &mut Browser, tab: &Tab, what: &str) {
+    let complaints = browser.complaints(tab);
+    assert!(complaints.is_empty(), "{what}: {complaints:#?}");
+    let wide = "[...document.querySelectorAll('body *')].filter(e => innerWidth + 1 < e.getBoundingClientRect().right && !e.closest('.scroll,svg,.skip,.hidden,i')).map(e => e.outerHTML.slice(0, 160))";
+    let is_scrolled = browser.eval(tab, "innerWidth < document.documentElement.scrollWidth");
+    assert_eq!(is_scrolled, false, "{what} is too wide: {:#}", browser.eval(tab, wide));
+    browser.eval(tab, axe());
+    let run = "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 200) + ' ' + n.failureSummary).slice(0, 3).join(' | ')))";
+    let faults = browser.eval(tab, run);
+    assert_eq!(faults, Value::Array(Vec::new()), "{what}: {faults:#}");
+    let complaints = browser.complaints(tab);
+    assert!(complaints.is_empty(), "{what}, while it was looked at: {complaints:#?}");
+}
+
+/// With `SNAG_SCREENS` set, keeps a picture beside the tests; the README shows some of them.
+fn keep(browser: &mut Browser, tab: &Tab, name: &str) {
+    if std::env::var_os("SNAG_SCREENS").is_some() {
+        let screens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page/screens");
+        fs::create_dir_all(&screens).unwrap();
+        fs::write(screens.join(format!("{name}.png")), browser.picture(tab)).unwrap();
+    }
+}
+
+#[test]
+fn every_view_is_sound_in_every_light() {
+    let demo = Demo::start();
+    let mut browser = Browser::start();
+    let tab = browser.tab(1600, false);
+    let link = demo.link();
+    let (base, _) = link.split_once("/page").unwrap();
+    browser.go(&tab, &link);
+    for (name, path) in VIEWS {
+        for width in [360, 1600] {
+            for is_dark in [false, true] {
+                browser.resize(&tab, width, is_dark);
+                browser.go(&tab, &format!("{base}{path}"));
+                let light = if is_dark { "dark" } else { "light" };
+                keep(&mut browser, &tab, &format!("{name}-{width}-{light}"));
+                is_sound(&mut browser, &tab, &format!("{path} at {width} in the {light}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_recorded_is_said_well() {
+    let snagd = Snagd::start();
+    let (mut browser, tab, base) = let_in(&snagd);
+    for path in ["/page", "/page/map", "/page/calendar", "/page/record"] {
+        for width in [360, 1600] {
+            browser.resize(&tab, width, false);
+            browser.go(&tab, &format!("{base}{path}"));
+            is_sound(&mut browser, &tab, &format!("{path} at {width}"));
+        }
+    }
+    let said = "document.querySelector('.empty').innerText";
+    browser.go(&tab, &format!("{base}/page"));
+    keep(&mut browser, &tab, "empty");
+    let said = browser.eval(&tab, said);
+    assert!(said.as_str().unwrap().contains("snag log web/checkout/pay"), "{said}");
+}
+
+#[test]
+fn hostile_words_are_only_words() {
+    let snagd = Snagd::start();
+    let long = "w".repeat(4096);
+    let hostile = [
+        "<script>document.title = 'caught'</script>",
+        "\"><img src=x onerror=\"document.title = 'caught'\">",
+        "</style><script>document.title = 'caught'</script>",
+        "javascript:document.title='caught'",
+        "'\"--></title></textarea><svg onload=document.title='caught'>",
+        "right \u{202e}to left\u{2066} and \u{7} bell",
+        "🏴‍☠️👩‍👩‍👧‍👧 emoji",
+        "\u{e0001} \u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}",
+        &long,
+    ];
+    for (at, note) in hostile.into_iter().enumerate() {
+        let event = serde_json::json!({
+            "place": format!("web/p{at}"), "note": note, "expected": note, "task": "<b>task</b>",
+            "version": "<i>1</i>", "person": "<u>ana</u>", "tags": {"<s>": note.get(..400).unwrap_or(note)},
+        });
+        snagd.post(&event.to_string()).is(201);
+    }
+    let (mut browser, tab, base) = let_in(&snagd);
+    let newest = snagd.get("/v1/events").json()["events"][0]["id"].as_str().unwrap().to_owned();
+    let paths = [
+        "/page".to_owned(),
+        "/page?by=version".to_owned(),
+        "/page?version=%3Ci%3E1%3C%2Fi%3E&under=web".to_owned(),
+        "/page/map".to_owned(),
+        format!("/page/event/{newest}"),
+        "/page/calendar?version=%3Ci%3E1%3C/i%3E".to_owned(),
+    ];
+    let whys = (0..hostile.len()).map(|at| format!("/page/why?place=web/p{at}"));
+    for path in paths.into_iter().chain(whys) {
+        browser.resize(&tab, 360, false);
+        browser.go(&tab, &format!("{base}{path}"));
+        is_sound(&mut browser, &tab, &path);
+        let title = browser.eval(&tab, "document.title");
+        assert_ne!(title, "caught", "{path}");
+        let foreign = "document.querySelectorAll('img, script ~ script, main script, main style, [onerror], [onload], b b, bdi *:not(wbr)').length";
+        assert_eq!(browser.eval(&tab, foreign), 0, "{path}");
+        let text = browser.eval(&tab, "document.body.innerText");
+        assert!(
+            !text.as_str().unwrap().contains(['\u{202e}', '\u{2066}', '\u{7}']),
+            "{path}: {text}"
+        );
+    }
+    browser.go(&tab, &format!("{base}/page/why?place=web/p0"));
+    let words = browser.eval(&tab, "document.querySelector('blockquote').innerText");
+    assert_eq!(words, "<script>document.title = 'caught'</script>");
+}
+
+#[test]
+fn a_thousand_places_are_no_trouble() {
+    let snagd = Snagd::start();
+    let line = |at: usize| {
+        let place = format!("area-{}/part-{}/view-{at:04}", at % 7, at % 41);
+        let severity = ["cosmetic", "minor", "major"][at % 3];
+        let event = serde_json::json!({
+            "place": place, "person": format!("p{}", at % 23), "severity": severity,
+            "note": format!("number {at} of many things that get in the way, told at some length so that it counts"),
+        });
+        event.to_string() + "\n"
+    };
+    let lines: String = (0..1000).map(line).collect();
+    snagd.post_as("application/x-ndjson", lines.as_bytes()).is(200);
+    let hundred = snagd.get("/page?flat=true&top=100").is(200).text();
+    assert!(hundred.len() < 60 * 1024, "{} bytes for 100 places", hundred.len());
+    let (mut browser, tab, base) = let_in(&snagd);
+    for path in
+        ["/page?flat=true&top=1000", "/page/map?flat=true", "/page/map?flat=true&under=area-3"]
+    {
+        for width in [360, 1600] {
+            browser.resize(&tab, width, false);
+            browser.go(&tab, &format!("{base}{path}"));
+            is_sound(&mut browser, &tab, path);
+        }
+        keep(&mut browser, &tab, &format!("thousand-{}", path.len()));
+    }
+}
+
+#[test]
+fn the_keyboard_goes_everywhere() {
+    let snagd = Snagd::start();
+    for place in ["web/checkout/pay", "web/search", "cli/deploy"] {
+        snagd.post(&format!(r#"{{"place":"{place}","note":"it hurts"}}"#)).is(201);
+    }
+    let (mut browser, tab, base) = let_in(&snagd);
+    let focus = "(() => { const e = document.activeElement; const s = getComputedStyle(e); const box = e.querySelector('.box, .day'); return [e.getAttribute('href'), s.outlineStyle !== 'none' || (box !== null && getComputedStyle(box).stroke !== 'none')]; })()";
+    for path in
+        ["/page", "/page/map", "/page/why?place=web/search", "/page/calendar", "/page/record"]
+    {
+        browser.go(&tab, &format!("{base}{path}"));
+        let all = browser.eval(&tab, "[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')].filter(e => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length).length");
+        let mut met = Vec::new();
+        for _ in 0..all.as_u64().unwrap() {
+            browser.press(&tab, "Tab");
+            let focused = browser.eval(&tab, focus);
+            assert_eq!(focused[1], true, "{path}: focus does not show on {focused}");
+            met.push(focused[0].as_str().unwrap_or_default().to_owned());
+        }
+        assert_eq!(met[0], "#main", "{path}: {met:?}");
+        assert!(met.iter().any(|href| href.starts_with("/page/record")), "{path}: {met:?}");
+        if let Some(at) = met.iter().position(|href| href.contains("place=web/checkout/pay")) {
+            assert!(path != "/page/record");
+            browser.go(&tab, &format!("{base}{path}"));
+            (0..=at).for_each(|_| browser.press(&tab, "Tab"));
+            browser.press(&tab, "Enter");
+            browser.until(
+                &tab,
+                "location.pathname === '/page/why' && document.readyState === 'complete'",
+            );
+        } else {
+            assert!(!["/page", "/page/map"].contains(&path), "{met:?}");
+        }
+    }
+}
+
+#[test]
+fn news_is_told_and_nothing_moves() {
+    let snagd = Snagd::start();
+    for at in 0..40 {
+        snagd.post(&format!(r#"{{"place":"web/p{at}","note":"it hurts"}}"#)).is(201);
+    }
+    let (mut browser, tab, base) = let_in(&snagd);
+    browser.resize(&tab, 360, false);
+    browser.go(&tab, &format!("{base}/page"));
+    let before = browser.eval(&tab, "scrollTo(0, 900); document.querySelector('main').innerHTML");
+    snagd.post(r#"{"place":"web/p0","note":"again"}"#).is(201);
+    let news = "document.getElementById('news')?.innerText";
+    browser.until(&tab, &format!("{news}?.startsWith('1 new event,')"));
+    snagd.post(r#"{"place":"web/p0","note":"and again"}"#).is(201);
+    browser.until(&tab, &format!("{news}?.startsWith('2 new events,')"));
+    let after = browser.eval(&tab, "document.querySelector('main').innerHTML");
+    assert!(before == after && browser.eval(&tab, "scrollY") == 900, "something moved");
+    is_sound(&mut browser, &tab, "the list with news");
+    browser.eval(&tab, "document.querySelector('#news a').click()");
+    browser.until(&tab, &format!("{news} === ''"));
+}
+
+#[test]
+fn it_works_without_javascript() {
+    let snagd = Snagd::start();
+    snagd.post(r#"{"place":"web/pay","note":"slow today","kind":"slow"}"#).is(201);
+    snagd.post(r#"{"place":"cli/log","note":"odd"}"#).is(201);
+    let (mut browser, tab, base) = let_in(&snagd);
+    browser.ask(&tab, "Emulation.setScriptExecutionDisabled", &serde_json::json!({"value": true}));
+    browser.go(&tab, &format!("{base}/page"));
+    let rows = "[...document.querySelectorAll('.list a.name')].map(e => e.innerText).join(' ')";
+    assert_eq!(browser.eval(&tab, rows), "cli/log web/pay");
+    browser.eval(&tab, "document.querySelector('select[name=kind]').value = 'slow'; document.querySelector('.filters form').submit()");
+    browser.until(&tab, "location.search === '?kind=slow' && document.readyState === 'complete'");
+    assert_eq!(browser.eval(&tab, rows), "web/pay");
+}
