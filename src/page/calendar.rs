@@ -156,3 +156,42 @@ fn told(day: Day, sum: &DaySum, today: Day) -> String {
         plural(sum.uses, "use", "uses"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::page::Address;
+
+    #[test]
+    fn two_weeks() {
+        let day = |text| Day::parse(text).unwrap();
+        let window = Window::ending(day("2026-11-20"), 12);
+        let hurt = DaySum { points: 33, hurt: 2, people: 3, reports: 4, signals: 1, uses: 0 };
+        let used = DaySum { uses: 9, people: 1, ..DaySum::default() };
+        let days = BTreeMap::from([(day("2026-11-10"), hurt), (day("2026-11-20"), used)]);
+        let address = Address::read(super::super::CALENDAR, "under=web");
+        let visit = Visit { address, today: day("2026-11-20"), seen: 7, behind: None };
+        let drawn = heat(&visit, window, &days, "Friction", "friction", |day| day.points);
+        assert_snapshot!(drawn.0.replace("><", ">\n<"));
+        assert_eq!(
+            summary(window, &days),
+            "Friction was met on 1 of 12 days, and use is known of 1."
+        );
+    }
+
+    #[test]
+    fn weeks_of_silence_are_counted_once_something_was_told() {
+        let window = Window::ending(Day(400), 126);
+        let some = DaySum { reports: 1, ..DaySum::default() };
+        let days = BTreeMap::from([(Day(340), some), (Day(390), some)]);
+        assert!(
+            summary(window, &days).ends_with("In 6 weeks nobody told or used anything."),
+            "{}",
+            summary(window, &days)
+        );
+        assert!(!summary(window, &BTreeMap::new()).contains("nobody"));
+        assert_eq!(weekday(Day::parse("2026-11-23").unwrap()), 0);
+    }
+}

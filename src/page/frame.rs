@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::policy::{SCRIPT, STYLE};
-use super::{Address, CALENDAR, HOME, LIVE, MAP, RECORD};
+use super::{Address, CALENDAR, EVENT, HOME, LIVE, MAP, RECORD};
 use crate::event::Day;
 use crate::words::shell;
 
@@ -93,6 +93,9 @@ fn footer(address: &Address) -> Markup {
 
 /// What to type for the same view.
 fn command(address: &Address) -> String {
+    if let Some(id) = address.path().strip_prefix(EVENT) {
+        return format!("snag show {}", shell(id));
+    }
     let verb = match address.path() {
         super::WHY => "why",
         super::RECORD => return "snag log web/checkout/pay \"what happened\"".to_owned(),

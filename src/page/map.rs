@@ -292,3 +292,96 @@ fn below<'a>(place: &'a str, above: &str) -> &'a str {
 fn last(place: &str) -> &str {
     place.rsplit('/').next().unwrap_or(place)
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::{Actor, Day, Kind};
+    use crate::hotspot::{CellKey, Question, Shape, Window, rank};
+
+    /// Rows of places, each with the points of one person's day.
+    fn rows(places: &[(String, u8)]) -> Vec<Hotspot> {
+        let day = Day(100);
+        let cells: Vec<_> = (0..)
+            .zip(places)
+            .map(|(person, (place, severity)): (u32, _)| {
+                let mut cell = crate::hotspot::Cell::default();
+                cell.reports[usize::from(*severity)] = 1;
+                let key = CellKey {
+                    day,
+                    place: Place::parse(place).unwrap(),
+                    person: person.to_string().into(),
+                    actor: Actor::Human,
+                    kind: Some(Kind::Slow),
+                    version: None,
+                };
+                (key, cell)
+            })
+            .collect();
+        let question = Question { shape: Shape::Flat, ..Question::over(Window::ending(day, 28)) };
+        rank(&question, cells.iter().map(|(key, cell)| (key, cell)), |_| Some(day))
+    }
+
+    /// The cells of a map `height` high.
+    fn cells(rows: &[Hotspot], height: u64) -> Vec<(String, u64, u64, u64)> {
+        let root = Node::grow(rows, 0);
+        let columns = root.depth().clamp(1, MOST_COLUMNS);
+        let mut cells = Vec::new();
+        fill(&root, Span { within: "", column: 0, columns, top: 0, height }, &mut cells);
+        let told = cells.iter().map(|cell| {
+            let what = match cell.what {
+                What::Row(row) => row.key.name().unwrap().to_owned(),
+                What::Above(place) => format!("{place}/"),
+                What::Small(count) => format!("{count} small in {}/", cell.within),
+            };
+            (what, cell.pain, cell.y, cell.height)
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_tree() {
+        let places = [
+            ("web/pay", 3),
+            ("web/pay", 3),
+            ("web/cart/add", 2),
+            ("web", 1),
+            ("cli", 2),
+            ("web/cart/x", 0),
+        ];
+        let rows = rows(&places.map(|(place, severity)| (place.to_owned(), severity)));
+        let told = cells(&rows, 200).into_iter().map(|(what, pain, y, height)| {
+            format!("{what:20} pain {pain:3}  from {y:3}, {height:3} high")
+        });
+        assert_snapshot!(told.collect::<Vec<_>>().join("\n"));
+    }
+
+    fn places() -> impl Strategy<Value = Vec<(String, u8)>> {
+        let place = "[ab](/[abc]){0,5}";
+        prop::collection::vec((place, 0..4_u8), 1..80)
+    }
+
+    proptest! {
+        #[test]
+        fn each_row_is_drawn_once_and_as_large_as_its_pain(places in places(), height in 128..640_u64) {
+            let rows = rows(&places);
+            let all: u64 = rows.iter().map(|row| row.figures.pain).sum();
+            let cells = cells(&rows, height);
+            let rows_and_small = cells.iter().filter(|(what, ..)| !what.ends_with('/') || what.contains(" small "));
+            let (mut drawn, mut pain, mut covered) = (0, 0, 0);
+            for (what, own, _, high) in rows_and_small {
+                drawn += what.split_once(" small ").map_or(1, |(count, _)| count.parse().unwrap());
+                pain += own;
+                covered += high;
+                // A share is rounded once for each place above.
+                let exact = own * height / all;
+                prop_assert!(exact.abs_diff(*high) <= 6, "{} {} of {}", what, high, exact);
+            }
+            prop_assert!(drawn <= rows.len(), "{} of {}", drawn, rows.len());
+            prop_assert_eq!((pain, covered), (all, height));
+        }
+    }
+}
