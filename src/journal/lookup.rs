@@ -50,7 +50,7 @@ struct Mark {
 /// The marks of a segment.
 #[derive(Clone, Debug)]
 struct Marks {
-    marks: Arc<Vec<Mark>>,
+    list: Arc<Vec<Mark>>,
     /// Where the frames that were walked along end, and the next sequence.
     end: Mark,
     /// The blocks, where it is packed.
@@ -66,11 +66,11 @@ impl Lookup {
         sequence: u64,
     ) -> io::Result<Option<Entry>> {
         let marks = self.marks(dir, segment, sequence)?;
-        let behind = marks.marks.partition_point(|mark| mark.sequence <= sequence);
-        let Some(from) = behind.checked_sub(1).map(|nth| marks.marks[nth].at) else {
+        let behind = marks.list.partition_point(|mark| mark.sequence <= sequence);
+        let Some(from) = behind.checked_sub(1).map(|nth| marks.list[nth].at) else {
             return Ok(None);
         };
-        let next = marks.marks.get(behind);
+        let next = marks.list.get(behind);
         let to = next.map_or(marks.end.at, |mark| mark.at);
         if let Some(bytes) = self.kept(segment, from) {
             return Ok(record(&bytes, sequence));
@@ -125,7 +125,7 @@ impl Marks {
     fn begin(dir: &Path, segment: u64) -> io::Result<Self> {
         let start = Mark { sequence: segment, at: HEADER };
         let Source::Packed(mut packed) = Source::open(dir, segment)? else {
-            return Ok(Self { marks: Arc::new(vec![start]), end: start, blocks: None });
+            return Ok(Self { list: Arc::new(vec![start]), end: start, blocks: None });
         };
         let (blocks, mut marks) = (packed.blocks.clone(), Vec::new());
         for block in &*blocks {
@@ -136,13 +136,13 @@ impl Marks {
             marks.extend(first.map(|head| Mark { sequence: head.sequence, at }));
         }
         let end = Mark { sequence: u64::MAX, at: blocks.last().map_or(0, Block::end) };
-        Ok(Self { marks: Arc::new(marks), end, blocks: Some(blocks) })
+        Ok(Self { list: Arc::new(marks), end, blocks: Some(blocks) })
     }
 
     /// Goes on along the frames until one lies behind a sequence, or what follows is no frame.
     fn walk(&mut self, dir: &Path, segment: u64, sequence: u64) -> io::Result<()> {
         let (mut source, mut window) = (self.open(dir, segment)?, Window::default());
-        let marks = Arc::make_mut(&mut self.marks);
+        let marks = Arc::make_mut(&mut self.list);
         while self.end.sequence <= sequence {
             let head = frame::peek(window.get(&mut source, self.end.at as u64, HEAD)?);
             let Some(head) = head.filter(|head| head.sequence == self.end.sequence) else { break };
