@@ -165,7 +165,7 @@ impl Index {
             glances.filter(|found| found.as_ref().map_or(true, |(_, glance)| is_new(*glance)));
         for entry in glances.take(MOST_TRIES) {
             let (_, glance) = entry?;
-            let (event, _) = self.event_of(glance.sequence)?;
+            let Some((event, _)) = self.event_if_left(glance.sequence)? else { continue };
             if fits(question, &event) {
                 return Ok(Some((glance.fingerprint, event)));
             }
@@ -195,7 +195,7 @@ impl Index {
             if notes.len() == MOST_NOTES || (is_new && wordings.len() == MOST_ALIKE) {
                 break;
             }
-            let (event, _) = self.event_of(glance.sequence)?;
+            let Some((event, _)) = self.event_if_left(glance.sequence)? else { continue };
             if let (true, Some(text)) = (fits(question, &event), event.words()) {
                 wordings.insert(glance.fingerprint);
                 notes.push(Note {

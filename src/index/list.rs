@@ -130,7 +130,7 @@ impl Index {
         let (mut last, mut bytes) = (None, 0);
         let mut walk = Walk::new(self, filter, order, after);
         while let Some(spot) = walk.next_spot()? {
-            let (event, size) = self.event_of(spot.sequence)?;
+            let Some((event, size)) = self.event_if_left(spot.sequence)? else { continue };
             if !filter.matches(&event) {
                 continue;
             }

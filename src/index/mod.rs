@@ -285,6 +285,20 @@ impl Index {
         Timestamp::from_millisecond(millis).ok()
     }
 
+    /// The same; none if the journal has lost it: that is told, the next start builds the index anew,
+    /// and whoever asks for many is answered with what is left.
+    fn event_if_left(&self, sequence: u64) -> Result<Option<(Event, usize)>, IndexError> {
+        match self.event_of(sequence) {
+            Err(lost @ IndexError::Lost { .. }) => {
+                let error: &dyn Error = &lost;
+                tracing::error!(error, "an answer lacks an event");
+                self.distrust();
+                Ok(None)
+            }
+            found => found.map(Some),
+        }
+    }
+
     /// The event of a journal sequence, and how many bytes its record has.
     fn event_of(&self, sequence: u64) -> Result<(Event, usize), IndexError> {
         let record = (self.records)(sequence)?;
