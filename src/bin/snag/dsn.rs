@@ -107,7 +107,11 @@ fn listed(list: &KeyList) -> String {
     let mut text = String::new();
     for key in &list.keys {
         let place = key.place.as_ref().map_or("-", |place| place.as_str());
-        let _ = writeln!(text, "{:>4}  {}  {place}", key.number, key.made_at);
+        let kind = match key.kind {
+            KeyKind::Sentry => "sentry",
+            KeyKind::Browser => "browser",
+        };
+        let _ = writeln!(text, "{:>4}  {}  {kind:<7}  {place}", key.number, key.made_at);
     }
     text.push_str("\nrevoke one:  snag dsn --revoke NUMBER");
     text
