@@ -94,7 +94,7 @@ async fn idle(snagd: &Server) -> anyhow::Result<()> {
     let (wakeups, processor) = (snagd.wakeups()?, snagd.processor_time()?);
     tokio::time::sleep(IDLE).await;
     let wakeups = (snagd.wakeups()? - wakeups) as f64 / IDLE.as_secs_f64();
-    let busy = (snagd.processor_time()? - processor).as_secs_f64() / IDLE.as_secs_f64();
+    let busy = snagd.processor_time()?.saturating_sub(processor).as_secs_f64() / IDLE.as_secs_f64();
     say(&format!(
         "{wakeups:>6.1} wakeups a second when idle, {:.2} % of a processor",
         busy * 100.0

@@ -34,10 +34,11 @@ pub(crate) fn note(mut below: impl FnMut(u64) -> u64) -> String {
         // The smallest of three: the first words most of all.
         let rank = below(many).min(below(many)).min(below(many));
         let word = words[usize::try_from(rank).unwrap_or(0)];
-        match below(30) {
-            0 => note.push_str(&format!("{} {word}", below(5000))),
-            _ => note.push_str(word),
+        if below(30) == 0 {
+            note.push_str(&below(5000).to_string());
+            note.push(' ');
         }
+        note.push_str(word);
     }
     note
 }
