@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::statfs;
 use tokio::sync::{mpsc, watch};
 
 use super::config::ConfigError;
@@ -25,6 +26,9 @@ use crate::hotspot::fingerprint;
 use crate::index::IndexError;
 use crate::journal::{self, JournalError, Packer};
 use crate::recorder::{CatchUpError, Lag, Recorder, Room, Writing};
+
+/// How statfs(2) knows a file system in memory.
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 
 /// A daemon that is ready to run.
 pub struct Daemon {
@@ -116,6 +120,7 @@ impl Daemon {
         warm_up();
         let paths = settings.paths.clone();
         make_dir(&paths.state_dir)?;
+        warn_of_memory(&paths.state_dir);
         let lock = lock(&paths.state_dir)?;
         // Before anything is written: it gives room where there is none.
         let room = Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?;
@@ -188,6 +193,13 @@ impl Daemon {
 fn warm_up() {
     compile_rules();
     let _ = fingerprint("");
+}
+
+/// What is kept in memory is gone with it, however often it was synced.
+fn warn_of_memory(dir: &Path) {
+    if statfs(dir).is_ok_and(|stat| stat.f_type == TMPFS) {
+        tracing::warn!(dir = %dir.display(), "the state directory is on a tmpfs: what is recorded is gone when the machine stops; name another with `--state-dir`");
+    }
 }
 
 /// Makes a directory for its owner alone, unless it is there.

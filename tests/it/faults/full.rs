@@ -19,7 +19,11 @@ const EXT4: &str = "truncate -s 96M \"$1.img\" && mkfs.ext4 -q -m 0 \"$1.img\" &
 fn a_full_tmpfs() {
     let dir = Dir::new();
     match Mounted::new(&dir, TMPFS) {
-        Ok(disk) => fill_and_free(&disk, disk.snagd(dir)),
+        Ok(disk) => {
+            let snagd = disk.snagd(dir);
+            assert!(snagd.log().contains("is on a tmpfs"), "{}", snagd.log());
+            fill_and_free(&disk, snagd);
+        }
         Err(why) => not_tried("a full tmpfs", &why),
     }
 }

@@ -129,7 +129,7 @@ impl Daemon {
         let child = Command::new(&program)
             .arg("--state-dir")
             .arg(dir)
-            .args(["--listen", "127.0.0.1:0", "--log", "warn"])
+            .args(["--listen", "127.0.0.1:0", "--log", "error"])
             .arg("--socket")
             .arg(dir.join("snag.sock"))
             .stdin(Stdio::null())
