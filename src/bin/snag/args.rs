@@ -1,5 +1,6 @@
 //! What can be said on the command line, with the help people read.
 
+mod dsn;
 mod run;
 mod service;
 mod session;
@@ -12,6 +13,7 @@ use snag::client::Target;
 
 use crate::complete::Shell;
 
+pub(crate) use dsn::Dsn;
 use run::HOOK;
 pub(crate) use run::Run;
 use service::SERVICE;
@@ -483,20 +485,6 @@ pub(crate) struct Restore {
     /// Where the backup is damaged: restore the rest; exit with 1 then
     #[arg(long)]
     pub(crate) lose_damaged: bool,
-}
-
-/// What dsn takes.
-#[derive(Args)]
-pub(crate) struct Dsn {
-    /// Whatever comes in by it lies below this place, like web
-    #[arg(group = "what")]
-    pub(crate) place: Option<String>,
-    /// List the keys that are good, by number
-    #[arg(long, group = "what")]
-    pub(crate) list: bool,
-    /// Make a key good for nothing
-    #[arg(long, value_name = "NUMBER", group = "what")]
-    pub(crate) revoke: Option<u32>,
 }
 
 /// What demo takes.
