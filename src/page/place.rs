@@ -32,7 +32,7 @@ pub fn place(visit: &Visit, answer: &WhyAnswer, latest: &[Event]) -> String {
             (figures::versions(visit, why))
             (words::told(why))
             (words::hindered(why))
-            (figures::signals(why))
+            (figures::signals(answer))
             (figures::cost(why))
             (words::notes(&answer.notes, why.window.until))
             (words::events(visit, latest))

@@ -3,12 +3,15 @@
 use maud::{Markup, html};
 
 use crate::hotspot::{CAP, DayTerm, PersonTerm, TrendWord, VersionLine, Why, signal_points};
+use crate::index::WhyAnswer;
 use crate::page::frame::Visit;
 use crate::page::{WHY, chart, tell, text};
-use crate::words::{ago, day, human, minutes, number, percent, plural, rule, sentences};
+use crate::words::{ago, day, human, minutes, number, plural, rule, sentences};
 
 /// Below so many uses there is no rate.
 const FEWEST_USES: u64 = 5;
+/// Letters of a rule.
+const RULE: usize = 200;
 
 /// What each person adds, summing up to the pain.
 pub(super) fn bill(why: &Why) -> Markup {
@@ -107,7 +110,8 @@ fn met(line: &VersionLine, why: &Why) -> String {
 }
 
 /// What was noticed and not said, apart.
-pub(super) fn signals(why: &Why) -> Markup {
+pub(super) fn signals(answer: &WhyAnswer) -> Markup {
+    let why = &answer.why;
     if why.signals.is_empty() && why.dismissed == 0 {
         return html! {};
     }
@@ -119,7 +123,10 @@ pub(super) fn signals(why: &Why) -> Markup {
                 @for (name, count) in &why.signals {
                     li {
                         b { (number((*count).into())) } " " (human(*name))
-                        span.dim { ", " (plural(signal_points(*name).into(), "point", "points")) " a person’s day" }
+                        span.dim {
+                            ", " (plural(signal_points(*name).into(), "point", "points")) " a person and day"
+                            @if let Some(rule) = answer.rules.get(name) { ": " (text::line(rule, RULE)) }
+                        }
                     }
                 }
                 @if why.dismissed != 0 {
@@ -140,9 +147,9 @@ pub(super) fn cost(why: &Why) -> Markup {
             h2 { "What it costs" }
             @if why.lost_minutes != 0 { p { b { (minutes(why.lost_minutes)) } " lost, as people told it." } }
             @if let Some(rate) = &why.hurt_per_use {
-                p { b { (percent(rate.rate)) } " of uses hurt: " (number(rate.hurt)) " of " (plural(rate.uses, "known use", "known uses")) "." }
+                p { (crate::words::rate(rate)) "." }
                 (chart::interval(rate.low, rate.rate, rate.high))
-                p.dim { "The true rate lies between " (percent(rate.low)) " and " (percent(rate.high)) " (95 % interval), and no rank depends on it." }
+                p.dim { "The interval is the 95 % one, and no rank depends on it." }
             } @else if why.uses != 0 {
                 p { (plural(why.uses, "use is", "uses are")) " known, too few to say how often it hurts: that takes " (FEWEST_USES) "." }
             }
