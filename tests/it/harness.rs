@@ -42,7 +42,7 @@ impl Drop for Dir {
 pub(crate) struct Snagd {
     pub(crate) child: Child,
     pub(crate) dir: Dir,
-    listen: String,
+    pub(crate) listen: String,
     /// A command that runs it, like `nsenter` or `strace`, with its arguments.
     around: Vec<String>,
 }
@@ -91,11 +91,6 @@ impl Snagd {
             self.listen.clear();
         }
         self.spawn(args);
-    }
-
-    /// From now on it listens there.
-    pub(crate) fn listen_on(&mut self, address: String) {
-        self.listen = address;
     }
 
     /// Starts it again on the same directory.

@@ -125,7 +125,7 @@ fn a_cookie_outlives_a_restart_and_not_the_token() {
     let mut snagd = Snagd::start();
     let cookie = cookie(&snagd);
     // On the same port: a cookie is for one daemon.
-    snagd.listen_on(snagd.address());
+    snagd.listen = snagd.address();
     snagd.stop();
     snagd.restart();
     get(&snagd, "/page", &[&cookie]).is(200);
