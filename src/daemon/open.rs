@@ -123,8 +123,7 @@ impl Daemon {
         warn_of_memory(&paths.state_dir);
         let lock = lock(&paths.state_dir)?;
         // Before anything is written: it gives room where there is none.
-        let room = Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?;
-        let room = Arc::new(room);
+        let room = Arc::new(Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?);
         let token = token::read_or_make(&paths.token())?;
         let keys = Keys::read(&paths.keys())?;
         let retention = settings.retention();

@@ -148,7 +148,7 @@ pub(crate) fn help(
 ) -> anyhow::Result<()> {
     let pages = match topic {
         Some("exit-codes") => vec![section("Exit codes", EXIT_CODES)],
-        Some("environment") => vec![section("Variables", &VARIABLES), section("Files", &FILES)],
+        Some("environment") => vec![section("Variables", VARIABLES), section("Files", FILES)],
         _ => return help_on(topic, colour, output),
     };
     output.line(&render::manual(&[], &pages, &[], output.look()))

@@ -19,6 +19,7 @@ fn status() -> Status {
         "state_dir": "/s", "disk": {"free_bytes": 50_000_000_000_u64, "total_bytes": 90_000_000_000_u64},
         "listening": ["unix:/r/snag.sock", "http://127.0.0.1:7624"],
         "you": {"person": "ana", "may_name_others": true}, "events": 40, "places": 7,
+        "queue": {"jobs": 0, "bytes": 0},
         "journal": {"last": 41, "segments": 1, "bytes": 1, "damaged": 0},
         "index": {"position": 41, "bytes": 1},
         "drop": {"dir": "/s/drop", "waiting": 0, "rejected": 0, "events": 0},
