@@ -92,7 +92,7 @@ mod tests {
                 "cli",
                 "ben",
                 slow,
-                Cell { signals: [0, 0, 0, 0, 0, 0, 0, 2], ..Cell::default() },
+                Cell { signals: [0, 0, 0, 0, 0, 0, 0, 2, 0], ..Cell::default() },
             ),
             cell(9, "cli", "ben", slow, reports([1, 0, 0, 0])),
         ];

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::event::{Actor, Class, Day, Event, Kind, Place, Verdict};
+use crate::event::{
+    Actor, Class, Day, Event, Feeling, Kind, Outcome, Place, Severity, SignalName, Verdict, Word,
+};
 
 /// What a query can filter and split by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,13 +30,13 @@ pub struct CellKey {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
     /// Reports and confirmed signals by severity, cosmetic first.
-    pub reports: [u32; 4],
+    pub reports: [u32; Severity::ALL.len()],
     /// Unconfirmed signals by name, in the order of [`crate::event::SignalName`].
-    pub signals: [u32; 8],
+    pub signals: [u32; SignalName::ALL.len()],
     /// Reports by feeling, in the order of [`crate::event::Feeling`].
-    pub feelings: [u32; 7],
+    pub feelings: [u32; Feeling::ALL.len()],
     /// Reports by outcome, in the order of [`crate::event::Outcome`].
-    pub outcomes: [u32; 6],
+    pub outcomes: [u32; Outcome::ALL.len()],
     /// Reports that say what was expected or what came instead.
     pub thoughts: u32,
     /// Minutes lost.
@@ -90,7 +92,7 @@ impl Cell {
     pub fn only(&self, class: Class) -> Self {
         let Self { signals, uses, .. } = *self;
         match class {
-            Class::Report => Self { signals: [0; 8], ..self.clone() },
+            Class::Report => Self { signals: [0; SignalName::ALL.len()], ..self.clone() },
             Class::Signal => Self { signals, uses, ..Self::default() },
             Class::Use => Self { uses, ..Self::default() },
         }
@@ -143,7 +145,18 @@ mod tests {
     use proptest::prelude::*;
 
     fn cell() -> impl Strategy<Value = Cell> {
-        any::<([u32; 4], [u32; 8], [u32; 7], [u32; 6], u32, u64, u64, [u32; 24], u32)>().prop_map(
+        any::<(
+            [u32; 4],
+            [u32; SignalName::ALL.len()],
+            [u32; 7],
+            [u32; 6],
+            u32,
+            u64,
+            u64,
+            [u32; 24],
+            u32,
+        )>()
+        .prop_map(
             |(
                 reports,
                 signals,
@@ -166,6 +179,15 @@ mod tests {
                 dismissed,
             },
         )
+    }
+
+    #[test]
+    fn every_signal_is_counted_under_its_own_name() {
+        for (nth, name) in SignalName::ALL.iter().enumerate() {
+            let mut cell = Cell::default();
+            cell.signals[*name as usize] = 1;
+            assert_eq!(cell.signals.iter().position(|count| *count == 1), Some(nth), "{name:?}");
+        }
     }
 
     proptest! {

@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn the_worst_of_a_cell_counts() {
         let cell =
-            Cell { reports: [5, 1, 0, 0], signals: [9, 0, 0, 0, 0, 0, 1, 0], ..Cell::default() };
+            Cell { reports: [5, 1, 0, 0], signals: [9, 0, 0, 0, 0, 0, 1, 0, 0], ..Cell::default() };
         assert_eq!(points(Some(Kind::Slow), &cell), 10);
         assert_eq!(points(None, &cell), 10);
         assert_eq!(points(Some(Kind::Delight), &cell), 0);

@@ -373,7 +373,7 @@ fn why_names_terms_versions_and_whose_row_it_is() {
     let versioned = |ago, person: &str, version: &str, cell: Cell| {
         (CellKey { version: Some(version.into()), ..key(ago, "web/a/x", person) }, cell)
     };
-    let crash = Cell { signals: [3, 0, 0, 0, 0, 0, 1, 0], ..Cell::default() };
+    let crash = Cell { signals: [3, 0, 0, 0, 0, 0, 1, 0, 0], ..Cell::default() };
     let delight = CellKey { kind: Some(Kind::Delight), ..key(3, "web/a/x", "eve") };
     let cells = add_up([
         versioned(1, "ada", "1.10.0", report(Severity::Blocker)),
@@ -415,20 +415,20 @@ fn a_report_weighs_at_least_what_the_signal_of_it_did() {
         assert!(signal_points(*signal) <= POINTS[told as usize], "{signal}");
     }
     // One person's day of every signal at once is no more than the worst of them.
-    let noisy = Cell { signals: [1_000_000; 8], ..Cell::default() };
+    let noisy = Cell { signals: [1_000_000; SignalName::ALL.len()], ..Cell::default() };
     assert_eq!(points(None, &noisy), POINTS[Severity::Major as usize]);
 }
 
 #[test]
 fn either_class_can_be_asked_for_alone() {
     let cell = Cell {
-        signals: [0, 0, 0, 0, 0, 0, 2, 0],
+        signals: [0, 0, 0, 0, 0, 0, 2, 0, 0],
         uses: 7,
         dismissed: 1,
         ..report(Severity::Minor)
     };
     let told = cell.only(Class::Report);
-    assert_eq!((points(None, &told), told.uses, told.signals), (3, 7, [0; 8]));
+    assert_eq!((points(None, &told), told.uses, told.signals), (3, 7, [0; SignalName::ALL.len()]));
     let noticed = cell.only(Class::Signal);
     assert_eq!((points(None, &noticed), noticed.uses, noticed.reports), (10, 7, [0; 4]));
 }
