@@ -31,7 +31,7 @@ fn csv_is_nothing_but_a_table() {
     };
     let events = rows(&["events", "--csv"]);
     assert_eq!(events.len(), 3);
-    assert!(events.iter().all(|row| row.len() == HEADER.matches(',').count() + 23), "{events:#?}");
+    assert!(events.iter().all(|row| row.len() == HEADER.matches(',').count() + 28), "{events:#?}");
     let notes: Vec<&str> = events.iter().map(|row| &row[10]).collect();
     assert!(notes.contains(&"'=1+1 | `rm` @ben <b>"), "{notes:#?}");
     assert!(notes.contains(&"two\nlines, \"quoted\""), "{notes:#?}");
@@ -44,7 +44,10 @@ fn csv_is_nothing_but_a_table() {
         ["2026-10-20", "10", "major report", "10", "10"]
     );
     let none = snagd.snag(&["events", "--csv", "--under", "cli"]).ok();
-    assert!(none.stdout.starts_with(HEADER) && none.stdout.ends_with("scrubbed\r\n"), "{none:#?}");
+    assert!(
+        none.stdout.starts_with(HEADER) && none.stdout.ends_with("decision.note\r\n"),
+        "{none:#?}"
+    );
     let more = snagd.snag(&["events", "--csv", "--limit", "1"]).ok();
     assert!(more.stderr.contains("--cursor"), "what is no data goes to stderr: {more:#?}");
 }
