@@ -32,6 +32,8 @@ fn start_shell(snagd: &Snagd, name: &str, start: &str, before: &str, after: &str
     let config = snagd.path("home/.config/snag");
     fs::create_dir_all(&config).unwrap();
     fs::write(config.join("snagd.toml"), "watch = [\"acme\", \"acme *\"]\n").unwrap();
+    // Where there are none yet, fish makes completions of all manuals, in processes of its own.
+    fs::create_dir_all(snagd.path("home/.local/share/fish/generated_completions")).unwrap();
     install(&snagd.path("bin"), "acme", ACME);
     install(&snagd.path("bin"), "man", "#!/bin/sh\necho manual\n");
     let hook = match name {
