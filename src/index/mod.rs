@@ -209,8 +209,7 @@ impl Index {
     pub fn open(dir: &Path, records: ReadRecord) -> Result<Self, IndexError> {
         let is_new = !dir.exists();
         let unopenable = |reason: String| IndexError::Unopenable { dir: dir.to_owned(), reason };
-        // A copy that was not finished.
-        let _ = fs::remove_dir_all(tidy::beside(dir));
+        tidy::remove_unfinished(dir);
         let tree = catch_unwind(AssertUnwindSafe(|| open_tree(dir)))
             .map_err(|_| unopenable("it panicked".to_owned()))?
             .map_err(|error| match IndexError::from(error) {

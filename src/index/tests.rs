@@ -1,6 +1,7 @@
 //! The index on a directory of its own: what goes in comes out, whatever the order.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -311,7 +312,32 @@ fn a_copy_takes_the_place_of_the_index() {
     let index = restart(index, dir.path());
     assert_eq!((index.events(), answers(&index)), (40, after));
     assert!(!dir.path().join("index.new").exists());
-    assert_eq!(index.tidy().unwrap(), None, "it is small");
+    assert_eq!(index.tidy(u64::MAX).unwrap(), None, "it is small");
+}
+
+#[test]
+fn what_was_begun_and_reserved_is_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    apply(&index, &[report(1), report(2)]);
+    index.checkpoint().unwrap();
+    let before = answers(&index);
+    index.reserve().unwrap();
+    drop(index);
+    let index = dir.path().join("index");
+    let db = index.join("db");
+    let room = || std::fs::metadata(&db).unwrap().blocks() * 512;
+    let length = || std::fs::metadata(&db).unwrap().len();
+    assert!(length() + RESERVE <= room());
+    std::fs::create_dir(dir.path().join("index.new")).unwrap();
+    // As where there was no room for it; by its name it is the latest.
+    std::fs::write(index.join("snap.00000000FFFFFFFF.generating"), "").unwrap();
+    let held = length();
+    Index::give_room(&index);
+    assert!(room() < held + RESERVE && length() == held);
+    assert!(!dir.path().join("index.new").exists());
+    let index = open(dir.path());
+    assert_eq!((index.events(), answers(&index)), (2, before));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use rustix::fs::{CWD, RenameFlags, renameat_with, statvfs};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{Index, IndexError, open_tree};
 
@@ -27,32 +27,51 @@ pub(super) fn beside(dir: &Path) -> PathBuf {
     dir.with_extension("new")
 }
 
+/// Removes what was begun and not finished: a copy, and a list of pages, which sled writes as it
+/// opens and the next time takes for a whole one.
+pub(super) fn remove_unfinished(dir: &Path) {
+    let _ = fs::remove_dir_all(beside(dir));
+    for item in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if Path::new(&item.file_name()).extension().is_some_and(|end| end == "generating") {
+            let _ = fs::remove_file(item.path());
+        }
+    }
+}
+
 impl Index {
-    /// Copies itself if that gives much room back; says how many bytes there were and are. Blocks,
-    /// for seconds where there is much; answers go on, what is recorded waits in memory.
-    pub fn tidy(&self) -> Result<Option<(u64, u64)>, IndexError> {
+    /// Gives the room back that an index nobody has open holds for nothing, and what it reserved
+    /// behind the end of its file: sled opens that, but writes a file of its own before.
+    pub fn give_room(dir: &Path) {
+        remove_unfinished(dir);
+        let file = File::options().write(true).open(dir.join("db"));
+        // What goes wrong here shows when it is opened.
+        let _ = file.and_then(|file| file.set_len(file.metadata()?.len()));
+    }
+
+    /// Copies itself if that gives much room back and takes no more than `spare` bytes meanwhile;
+    /// says how many there were and are. Blocks, for seconds where there is much; answers go on,
+    /// what is recorded waits in memory.
+    pub fn tidy(&self, spare: u64) -> Result<Option<(u64, u64)>, IndexError> {
         let from = self.size_bytes();
         let copied = self.copied_bytes.load(Ordering::Relaxed);
-        if from <= SMALL.max(self.events() * BYTES_AN_EVENT).max(grown(copied)) {
-            return Ok(None);
-        }
-        let stat = statvfs(&self.dir).map_err(|error| IndexError::Checkpoint(error.into()))?;
-        if stat.f_bavail.saturating_mul(stat.f_frsize) < from {
+        if from <= SMALL.max(self.events() * BYTES_AN_EVENT).max(grown(copied)) || spare < from {
             return Ok(None);
         }
         self.copy()?;
+        // As the old one had; where that cannot be, it shows before the next write.
+        let _ = self.reserve();
         let to = self.size_bytes();
         self.copied_bytes.store(to, Ordering::Relaxed);
         Ok(Some((from, to)))
     }
 
-    /// Copies itself, and goes on with the copy.
+    /// Copies itself, and goes on with the copy. Whichever is not gone on with goes.
     pub(super) fn copy(&self) -> Result<(), IndexError> {
         // What is in memory only goes to the old one, so that it is on disk, whatever happens.
         self.checkpoint()?;
         let new = beside(&self.dir);
         let _ = fs::remove_dir_all(&new);
-        self.store.go_on_with(|old| {
+        let copied = self.store.go_on_with(|old| {
             let copy = open_tree(&new)?;
             for leaf in old.iter() {
                 let (name, leaf) = leaf?;
@@ -63,8 +82,9 @@ impl Index {
             let exchanged = renameat_with(CWD, &new, CWD, &self.dir, RenameFlags::EXCHANGE);
             exchanged.map_err(|error| IndexError::Checkpoint(error.into()))?;
             Ok(copy)
-        })?;
-        fs::remove_dir_all(&new).map_err(IndexError::Checkpoint)
+        });
+        let removed = fs::remove_dir_all(&new).map_err(IndexError::Checkpoint);
+        copied.and(removed)
     }
 }
 

@@ -8,7 +8,8 @@
 //!   there is room for it again it is made again, and recording goes on by itself.
 //!
 //! sled is never asked to write where there is no room: after one failed write it refuses all others
-//! until it is opened again. So the room it may need is made its own before.
+//! until it is opened again. So the room it may need is made its own before. As it opens it writes a
+//! file of its own, a list of its pages: where nothing else is left, that room is given back for it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -53,6 +54,7 @@ impl Room {
         let room = Self { path, size, is_short, changing: Mutex::default() };
         if held != size || room.free() < CHECKPOINT {
             room.release();
+            Index::give_room(&state_dir.join("index"));
             room.restore();
         }
         Ok(room)
@@ -63,6 +65,12 @@ impl Room {
     pub fn free(&self) -> u64 {
         let dir = self.path.parent().unwrap_or(Path::new("/"));
         statvfs(dir).map_or(0, |stat| stat.f_bavail * stat.f_frsize)
+    }
+
+    /// How much of that may be taken for a while: as if the ballast were yet to be made.
+    #[must_use]
+    pub fn spare(&self) -> u64 {
+        self.free().saturating_sub(self.size + CHECKPOINT)
     }
 
     /// Whether there is room to record: the ballast is there, or could be made again just now.

@@ -425,7 +425,7 @@ pub fn keep_until_dropped(
     changes: &Receiver<()>,
 ) -> Result<(), IndexError> {
     loop {
-        let told = if pack_one(packer) { changes.try_recv() } else { wait(index, changes) };
+        let told = if pack_one(packer) { changes.try_recv() } else { wait(index, room, changes) };
         match told {
             Ok(()) => {}
             Err(TryRecvError::Empty) => continue,
@@ -447,13 +447,13 @@ pub fn keep_until_dropped(
 }
 
 /// Waits for a change; if there is none for a while, gives room back meanwhile.
-fn wait(index: &Index, changes: &Receiver<()>) -> Result<(), TryRecvError> {
+fn wait(index: &Index, room: &Room, changes: &Receiver<()>) -> Result<(), TryRecvError> {
     match changes.recv_timeout(QUIET) {
         Ok(()) => return Ok(()),
         Err(RecvTimeoutError::Disconnected) => return Err(TryRecvError::Disconnected),
         Err(RecvTimeoutError::Timeout) => {}
     }
-    match index.tidy() {
+    match index.tidy(room.spare()) {
         Ok(Some((from, to))) => tracing::debug!(from, to, "copied the index to give room back"),
         Ok(None) => {}
         Err(error) => {

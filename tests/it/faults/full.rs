@@ -37,6 +37,33 @@ fn a_full_ext4() {
     }
 }
 
+#[test]
+fn a_start_without_a_byte_of_room() {
+    let dir = Dir::new();
+    let disk = match ext4(&dir) {
+        Ok(disk) => disk,
+        Err(why) => return not_tried("a start without a byte of room", &why),
+    };
+    let mut snagd = disk.snagd(dir);
+    let told = Acknowledged::default();
+    for _ in 0..20 {
+        assert_eq!(told.post(&snagd, 300), 201);
+    }
+    until("the index is on disk", || {
+        fs::read_to_string(disk.path("index.checkpoint")).is_ok_and(|noted| noted == "20")
+    });
+    for round in ["first", "second"] {
+        snagd.kill();
+        let _ = fs::remove_file(disk.path("ballast"));
+        fill(&disk.path(round));
+        snagd.restart();
+        reads(&snagd, &told);
+        assert_eq!(told.post(&snagd, 300), 507);
+    }
+    assert!(!snagd.log().contains("set the index aside"), "{}", snagd.log());
+    snagd.stop();
+}
+
 fn ext4(dir: &Dir) -> Result<Mounted, String> {
     if !is_root() {
         return Err("only root has loop devices".to_owned());
@@ -103,9 +130,13 @@ fn reads(snagd: &Snagd, told: &Acknowledged) {
 /// Writes to a file until there is not a byte of room left.
 fn fill(path: &Path) -> File {
     let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
-    for size in [1 << 20, 1 << 12, 1] {
-        let piece = vec![b'x'; size];
-        while file.write(&piece).is_ok() {}
+    // What was removed just now has its room back once that is on disk.
+    for sizes in [[1 << 20, 1 << 12, 1]; 2] {
+        for size in sizes {
+            let piece = vec![b'x'; size];
+            while file.write(&piece).is_ok() {}
+        }
+        file.sync_all().unwrap();
     }
     file
 }
