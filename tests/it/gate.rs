@@ -193,3 +193,50 @@ fn slow_senders_are_let_go_and_others_served() {
     assert!(ends[..2].iter().all(|status| matches!(status, 0 | 408)), "{ends:?}");
     assert_eq!(snagd.events().len(), 1);
 }
+
+#[test]
+fn a_path_leads_nowhere_on_the_disk() {
+    let snagd = Snagd::start();
+    for path in [
+        "/../../etc/passwd",
+        "/v1/events/../../../etc/passwd",
+        "/v1/events/..%2f..%2f..%2fetc%2fpasswd",
+        "/v1/events/%2e%2e%2f%2e%2e%2ftoken",
+        "/page/..%2f..%2ftoken",
+        "/api/..%2f1/envelope/",
+        "/%00",
+    ] {
+        let answer = snagd
+            .ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+        assert!([400, 404, 405].contains(&answer.status), "{path}: {answer:?}");
+        let text = answer.text();
+        assert!(!text.contains("root:") && !text.contains(&snagd.token()), "{path}: {text}");
+    }
+}
+
+#[test]
+fn a_client_that_leaves_in_mid_body_leaves_nothing() {
+    let snagd = Snagd::start();
+    let event = r#"{"id":"01900000-0000-7000-8000-000000000029","place":"web/pay","note":"once","person":"ana"}"#;
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        snagd.address(),
+        event.len()
+    );
+    for cut in [0, 1, event.len() / 2, event.len() - 1] {
+        let mut stream = TcpStream::connect(snagd.address()).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&event.as_bytes()[..cut]).unwrap();
+    }
+    // Answered after those were read: one writer takes what comes in its turn.
+    snagd.post(r#"{"place":"web/pay","note":"another"}"#).is(201);
+    assert_eq!(snagd.events().len(), 1, "{:#?}", snagd.events());
+    // Left before the answer: recorded or not, sending it again is harmless.
+    let mut stream = TcpStream::connect(snagd.address()).unwrap();
+    stream.write_all(format!("{head}{event}").as_bytes()).unwrap();
+    drop(stream);
+    let status = snagd.post(event).status;
+    assert!([200, 201].contains(&status), "{status}");
+    assert_eq!(snagd.events().len(), 2, "{:#?}", snagd.events());
+}
