@@ -179,6 +179,8 @@ pub struct Index {
     is_told: AtomicBool,
     /// What lies on disk was found broken: the next start must not believe it.
     is_broken: AtomicBool,
+    /// An answer lacked an event, because the journal has lost it.
+    has_lost: AtomicBool,
 }
 
 /// An entry of the journal, named so that it cannot be mistaken for another.
@@ -234,6 +236,7 @@ impl Index {
             is_dirty: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
             is_broken: AtomicBool::new(false),
+            has_lost: AtomicBool::new(false),
         };
         if is_new {
             index.note_checkpoint(0).map_err(IndexError::Checkpoint)?;
@@ -284,13 +287,19 @@ impl Index {
         Timestamp::from_millisecond(millis).ok()
     }
 
-    /// The same; none if the journal has lost it: that is told, the next start builds the index anew,
+    /// Whether an answer lacked an event, because the journal has lost it.
+    pub fn has_lost(&self) -> bool {
+        self.has_lost.load(Ordering::Acquire)
+    }
+
+    /// The event of a sequence; none if the journal has lost it: that is told, the next start builds the index anew,
     /// and whoever asks for many is answered with what is left.
     fn event_if_left(&self, sequence: u64) -> Result<Option<(Event, usize)>, IndexError> {
         match self.event_of(sequence) {
             Err(lost @ IndexError::Lost { .. }) => {
                 let error: &dyn Error = &lost;
                 tracing::error!(error, "an answer lacks an event");
+                self.has_lost.store(true, Ordering::Release);
                 self.distrust();
                 Ok(None)
             }
