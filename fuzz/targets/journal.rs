@@ -13,7 +13,7 @@ fuzz_target!(|input: &[u8]| {
     let Some((&how, bytes)) = input.split_first() else { return };
     let mut bytes = bytes.to_vec();
     if how % 2 == 1 {
-        make_whole(&mut bytes);
+        snag_fuzz::make_whole(&mut bytes, 32, b"\xffsn", 32);
     }
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("00000000000000000001.seg"), bytes).unwrap();
@@ -51,23 +51,4 @@ fn read(reader: &Reader) -> Vec<Entry> {
         }
     }
     entries
-}
-
-/// Corrects the checksums of the header and of whatever looks like a frame.
-fn make_whole(bytes: &mut [u8]) {
-    if let Some(head) = bytes.get(..32) {
-        let crc = crc32c::crc32c(head).to_le_bytes();
-        if let Some(place) = bytes.get_mut(32..36) {
-            place.copy_from_slice(&crc);
-        }
-    }
-    for at in (40..bytes.len()).step_by(8) {
-        let Some(frame) = bytes.get_mut(at..).filter(|frame| frame.starts_with(b"\xffsn")) else {
-            continue;
-        };
-        let length = frame.get(4..8).map(|it| u32::from_le_bytes(it.try_into().unwrap()) as usize);
-        let Some(payload) = length.and_then(|length| frame.get(36..36 + length)) else { continue };
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&frame[..32]), payload);
-        frame[32..36].copy_from_slice(&crc.to_le_bytes());
-    }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::body::HttpBody;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::StatusCode;
 use hyper::header::{self, HeaderMap};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -51,6 +52,20 @@ pub enum BodyError {
         "so many large requests come in at the same time that there was no room for this one within 10 seconds, and nothing was recorded: send it again"
     )]
     Busy,
+}
+
+impl BodyError {
+    /// What HTTP calls it.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::BrokeOff | Self::NotPacked => StatusCode::BAD_REQUEST,
+            Self::Unknown => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
 }
 
 /// The memory of all large bodies that are being read or worked on.

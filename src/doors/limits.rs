@@ -19,6 +19,9 @@ const BURST: u32 = 500;
 /// and how soon another is allowed.
 const EVERY: Duration = Duration::from_millis(20);
 
+/// What the owner of a key is told of one request too many.
+pub const TOO_MANY: &str = "this key sends more than snagd takes from one, and nothing of this was recorded: send it again once the seconds of Retry-After are over";
+
 /// What is left to each.
 #[derive(Default)]
 pub struct Limits {

@@ -132,18 +132,7 @@ impl Muting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Arrival, Draft, Sender, Source};
-
-    fn signal(json: &str) -> Event {
-        let arrival = Arrival {
-            now: "2026-11-20T12:00:00Z".parse().unwrap(),
-            fresh_id: Uuid::from_u128(7),
-            sender: Sender::Owner { name: "ana".to_owned() },
-            source: Source::Http,
-            original: None,
-        };
-        Draft::parse(json.as_bytes()).unwrap().admit(&arrival).unwrap()
-    }
+    use crate::event::tests::event as signal;
 
     fn confirmed(event: Event, severity: Option<Severity>) -> Option<Severity> {
         let (at, by) = (event.at, "ana".to_owned());

@@ -111,18 +111,7 @@ impl Forget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Arrival, Draft, Sender, Source};
-
-    fn event(json: &str) -> Event {
-        let arrival = Arrival {
-            now: "2026-11-20T12:00:00Z".parse().unwrap(),
-            fresh_id: Uuid::from_u128(7),
-            sender: Sender::Owner { name: "ana".to_owned() },
-            source: Source::Http,
-            original: None,
-        };
-        Draft::parse(json.as_bytes()).unwrap().admit(&arrival).unwrap()
-    }
+    use crate::event::tests::event;
 
     fn remains(forget: &Forget, record: Record) -> Remains {
         let bytes = record.encode();

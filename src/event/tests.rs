@@ -20,6 +20,11 @@ fn admit(fields: &Value, arrival: &Arrival) -> Result<Event, Rejection> {
     Draft::parse(fields.to_string().as_bytes()).unwrap().admit(arrival)
 }
 
+/// What the owner tells, admitted.
+pub(super) fn event(json: &str) -> Event {
+    Draft::parse(json.as_bytes()).unwrap().admit(&owner()).unwrap()
+}
+
 #[test]
 fn severity_follows_the_outcome_unless_said() {
     let severity = |outcome: &str| {

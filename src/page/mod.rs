@@ -34,7 +34,7 @@ pub use map::map;
 pub use notice::{Notice, locked, notice};
 pub use place::place;
 pub use policy::POLICY;
-pub use record::{Form, Recorded, record};
+pub use record::{FIELDS, Form, Recorded, record};
 
 /// Where the page begins, and the path that its cookie is for.
 pub const HOME: &str = "/page";

@@ -34,8 +34,8 @@ pub struct Recorded<'a> {
     pub event: &'a Event,
 }
 
-/// Fields that stand in the form with a fault of their own.
-const FIELDS: [&str; 11] = [
+/// What the form asks for, by the fields' names; a fault of one stands beside it.
+pub const FIELDS: [&str; 11] = [
     "place",
     "note",
     "kind",

@@ -6,6 +6,7 @@ mod run;
 mod service;
 mod session;
 mod signals;
+mod told;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ use service::SERVICE;
 pub(crate) use service::{Deed, Service};
 pub(crate) use session::{EndSession, SessionStep, StartSession, Step};
 pub(crate) use signals::{Decide, RuleAt, Said, Signals};
+pub(crate) use told::Told;
 
 /// Records the friction you meet while using your own product, and says which places hurt most
 #[derive(Parser)]
@@ -251,30 +253,8 @@ pub(crate) struct Log {
     pub(crate) place: Option<String>,
     /// What happened, in your own words; - reads it from stdin
     pub(crate) note: Option<String>,
-    /// What stood in the way: error, no-response, slow, confusing, unexpected, missing, tedious, delight, other
-    #[arg(long)]
-    pub(crate) kind: Option<String>,
-    /// Impact: cosmetic, minor, major, blocker [default: by what you did]
-    #[arg(long)]
-    pub(crate) severity: Option<String>,
-    /// What you felt: delighted, calm, surprised, confused, anxious, frustrated, resigned
-    #[arg(long, alias = "feeling", value_name = "FEELING")]
-    pub(crate) felt: Option<String>,
-    /// What you did: continued, retried, worked-around, asked-for-help, abandoned, switched
-    #[arg(long, alias = "outcome", value_name = "OUTCOME")]
-    pub(crate) did: Option<String>,
-    /// What you expected
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) expected: Option<String>,
-    /// What you got instead
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) got: Option<String>,
-    /// The way round it
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) workaround: Option<String>,
-    /// What it cost you, like 15m or 1h30m
-    #[arg(long, value_name = "TIME")]
-    pub(crate) lost: Option<String>,
+    #[command(flatten)]
+    pub(crate) told: Told,
     /// The product's version
     #[arg(long)]
     pub(crate) version: Option<String>,

@@ -45,12 +45,12 @@ pub(crate) async fn log(mut log: Log, global: &Global, output: &Output) -> anyho
             .map_err(|error| stop(Code::Usage, format!("stdin cannot be read as text: {error}")))?;
         log.note = Some(note);
     }
-    let says_nothing = log.note.is_none() && log.expected.is_none() && log.got.is_none();
+    let says_nothing = log.note.is_none() && log.told.expected.is_none() && log.told.got.is_none();
     if (log.place.is_none() || says_nothing) && io::stdin().is_terminal() {
         prompt::ask(&mut log)?;
     }
     let is_note = log.place.as_ref().is_some_and(|place| place.contains(' '));
-    if is_note && log.note.is_none() && log.expected.is_none() && log.got.is_none() {
+    if is_note && log.note.is_none() && log.told.expected.is_none() && log.told.got.is_none() {
         return Err(stop(
             Code::Usage,
             "say where it happened first: snag log web/checkout/pay \"what happened\"",
@@ -62,16 +62,17 @@ pub(crate) async fn log(mut log: Log, global: &Global, output: &Output) -> anyho
 /// The draft that the arguments say.
 pub(crate) fn draft(log: Log) -> anyhow::Result<Draft> {
     let mut draft = Draft::default();
+    let told = log.told;
     let said = [
         ("place", log.place),
         ("note", log.note),
-        ("kind", log.kind),
-        ("severity", log.severity),
-        ("feeling", log.felt),
-        ("outcome", log.did),
-        ("expected", log.expected),
-        ("got", log.got),
-        ("workaround", log.workaround),
+        ("kind", told.kind),
+        ("severity", told.severity),
+        ("feeling", told.felt),
+        ("outcome", told.did),
+        ("expected", told.expected),
+        ("got", told.got),
+        ("workaround", told.workaround),
         ("version", log.version),
         ("task", log.task),
         ("person", log.person),
@@ -81,7 +82,7 @@ pub(crate) fn draft(log: Log) -> anyhow::Result<Draft> {
             draft.set(field, text);
         }
     }
-    if let Some(lost) = log.lost {
+    if let Some(lost) = told.lost {
         draft.set("lost_minutes", read_lost(&lost)?);
     }
     if let Some(at) = log.at {

@@ -28,7 +28,7 @@ pub(crate) fn ask(log: &mut Log) -> anyhow::Result<()> {
                 .map_err(|error| format!("the place {error}"))
         })?);
     }
-    if log.note.is_none() && log.expected.is_none() && log.got.is_none() {
+    if log.note.is_none() && log.told.expected.is_none() && log.told.got.is_none() {
         log.note = Some(ask_until("What happened? ", |said| {
             if said.is_empty() {
                 Err("a few words are enough".to_owned())
@@ -37,7 +37,7 @@ pub(crate) fn ask(log: &mut Log) -> anyhow::Result<()> {
             }
         })?);
     }
-    if log.did.is_none() {
+    if log.told.did.is_none() {
         let did = ask_until(
             "What did you do? [c]ontinued [r]etried [w]orked around,\n  asked for [h]elp, [a]bandoned [s]witched; Enter for none: ",
             |said| {
@@ -45,7 +45,7 @@ pub(crate) fn ask(log: &mut Log) -> anyhow::Result<()> {
                     .ok_or_else(|| "answer with one letter, or with Enter alone".to_owned())
             },
         )?;
-        log.did = Some(did).filter(|did| !did.is_empty());
+        log.told.did = Some(did).filter(|did| !did.is_empty());
     }
     Ok(())
 }

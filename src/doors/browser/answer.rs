@@ -9,6 +9,7 @@ use hyper::header;
 use serde_json::json;
 
 use crate::doors::body::BodyError;
+use crate::doors::limits;
 use crate::recorder::Refusal;
 
 /// Why nothing of what a page told was recorded.
@@ -49,23 +50,15 @@ impl No {
 
     /// A key's rate is used up.
     pub(super) fn too_many(wait: Duration) -> Self {
-        let detail = "this key sends more than snagd takes from one: nothing of this was recorded";
         let retry_after = Some(wait.as_secs() + 1);
-        Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
+        Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, limits::TOO_MANY) }
     }
 }
 
 impl From<BodyError> for No {
     fn from(error: BodyError) -> Self {
-        let status = match error {
-            BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            BodyError::BrokeOff | BodyError::NotPacked => StatusCode::BAD_REQUEST,
-            BodyError::Unknown => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            BodyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
-        };
         let retry_after = (error == BodyError::Busy).then_some(1);
-        Self { retry_after, ..Self::new(status, error.to_string()) }
+        Self { retry_after, ..Self::new(error.status(), error.to_string()) }
     }
 }
 

@@ -1,6 +1,5 @@
 //! What the API takes as a body, and what it says of one that it does not take.
 
-use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
 use super::problem::Problem;
@@ -26,16 +25,14 @@ impl From<BodyError> for Problem {
                 Self::too_large("a request has at most 4 MiB, decoded: send fewer events at once")
             }
             BodyError::TooSlow => {
-                let status = StatusCode::REQUEST_TIMEOUT;
-                Self::new(status, "too-slow", "The body came too slowly", detail)
+                Self::new(error.status(), "too-slow", "The body came too slowly", detail)
             }
             BodyError::BrokeOff | BodyError::NotPacked => Self::malformed(detail),
             BodyError::Unknown => Self::unsupported(
                 "send the body as it is, or with `Content-Encoding: gzip` or `zstd`",
             ),
             BodyError::Busy => {
-                let status = StatusCode::SERVICE_UNAVAILABLE;
-                Self::new(status, "busy", "snagd is busy", detail).retry_after(1)
+                Self::new(error.status(), "busy", "snagd is busy", detail).retry_after(1)
             }
         }
     }

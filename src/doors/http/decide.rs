@@ -60,8 +60,9 @@ pub(super) async fn inbox(
     Ok(json_response(StatusCode::OK, to_json(&answer)))
 }
 
-/// `POST /v1/events/{id}/confirm`: it was friction, and counts as a report of the person.
-pub(super) async fn confirm(
+/// `POST /v1/events/{id}/confirm`, `/dismiss` and `/reopen`: a verdict about a signal.
+pub(super) async fn decide(
+    verdict: Verdict,
     State(desk): State<Arc<Desk>>,
     Extension(sender): Extension<Sender>,
     id: Id,
@@ -69,51 +70,7 @@ pub(super) async fn confirm(
     body: Body,
 ) -> Result<Response, Problem> {
     let body = body::read(&desk.bodies, &headers, body).await?;
-    decide(&desk, &sender, id, Verdict::Confirmed, said(&body.bytes)?).await
-}
-
-/// `POST /v1/events/{id}/dismiss`: it was none, and has no points.
-pub(super) async fn dismiss(
-    State(desk): State<Arc<Desk>>,
-    Extension(sender): Extension<Sender>,
-    id: Id,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let body = body::read(&desk.bodies, &headers, body).await?;
-    decide(&desk, &sender, id, Verdict::Dismissed, said(&body.bytes)?).await
-}
-
-/// `POST /v1/events/{id}/reopen`: nothing is decided any more.
-pub(super) async fn reopen(
-    State(desk): State<Arc<Desk>>,
-    Extension(sender): Extension<Sender>,
-    id: Id,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let body = body::read(&desk.bodies, &headers, body).await?;
-    decide(&desk, &sender, id, Verdict::Open, said(&body.bytes)?).await
-}
-
-/// `POST /v1/signals/mute`: what a rule notices at a place is no friction there.
-pub(super) async fn mute(
-    State(desk): State<Arc<Desk>>,
-    Extension(sender): Extension<Sender>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    set_muted(&desk, &sender, &headers, body, true).await
-}
-
-/// `POST /v1/signals/unmute`: it is heard again, with all that was noticed meanwhile.
-pub(super) async fn unmute(
-    State(desk): State<Arc<Desk>>,
-    Extension(sender): Extension<Sender>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    set_muted(&desk, &sender, &headers, body, false).await
+    decide_as(&desk, &sender, id, verdict, said(&body.bytes)?).await
 }
 
 fn said(body: &[u8]) -> Result<Said, Problem> {
@@ -134,7 +91,7 @@ fn said(body: &[u8]) -> Result<Said, Problem> {
     Ok(Said { note, ..said })
 }
 
-async fn decide(
+async fn decide_as(
     desk: &Arc<Desk>,
     sender: &Sender,
     id: Id,
@@ -181,20 +138,22 @@ fn undecidable(event: &Event) -> Problem {
     Problem::new(StatusCode::CONFLICT, "no-signal", "There is nothing to decide", detail)
 }
 
-async fn set_muted(
-    desk: &Arc<Desk>,
-    sender: &Sender,
-    headers: &HeaderMap,
-    body: Body,
+/// `POST /v1/signals/mute`: what a rule notices at a place is no friction there; `/unmute`: it is
+/// heard again, with all that was noticed meanwhile.
+pub(super) async fn set_muted(
     is_muted: bool,
+    State(desk): State<Arc<Desk>>,
+    Extension(sender): Extension<Sender>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Response, Problem> {
-    require_reader(sender)?;
+    require_reader(&sender)?;
     if !matches!(sender, Sender::Owner { .. } | Sender::Token { .. }) {
         return Err(Problem::forbidden(
             "muting changes everybody's figures: only the user that snagd runs as, root, or who has the token may do it",
         ));
     }
-    let body = body::read(&desk.bodies, headers, body).await?;
+    let body = body::read(&desk.bodies, &headers, body).await?;
     let wrong = |what: &dyn std::fmt::Display| {
         Problem::malformed(format!(
             "name a rule and a place, like {{\"place\":\"web/cart\",\"signal\":\"rage-click\"}}: {what}"

@@ -40,6 +40,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 use super::Desk;
+use crate::event::Verdict;
 use page::Links;
 use requests::Requests;
 use route::Route;
@@ -63,12 +64,22 @@ fn routes() -> Vec<Route> {
         Route::post("/v1/events", events::record),
         Route::get("/v1/events/{id}", events::show),
         Route::delete("/v1/events/{id}", events::retract),
-        Route::post("/v1/events/{id}/confirm", decide::confirm),
-        Route::post("/v1/events/{id}/dismiss", decide::dismiss),
-        Route::post("/v1/events/{id}/reopen", decide::reopen),
+        Route::post("/v1/events/{id}/confirm", |desk, sender, id, headers, body| {
+            decide::decide(Verdict::Confirmed, desk, sender, id, headers, body)
+        }),
+        Route::post("/v1/events/{id}/dismiss", |desk, sender, id, headers, body| {
+            decide::decide(Verdict::Dismissed, desk, sender, id, headers, body)
+        }),
+        Route::post("/v1/events/{id}/reopen", |desk, sender, id, headers, body| {
+            decide::decide(Verdict::Open, desk, sender, id, headers, body)
+        }),
         Route::get("/v1/signals", decide::inbox),
-        Route::post("/v1/signals/mute", decide::mute),
-        Route::post("/v1/signals/unmute", decide::unmute),
+        Route::post("/v1/signals/mute", |desk, sender, headers, body| {
+            decide::set_muted(true, desk, sender, headers, body)
+        }),
+        Route::post("/v1/signals/unmute", |desk, sender, headers, body| {
+            decide::set_muted(false, desk, sender, headers, body)
+        }),
         Route::get("/v1/hotspots", ask::hotspots),
         Route::get("/v1/why", ask::why),
         Route::get("/v1/coverage", ask::coverage),

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::auth::KeyError;
 use crate::doors::body::BodyError;
+use crate::doors::limits;
 use crate::recorder::Refusal;
 
 /// What SDKs are told not to send, because it would be dropped: they honour it even on a 200.
@@ -45,9 +46,8 @@ impl Complaint {
 
     /// A key's rate is used up.
     pub(super) fn too_many(wait: Duration) -> Self {
-        let detail = "this key sends more than snagd takes from one: nothing of this was recorded";
         let retry_after = Some(wait.as_secs() + 1);
-        Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
+        Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, limits::TOO_MANY) }
     }
 }
 
@@ -59,14 +59,10 @@ impl From<KeyError> for Complaint {
 
 impl From<BodyError> for Complaint {
     fn from(error: BodyError) -> Self {
-        let status = match error {
-            BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            BodyError::BrokeOff | BodyError::NotPacked => StatusCode::BAD_REQUEST,
-            BodyError::Unknown => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            BodyError::Busy => StatusCode::TOO_MANY_REQUESTS,
-        };
-        let retry_after = (error == BodyError::Busy).then_some(1);
+        // The one that an SDK waits after.
+        let is_busy = error == BodyError::Busy;
+        let status = if is_busy { StatusCode::TOO_MANY_REQUESTS } else { error.status() };
+        let retry_after = is_busy.then_some(1);
         Self { retry_after, ..Self::new(status, error.to_string()) }
     }
 }

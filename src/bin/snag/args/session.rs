@@ -1,6 +1,9 @@
 //! What can be said of a session: how it begins, what is met, how it ends.
 
 use clap::{Args, Subcommand, ValueEnum};
+use snag::event::{Kind, Word};
+
+use super::Told;
 
 /// What happens in a session.
 #[derive(Subcommand)]
@@ -37,36 +40,15 @@ pub(crate) struct Step {
     /// Where you are now
     #[arg(long)]
     pub(crate) place: Option<String>,
-    /// What you felt: delighted, calm, surprised, confused, anxious, frustrated, resigned
-    #[arg(long, alias = "feeling", value_name = "FEELING")]
-    pub(crate) felt: Option<String>,
-    /// What you did: continued, retried, worked-around, asked-for-help, abandoned, switched
-    #[arg(long, alias = "outcome", value_name = "OUTCOME")]
-    pub(crate) did: Option<String>,
-    /// What stood in the way: error, no-response, slow, confusing, unexpected, missing, tedious, delight, other
-    #[arg(long)]
-    pub(crate) kind: Option<String>,
-    /// Impact: cosmetic, minor, major, blocker [default: by what you did]
-    #[arg(long)]
-    pub(crate) severity: Option<String>,
-    /// What you expected
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) expected: Option<String>,
-    /// What you got instead
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) got: Option<String>,
-    /// The way round it
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) workaround: Option<String>,
-    /// What it cost you, like 15m or 1h30m
-    #[arg(long, value_name = "TIME")]
-    pub(crate) lost: Option<String>,
+    #[command(flatten)]
+    pub(crate) told: Told,
 }
 
 impl Step {
-    /// A step of which nothing is known but words.
-    pub(crate) fn saying(note: String) -> Self {
-        Self { note, ..Self::default() }
+    /// A step of which nothing is known but its kind and words.
+    pub(crate) fn of(kind: Kind, note: String) -> Self {
+        let told = Told { kind: Some(kind.word().to_owned()), ..Told::default() };
+        Self { note, place: None, told }
     }
 }
 

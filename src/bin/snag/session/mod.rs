@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use snag::daemon::Paths;
 use snag::doors::now;
-use snag::event::{Draft, Event, Kind, Place, Word};
+use snag::event::{Draft, Event, Kind, Place};
 
 use crate::args::{EndSession, Global, Log, SessionStep, StartSession, Step};
 use crate::log::Delivered;
@@ -113,7 +113,7 @@ async fn end(said: EndSession, global: &Global, output: &Output) -> anyhow::Resu
             // Whoever was interrupted says it all again.
             continue;
         }
-        let step = Step { kind: Some(kind.word().to_owned()), ..Step::saying(text) };
+        let step = Step::of(kind, text);
         let delivered = record(&session, step, global, output).await?;
         session.said(kind).push(delivered.event);
         keep(&session)?;
@@ -141,14 +141,7 @@ async fn record(
     let log = Log {
         place: Some(place.to_string()),
         note: Some(said.note),
-        kind: said.kind,
-        severity: said.severity,
-        felt: said.felt,
-        did: said.did,
-        expected: said.expected,
-        got: said.got,
-        workaround: said.workaround,
-        lost: said.lost,
+        told: said.told,
         version: session.version.clone(),
         task: Some(session.task.clone()),
         person: session.person.clone(),

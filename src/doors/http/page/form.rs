@@ -19,21 +19,6 @@ use crate::event::{Draft, Fault, Sender, Source};
 use crate::page::{self, Address, Form, RECORD, Visit};
 use crate::recorder::{Fate, Recorded};
 
-/// What the form may say of an event.
-const FIELDS: [&str; 12] = [
-    "id",
-    "place",
-    "note",
-    "kind",
-    "feeling",
-    "outcome",
-    "severity",
-    "expected",
-    "got",
-    "workaround",
-    "lost_minutes",
-    "version",
-];
 /// Places to choose from.
 const MOST_PLACES: usize = 200;
 
@@ -95,7 +80,8 @@ fn draft(said: &Said) -> Draft {
     let mut draft = Draft::default();
     for (name, value) in said {
         let value = value.trim();
-        if value.is_empty() || !FIELDS.contains(&name.as_str()) {
+        let is_asked_for = name == "id" || page::FIELDS.contains(&name.as_str());
+        if value.is_empty() || !is_asked_for {
             continue;
         }
         match value.parse::<u32>() {
