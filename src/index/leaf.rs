@@ -46,24 +46,77 @@ pub(super) fn get(tree: &sled::Db, key: &[u8]) -> Result<Option<IVec>, IndexErro
 pub(super) fn range(tree: &sled::Db, span: Span, order: Order) -> Result<Pairs, IndexError> {
     let first =
         holding(tree, span.start())?.map_or(span.start().clone(), |(name, _)| name.to_vec());
-    let leaves = tree.range(first..=span.end().clone());
-    let leaves: Leaves = match order {
-        Order::Oldest => Box::new(leaves),
-        Order::Newest => Box::new(leaves.rev()),
+    let (tree, held) = (tree.clone(), Vec::new().into_iter());
+    let mut pairs = Pairs {
+        tree,
+        leaves: Box::new(std::iter::empty()),
+        first,
+        span,
+        order,
+        held,
+        before: None,
     };
-    Ok(Pairs { leaves, span, order, held: Vec::new().into_iter(), last: None })
+    pairs.walk_on();
+    Ok(pairs)
 }
 
 type Leaves = Box<dyn Iterator<Item = sled::Result<Pair>>>;
 
-/// A walk through leaves.
+/// A walk through leaves, while others may be cut.
 pub(super) struct Pairs {
+    tree: sled::Db,
     leaves: Leaves,
+    /// The name of the first leaf that may hold something of the span.
+    first: Vec<u8>,
     span: Span,
     order: Order,
     held: std::vec::IntoIter<Pair>,
-    /// The last key of the leaf before. One that was cut meanwhile is met once more, in part.
-    last: Option<IVec>,
+    /// The leaf before: its name and the last key met in it. One that was cut meanwhile is met once
+    /// more, in part.
+    before: Option<(IVec, Option<IVec>)>,
+}
+
+impl Pairs {
+    /// Begins to walk where the leaf before ended.
+    fn walk_on(&mut self) {
+        let first = self.first.clone();
+        self.leaves = match (self.order, &self.before) {
+            (Order::Oldest, _) => Box::new(self.tree.range(first..=self.span.end().clone())),
+            (Order::Newest, None) => {
+                Box::new(self.tree.range(first..=self.span.end().clone()).rev())
+            }
+            (Order::Newest, Some((name, _))) => {
+                Box::new(self.tree.range(first..name.to_vec()).rev())
+            }
+        };
+    }
+
+    /// Whether a leaf now lies between this one and the one before that did not when that was met.
+    /// A leaf that is cut gives pairs to a later one: who walks backwards has passed that already.
+    fn was_cut(&self, name: &IVec) -> Result<bool, IndexError> {
+        if self.order == Order::Oldest {
+            return Ok(false);
+        }
+        let Some((next, _)) = self.tree.get_gt(name)? else { return Ok(false) };
+        Ok(match &self.before {
+            Some((before, _)) => next < *before,
+            None => next.as_ref() <= self.span.end().as_slice(),
+        })
+    }
+
+    fn decode(&mut self, name: IVec, leaf: &[u8]) -> Result<(), IndexError> {
+        let mut pairs = decode(&name, leaf)?;
+        let last = self.before.take().and_then(|(_, last)| last);
+        let is_behind =
+            |key: &IVec| last.as_ref().is_none_or(|last| self.order.is_before(last, key));
+        pairs.retain(|(key, _)| within(&self.span, key) && is_behind(key));
+        if self.order == Order::Newest {
+            pairs.reverse();
+        }
+        self.before = Some((name, pairs.last().map(|(key, _)| key.clone()).or(last)));
+        self.held = pairs.into_iter();
+        Ok(())
+    }
 }
 
 impl Iterator for Pairs {
@@ -74,19 +127,16 @@ impl Iterator for Pairs {
             if let Some(pair) = self.held.next() {
                 return Some(Ok(pair));
             }
-            let leaf = self.leaves.next()?.map_err(IndexError::from);
-            let mut pairs = match leaf.and_then(|(name, leaf)| decode(&name, &leaf)) {
-                Ok(pairs) => pairs,
-                Err(error) => return Some(Err(error)),
-            };
-            let is_behind =
-                |key: &IVec| self.last.as_ref().is_none_or(|last| self.order.is_before(last, key));
-            pairs.retain(|(key, _)| within(&self.span, key) && is_behind(key));
-            if self.order == Order::Newest {
-                pairs.reverse();
+            let read = self.leaves.next()?.map_err(IndexError::from).and_then(|(name, leaf)| {
+                if self.was_cut(&name)? {
+                    self.walk_on();
+                    return Ok(());
+                }
+                self.decode(name, &leaf)
+            });
+            if let Err(error) = read {
+                return Some(Err(error));
             }
-            self.last = pairs.last().map(|(key, _)| key.clone()).or(self.last.take());
-            self.held = pairs.into_iter();
         }
     }
 }

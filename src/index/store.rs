@@ -271,7 +271,8 @@ mod tests {
                     if order == Order::Newest {
                         keys.reverse();
                     }
-                    assert!(keys.is_sorted_by(|a, b| a < b), "in order, and none twice");
+                    let wrong = keys.windows(2).find(|two| two[1] <= two[0]);
+                    assert!(wrong.is_none(), "{order:?}, none twice: {wrong:?}");
                     let is_there =
                         |key: &Vec<u8>| keys.binary_search(&key.as_slice().into()).is_ok();
                     assert!(some(0).keys().all(is_there), "what was there before is there");
