@@ -1,7 +1,8 @@
 //! A real browser, driven as a person would: clicks and keys come in through its input queue.
 //!
 //! Chromium speaks its `DevTools` protocol over two pipes (`--remote-debugging-pipe`): JSON, each
-//! message ended by a zero byte. Nothing is needed for that but two files.
+//! message ended by a zero byte. Nothing is needed for that but two files. What a page complains of
+//! is kept until somebody asks.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -13,9 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use jiff::Timestamp;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::{Value, json};
 
-use crate::harness::{Dir, PATIENCE};
+use crate::harness::{Dir, PATIENCE, until};
 
 /// A running Chromium; one at a time, so that none is slow because of the others.
 pub(crate) struct Chromium {
@@ -31,6 +33,8 @@ struct Wire {
     to: Arc<Mutex<File>>,
     next: Arc<AtomicU64>,
     waiting: Arc<Mutex<HashMap<u64, mpsc::Sender<Value>>>>,
+    /// What each session told without being asked and nobody looked at yet.
+    told: Arc<Mutex<HashMap<String, Vec<Value>>>>,
 }
 
 /// One window of it.
@@ -39,13 +43,17 @@ pub(crate) struct Page {
     session: String,
 }
 
-/// Timers run as in a window that somebody looks at, however many there are.
-const ARGS: [&str; 9] = [
+/// Tests run as root, in containers without namespaces; what is shown here is our own. Timers run as
+/// in a window that somebody looks at, however many there are.
+const ARGS: [&str; 12] = [
     "--headless=new",
     "--no-sandbox",
     "--no-first-run",
     "--disable-gpu",
     "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--disable-extensions",
+    "--disable-background-networking",
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
@@ -57,18 +65,16 @@ impl Chromium {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = Dir::new();
-        let (to, from) = (pipe(dir.path(), "to"), pipe(dir.path(), "from"));
-        let mut command = Command::new("bash");
-        command.args(["-c", "exec chromium \"${@:3}\" 3<\"$1\" 4>\"$2\"", "bash", &to, &from]);
-        command.args(ARGS).arg(format!("--user-data-dir={}", dir.path().join("profile").display()));
-        command.env("HOME", dir.path()).stdin(Stdio::null()).stdout(Stdio::null());
-        let log = File::create(dir.path().join("log")).unwrap();
-        let child = command.stderr(log).spawn().unwrap();
-        // Each waits for the other side.
-        let to = OpenOptions::new().write(true).open(to).unwrap();
+        let [to, from] = ["to", "from"].map(|name| dir.path().join(name));
+        for pipe in [&to, &from] {
+            mknodat(CWD, pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        }
+        let child = launch(dir.path(), &to, &from);
+        // In the order in which the shell opens them: each waits for the other side.
+        let to = Arc::new(Mutex::new(OpenOptions::new().write(true).open(to).unwrap()));
         let from = File::open(from).unwrap();
-        let wire =
-            Wire { to: Arc::new(Mutex::new(to)), next: Arc::default(), waiting: Arc::default() };
+        let (next, waiting, told) = Default::default();
+        let wire = Wire { to, next, waiting, told };
         let hears = wire.clone();
         thread::spawn(move || {
             for message in BufReader::new(from).split(0).map_while(Result::ok) {
@@ -78,16 +84,26 @@ impl Chromium {
         Self { child, wire, _dir: dir, _alone: alone }
     }
 
-    /// Opens a window of its own.
-    pub(crate) fn open(&self, url: &str) -> Page {
+    /// Opens a window of its own, with nothing in it.
+    pub(crate) fn blank(&self) -> Page {
         let target = json!({"url": "about:blank", "newWindow": true});
         let target = self.wire.ask("", "Target.createTarget", &target)["targetId"].clone();
         let attach = json!({"targetId": target, "flatten": true});
         let session = self.wire.ask("", "Target.attachToTarget", &attach);
         let session = session["sessionId"].as_str().unwrap().to_owned();
         let page = Page { wire: self.wire.clone(), session };
-        page.ask("Page.enable", &json!({}));
-        page.ask("Emulation.setFocusEmulationEnabled", &json!({"enabled": true}));
+        for domain in ["Page", "Runtime", "Log", "Network"] {
+            page.ask(&format!("{domain}.enable"), &json!({}));
+        }
+        for what in ["Page.setLifecycleEventsEnabled", "Emulation.setFocusEmulationEnabled"] {
+            page.ask(what, &json!({"enabled": true}));
+        }
+        page
+    }
+
+    /// Opens a window of its own and goes to a page.
+    pub(crate) fn open(&self, url: &str) -> Page {
+        let page = self.blank();
         page.go(url);
         page
     }
@@ -100,21 +116,37 @@ impl Drop for Chromium {
     }
 }
 
-fn pipe(dir: &Path, name: &str) -> String {
-    let path = dir.join(name).display().to_string();
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    path
+fn launch(dir: &Path, to: &Path, from: &Path) -> Child {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = std::env::split_paths(&path).any(|dir| dir.join("chromium").exists());
+    assert!(is_there, "there is no chromium: `.ci/run` installs it");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "exec chromium \"$@\" 3<\"$TO\" 4>\"$FROM\"", "chromium"])
+        .args(ARGS)
+        .arg(format!("--user-data-dir={}", dir.join("profile").display()))
+        .env("TO", to)
+        .env("FROM", from)
+        .env("HOME", dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::create(dir.join("log")).unwrap());
+    command.spawn().unwrap()
 }
 
 impl Wire {
-    /// Hands an answer to who waits for it; says yes to whatever dialog a page opens.
+    /// Hands an answer to who waits for it, and keeps what was told unasked; says yes to whatever
+    /// dialog a page opens.
     fn hear(&self, message: Value) {
+        let session = message["sessionId"].as_str().unwrap_or_default();
         if message["method"] == "Page.javascriptDialogOpening" {
-            let session = message["sessionId"].as_str().unwrap_or_default();
             self.say(session, "Page.handleJavaScriptDialog", &json!({"accept": true}));
         }
-        let asked = message["id"].as_u64().and_then(|id| self.waiting.lock().unwrap().remove(&id));
-        if let Some(asked) = asked {
+        let Some(id) = message["id"].as_u64() else {
+            self.told.lock().unwrap().entry(session.to_owned()).or_default().push(message);
+            return;
+        };
+        if let Some(asked) = self.waiting.lock().unwrap().remove(&id) {
             let _ = asked.send(message);
         }
     }
@@ -136,8 +168,9 @@ impl Wire {
     fn ask(&self, session: &str, method: &str, params: &Value) -> Value {
         let answer = self.say(session, method, params);
         let answer = answer.recv_timeout(PATIENCE);
-        let answer = answer.unwrap_or_else(|_| panic!("no answer to {method} {params}"));
-        assert!(answer["error"].is_null(), "{method} {params}: {answer}");
+        let asked = || format!("{method} {:.200}", params.to_string());
+        let answer = answer.unwrap_or_else(|_| panic!("no answer to {}", asked()));
+        assert!(answer["error"].is_null(), "{}: {answer}", asked());
         answer["result"].clone()
     }
 }
@@ -152,16 +185,70 @@ impl Page {
     pub(crate) fn go(&self, url: &str) {
         let gone = self.ask("Page.navigate", &json!({"url": url}));
         assert!(gone["errorText"].is_null(), "{url}: {gone}");
-        self.run(
-            "document.readyState == 'complete' || new Promise(then => onload = () => then(true))",
-        );
+        // By its number: what loaded before, by a click for one, may be told late.
+        let is_it = |told: &Value| {
+            told["params"]["name"] == "load" && told["params"]["loaderId"] == gone["loaderId"]
+        };
+        until(url, || self.told(|told| told.iter().any(is_it)));
+    }
+
+    /// Looks at what the page told without being asked.
+    fn told<T>(&self, look: impl FnOnce(&mut Vec<Value>) -> T) -> T {
+        look(self.wire.told.lock().unwrap().entry(self.session.clone()).or_default())
+    }
+
+    /// What went wrong since this was last asked: errors on the console, breaches of the policy,
+    /// failed requests, dialogs.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        // An answer comes after whatever was told before.
+        self.run("1");
+        let complaint = |told: Value| {
+            let params = &told["params"];
+            let is_one = match told["method"].as_str()? {
+                "Log.entryAdded" => {
+                    matches!(params["entry"]["level"].as_str()?, "error" | "warning")
+                }
+                "Runtime.consoleAPICalled" => params["type"] == "error",
+                "Runtime.exceptionThrown"
+                | "Network.loadingFailed"
+                | "Page.javascriptDialogOpening" => true,
+                _ => false,
+            };
+            is_one.then(|| params.to_string())
+        };
+        self.told(std::mem::take).into_iter().filter_map(complaint).collect()
+    }
+
+    /// Makes the view as wide as a phone's or a desk's, by day or by night.
+    pub(crate) fn resize(&self, width: u32, is_dark: bool) {
+        let height = if width < 800 { 780 } else { 1000 };
+        let metrics =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.ask("Emulation.setDeviceMetricsOverride", &metrics);
+        let scheme = if is_dark { "dark" } else { "light" };
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.ask("Emulation.setEmulatedMedia", &media);
+    }
+
+    /// A picture of what is in view, as PNG; of a wide view a smaller one.
+    pub(crate) fn picture(&self) -> Vec<u8> {
+        let view = self.run("[innerWidth, innerHeight]");
+        let scale = if view[0] == 360 { 1.0 } else { 0.6 };
+        let clip = json!({"x": 0, "y": 0, "width": view[0], "height": view[1], "scale": scale});
+        let shot = self.ask("Page.captureScreenshot", &json!({"format": "png", "clip": clip}));
+        from_base64(shot["data"].as_str().unwrap())
+    }
+
+    /// Waits until a script comes to true.
+    pub(crate) fn until(&self, script: &str) {
+        until(script, || self.run(script) == true);
     }
 
     /// Runs a script in the page; what it comes to, or what its promise comes to.
     pub(crate) fn run(&self, script: &str) -> Value {
         let params = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
         let answer = self.ask("Runtime.evaluate", &params);
-        assert!(answer["exceptionDetails"].is_null(), "{script}: {answer}");
+        assert!(answer["exceptionDetails"].is_null(), "{script:.200}: {answer:#}");
         answer["result"]["value"].clone()
     }
 
@@ -252,4 +339,21 @@ impl Page {
     pub(crate) fn type_text(&self, text: &str) {
         self.ask("Input.insertText", &json!({"text": text}));
     }
+}
+
+fn from_base64(text: &str) -> Vec<u8> {
+    let value = |letter: u8| match letter {
+        b'A'..=b'Z' => letter - b'A',
+        b'a'..=b'z' => letter - b'a' + 26,
+        b'0'..=b'9' => letter - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let letters: Vec<u8> = text.bytes().filter(|letter| *letter != b'=').map(value).collect();
+    let group = |group: &[u8]| {
+        let bits = group.iter().fold(0_u32, |bits, value| bits << 6 | u32::from(*value));
+        let bits = bits << (6 * (4 - group.len()));
+        bits.to_be_bytes()[1..group.len()].to_vec()
+    };
+    letters.chunks(4).flat_map(group).collect()
 }

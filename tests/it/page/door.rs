@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use super::browser::Browser;
 use super::let_in;
+use crate::chromium::Page;
 use crate::harness::{Answer, Dir, Snagd};
 
 /// Every kind of view.
@@ -279,14 +279,13 @@ fn an_evil_page_on_another_port_gets_nothing() {
     let snagd = Snagd::start();
     snagd.post(r#"{"place":"web/pay","note":"a secret of ours"}"#).is(201);
     // The browser is one that may see the page.
-    let (mut browser, tab, base) = let_in(&snagd);
-    browser.eval(&tab, "document.body.innerText.includes('secret')");
+    let (_chromium, page, base) = let_in(&snagd);
+    page.run("document.body.innerText.includes('secret')");
     for target in [base.clone(), base.replace("127.0.0.1", "localhost")] {
         let address = evil(&target);
         for host in ["127.0.0.1", "localhost"] {
-            let page = format!("http://{}", address.replace("127.0.0.1", host));
-            browser.go(&tab, &page);
-            let tried = browser.eval(&tab, "window.tried");
+            page.go(&format!("http://{}", address.replace("127.0.0.1", host)));
+            let tried = page.run("window.tried");
             let read = tried[0].as_array().unwrap();
             // An opaque answer has no text.
             assert!(read.iter().all(|read| *read == "refused" || *read == 0), "{tried}");
@@ -295,11 +294,11 @@ fn an_evil_page_on_another_port_gets_nothing() {
     }
     let events = snagd.events();
     assert_eq!(events.len(), 1, "{events:#?}");
-    still_lets_in(&mut browser, &tab, &base);
+    still_lets_in(&page, &base);
 }
 
 /// The browser was not locked out by what was tried.
-fn still_lets_in(browser: &mut Browser, tab: &super::Tab, base: &str) {
-    browser.go(tab, &format!("{base}/page"));
-    assert_eq!(browser.eval(tab, "document.body.innerText.includes('a secret of ours')"), true);
+fn still_lets_in(page: &Page, base: &str) {
+    page.go(&format!("{base}/page"));
+    assert_eq!(page.run("document.body.innerText.includes('a secret of ours')"), true);
 }

@@ -1,23 +1,24 @@
 //! The page: who may see it, and what a real browser makes of it.
 
-mod browser;
+mod axe;
 mod door;
 mod views;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
+use crate::chromium::{Chromium, Page};
 use crate::harness::{Dir, Snagd, snag, wait};
-use browser::{Browser, Tab};
 
 /// A browser that was let in by `snag open`.
-fn let_in(snagd: &Snagd) -> (Browser, Tab, String) {
-    let mut browser = Browser::start();
-    let tab = browser.tab(1600, false);
+fn let_in(snagd: &Snagd) -> (Chromium, Page, String) {
+    let chromium = Chromium::start();
+    let page = chromium.blank();
+    page.resize(1600, false);
     let link = snagd.snag(&["open"]).ok().stdout.trim().to_owned();
-    browser.go(&tab, &link);
+    page.go(&link);
     let base = format!("http://{}", snagd.address());
-    (browser, tab, base)
+    (chromium, page, base)
 }
 
 /// `snag demo`: a month of a made-up team, with a daemon of its own.

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::browser::{Browser, Tab, axe};
+use super::axe::axe;
 use super::{Demo, let_in};
+use crate::chromium::{Chromium, Page};
 use crate::harness::Snagd;
 
 /// The views of the demo, each with a name for its picture.
@@ -19,20 +20,20 @@ const VIEWS: [(&str, &str); 6] = [
     ("kinds", "/page?by=kind&since=90d"),
 ];
 
-/// Nothing is wrong with what a tab shows: no complaint, nothing to scroll sideways, no fault that
+/// Nothing is wrong with what a page shows: no complaint, nothing to scroll sideways, no fault that
 /// somebody without sight or mouse would meet.
 #[track_caller]
-fn is_sound(browser: &mut Browser, tab: &Tab, what: &str) {
-    let complaints = browser.complaints(tab);
+fn is_sound(page: &Page, what: &str) {
+    let complaints = page.complaints();
     assert!(complaints.is_empty(), "{what}: {complaints:#?}");
     let wide = "[...document.querySelectorAll('body *')].filter(e => innerWidth + 1 < e.getBoundingClientRect().right && !e.closest('.scroll,svg,.skip,.hidden,i')).map(e => e.outerHTML.slice(0, 160))";
-    let is_scrolled = browser.eval(tab, "innerWidth < document.documentElement.scrollWidth");
-    assert_eq!(is_scrolled, false, "{what} is too wide: {:#}", browser.eval(tab, wide));
-    browser.eval(tab, axe());
+    let is_scrolled = page.run("innerWidth < document.documentElement.scrollWidth");
+    assert_eq!(is_scrolled, false, "{what} is too wide: {:#}", page.run(wide));
+    page.run(axe());
     let run = "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 200) + ' ' + n.failureSummary).slice(0, 3).join(' | ')))";
-    let faults = browser.eval(tab, run);
+    let faults = page.run(run);
     assert_eq!(faults, Value::Array(Vec::new()), "{what}: {faults:#}");
-    let complaints = browser.complaints(tab);
+    let complaints = page.complaints();
     assert!(complaints.is_empty(), "{what}, while it was looked at: {complaints:#?}");
 }
 
@@ -48,33 +49,34 @@ const KEPT: [&str; 7] = [
 ];
 
 /// With `SNAG_SCREENS` set, keeps a picture beside the tests; the README shows some of them.
-fn keep(browser: &mut Browser, tab: &Tab, name: &str) {
+fn keep(page: &Page, name: &str) {
     if std::env::var_os("SNAG_SCREENS").is_some() {
         let screens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page/screens");
         fs::create_dir_all(&screens).unwrap();
-        fs::write(screens.join(format!("{name}.png")), browser.picture(tab)).unwrap();
+        fs::write(screens.join(format!("{name}.png")), page.picture()).unwrap();
     }
 }
 
 #[test]
 fn every_view_is_sound_in_every_light() {
     let demo = Demo::start();
-    let mut browser = Browser::start();
-    let tab = browser.tab(1600, false);
+    let chromium = Chromium::start();
+    let page = chromium.blank();
+    page.resize(1600, false);
     let link = demo.link();
     let (base, _) = link.split_once("/page").unwrap();
-    browser.go(&tab, &link);
+    page.go(&link);
     for (name, path) in VIEWS {
         for width in [360, 1600] {
             for is_dark in [false, true] {
-                browser.resize(&tab, width, is_dark);
-                browser.go(&tab, &format!("{base}{path}"));
+                page.resize(width, is_dark);
+                page.go(&format!("{base}{path}"));
                 let light = if is_dark { "dark" } else { "light" };
                 let picture = format!("{name}-{width}-{light}");
                 if KEPT.contains(&&*picture) {
-                    keep(&mut browser, &tab, &picture);
+                    keep(&page, &picture);
                 }
-                is_sound(&mut browser, &tab, &format!("{path} at {width} in the {light}"));
+                is_sound(&page, &format!("{path} at {width} in the {light}"));
             }
         }
     }
@@ -83,18 +85,18 @@ fn every_view_is_sound_in_every_light() {
 #[test]
 fn nothing_recorded_is_said_well() {
     let snagd = Snagd::start();
-    let (mut browser, tab, base) = let_in(&snagd);
+    let (_chromium, page, base) = let_in(&snagd);
     for path in ["/page", "/page/map", "/page/calendar", "/page/record"] {
         for width in [360, 1600] {
-            browser.resize(&tab, width, false);
-            browser.go(&tab, &format!("{base}{path}"));
-            is_sound(&mut browser, &tab, &format!("{path} at {width}"));
+            page.resize(width, false);
+            page.go(&format!("{base}{path}"));
+            is_sound(&page, &format!("{path} at {width}"));
         }
     }
     let said = "document.querySelector('.empty').innerText";
-    browser.go(&tab, &format!("{base}/page"));
-    keep(&mut browser, &tab, "empty");
-    let said = browser.eval(&tab, said);
+    page.go(&format!("{base}/page"));
+    keep(&page, "empty");
+    let said = page.run(said);
     assert!(said.as_str().unwrap().contains("snag log web/checkout/pay"), "{said}");
 }
 
@@ -120,7 +122,7 @@ fn hostile_words_are_only_words() {
         });
         snagd.post(&event.to_string()).is(201);
     }
-    let (mut browser, tab, base) = let_in(&snagd);
+    let (_chromium, page, base) = let_in(&snagd);
     let newest = snagd.get("/v1/events").json()["events"][0]["id"].as_str().unwrap().to_owned();
     let paths = [
         "/page".to_owned(),
@@ -132,21 +134,21 @@ fn hostile_words_are_only_words() {
     ];
     let whys = (0..hostile.len()).map(|at| format!("/page/why?place=web/p{at}"));
     for path in paths.into_iter().chain(whys) {
-        browser.resize(&tab, 360, false);
-        browser.go(&tab, &format!("{base}{path}"));
-        is_sound(&mut browser, &tab, &path);
-        let title = browser.eval(&tab, "document.title");
+        page.resize(360, false);
+        page.go(&format!("{base}{path}"));
+        is_sound(&page, &path);
+        let title = page.run("document.title");
         assert_ne!(title, "caught", "{path}");
         let foreign = "document.querySelectorAll('img, script ~ script, main script, main style, [onerror], [onload], b b, bdi *:not(wbr)').length";
-        assert_eq!(browser.eval(&tab, foreign), 0, "{path}");
-        let text = browser.eval(&tab, "document.body.innerText");
+        assert_eq!(page.run(foreign), 0, "{path}");
+        let text = page.run("document.body.innerText");
         assert!(
             !text.as_str().unwrap().contains(['\u{202e}', '\u{2066}', '\u{7}']),
             "{path}: {text}"
         );
     }
-    browser.go(&tab, &format!("{base}/page/why?place=web/p0"));
-    let words = browser.eval(&tab, "document.querySelector('blockquote').innerText");
+    page.go(&format!("{base}/page/why?place=web/p0"));
+    let words = page.run("document.querySelector('blockquote').innerText");
     assert_eq!(words, "<script>document.title = 'caught'</script>");
 }
 
@@ -166,18 +168,18 @@ fn a_thousand_places_are_no_trouble() {
     snagd.post_as("application/x-ndjson", lines.as_bytes()).is(200);
     let hundred = snagd.get("/page?flat=true&top=100").is(200).text();
     assert!(hundred.len() < 60 * 1024, "{} bytes for 100 places", hundred.len());
-    let (mut browser, tab, base) = let_in(&snagd);
+    let (_chromium, page, base) = let_in(&snagd);
     for (name, path) in [
         ("thousand-list", "/page?flat=true&top=1000"),
         ("thousand-map", "/page/map?flat=true"),
         ("thousand-part", "/page/map?flat=true&under=area-3"),
     ] {
         for width in [360, 1600] {
-            browser.resize(&tab, width, false);
-            browser.go(&tab, &format!("{base}{path}"));
-            is_sound(&mut browser, &tab, path);
+            page.resize(width, false);
+            page.go(&format!("{base}{path}"));
+            is_sound(&page, path);
         }
-        keep(&mut browser, &tab, name);
+        keep(&page, name);
     }
 }
 
@@ -187,17 +189,17 @@ fn the_keyboard_goes_everywhere() {
     for place in ["web/checkout/pay", "web/search", "cli/deploy"] {
         snagd.post(&format!(r#"{{"place":"{place}","note":"it hurts"}}"#)).is(201);
     }
-    let (mut browser, tab, base) = let_in(&snagd);
+    let (_chromium, page, base) = let_in(&snagd);
     let focus = "(() => { const e = document.activeElement; const s = getComputedStyle(e); const box = e.querySelector('.box, .day'); return [e.getAttribute('href'), s.outlineStyle !== 'none' || (box !== null && getComputedStyle(box).stroke !== 'none')]; })()";
     for path in
         ["/page", "/page/map", "/page/why?place=web/search", "/page/calendar", "/page/record"]
     {
-        browser.go(&tab, &format!("{base}{path}"));
-        let all = browser.eval(&tab, "[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')].filter(e => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length).length");
+        page.go(&format!("{base}{path}"));
+        let all = page.run("[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')].filter(e => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length).length");
         let mut met = Vec::new();
         for _ in 0..all.as_u64().unwrap() {
-            browser.press(&tab, "Tab");
-            let focused = browser.eval(&tab, focus);
+            page.key("Tab");
+            let focused = page.run(focus);
             assert_eq!(focused[1], true, "{path}: focus does not show on {focused}");
             met.push(focused[0].as_str().unwrap_or_default().to_owned());
         }
@@ -205,13 +207,10 @@ fn the_keyboard_goes_everywhere() {
         assert!(met.iter().any(|href| href.starts_with("/page/record")), "{path}: {met:?}");
         if let Some(at) = met.iter().position(|href| href.contains("place=web/checkout/pay")) {
             assert!(path != "/page/record");
-            browser.go(&tab, &format!("{base}{path}"));
-            (0..=at).for_each(|_| browser.press(&tab, "Tab"));
-            browser.press(&tab, "Enter");
-            browser.until(
-                &tab,
-                "location.pathname === '/page/why' && document.readyState === 'complete'",
-            );
+            page.go(&format!("{base}{path}"));
+            (0..=at).for_each(|_| page.key("Tab"));
+            page.key("Enter");
+            page.until("location.pathname === '/page/why' && document.readyState === 'complete'");
         } else {
             assert!(!["/page", "/page/map"].contains(&path), "{met:?}");
         }
@@ -224,20 +223,20 @@ fn news_is_told_and_nothing_moves() {
     for at in 0..40 {
         snagd.post(&format!(r#"{{"place":"web/p{at}","note":"it hurts"}}"#)).is(201);
     }
-    let (mut browser, tab, base) = let_in(&snagd);
-    browser.resize(&tab, 360, false);
-    browser.go(&tab, &format!("{base}/page"));
-    let before = browser.eval(&tab, "scrollTo(0, 900); document.querySelector('main').innerHTML");
+    let (_chromium, page, base) = let_in(&snagd);
+    page.resize(360, false);
+    page.go(&format!("{base}/page"));
+    let before = page.run("scrollTo(0, 900); document.querySelector('main').innerHTML");
     snagd.post(r#"{"place":"web/p0","note":"again"}"#).is(201);
     let news = "document.getElementById('news')?.innerText";
-    browser.until(&tab, &format!("{news}?.startsWith('1 new event,')"));
+    page.until(&format!("{news}?.startsWith('1 new event,')"));
     snagd.post(r#"{"place":"web/p0","note":"and again"}"#).is(201);
-    browser.until(&tab, &format!("{news}?.startsWith('2 new events,')"));
-    let after = browser.eval(&tab, "document.querySelector('main').innerHTML");
-    assert!(before == after && browser.eval(&tab, "scrollY") == 900, "something moved");
-    is_sound(&mut browser, &tab, "the list with news");
-    browser.eval(&tab, "document.querySelector('#news a').click()");
-    browser.until(&tab, &format!("{news} === ''"));
+    page.until(&format!("{news}?.startsWith('2 new events,')"));
+    let after = page.run("document.querySelector('main').innerHTML");
+    assert!(before == after && page.run("scrollY") == 900, "something moved");
+    is_sound(&page, "the list with news");
+    page.run("document.querySelector('#news a').click()");
+    page.until(&format!("{news} === ''"));
 }
 
 #[test]
@@ -245,12 +244,12 @@ fn it_works_without_javascript() {
     let snagd = Snagd::start();
     snagd.post(r#"{"place":"web/pay","note":"slow today","kind":"slow"}"#).is(201);
     snagd.post(r#"{"place":"cli/log","note":"odd"}"#).is(201);
-    let (mut browser, tab, base) = let_in(&snagd);
-    browser.ask(&tab, "Emulation.setScriptExecutionDisabled", &serde_json::json!({"value": true}));
-    browser.go(&tab, &format!("{base}/page"));
+    let (_chromium, page, base) = let_in(&snagd);
+    page.ask("Emulation.setScriptExecutionDisabled", &serde_json::json!({"value": true}));
+    page.go(&format!("{base}/page"));
     let rows = "[...document.querySelectorAll('.list a.name')].map(e => e.innerText).join(' ')";
-    assert_eq!(browser.eval(&tab, rows), "cli/log web/pay");
-    browser.eval(&tab, "document.querySelector('select[name=kind]').value = 'slow'; document.querySelector('.filters form').submit()");
-    browser.until(&tab, "location.search === '?kind=slow' && document.readyState === 'complete'");
-    assert_eq!(browser.eval(&tab, rows), "web/pay");
+    assert_eq!(page.run(rows), "cli/log web/pay");
+    page.run("document.querySelector('select[name=kind]').value = 'slow'; document.querySelector('.filters form').submit()");
+    page.until("location.search === '?kind=slow' && document.readyState === 'complete'");
+    assert_eq!(page.run(rows), "web/pay");
 }
