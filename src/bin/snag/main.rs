@@ -20,6 +20,7 @@ mod open;
 mod outbox;
 mod output;
 mod prompt;
+mod query;
 mod reach;
 mod read;
 mod render;

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use form_urlencoded::Serializer;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use snag::client::{Answer, Connection};
@@ -12,9 +11,10 @@ use snag::event::Event;
 use snag::hotspot::Window;
 use snag::index::{CoverageAnswer, HotspotsAnswer, WhyAnswer};
 
-use crate::args::{About, Asked, Coverage, Events, Filter, Global, Hotspots, Why};
+use crate::args::{About, Coverage, Events, Filter, Global, Hotspots, Why};
 use crate::log::event_path;
 use crate::output::{Format, Output};
+use crate::query::Query;
 use crate::render::Look;
 use crate::{outbox, reach, render};
 
@@ -27,37 +27,6 @@ pub(crate) struct Page {
 
 /// The events asked for at once by `snag export`.
 const EXPORT_PAGE: &str = "1000";
-
-/// A query string of what was said; the daemon checks it.
-pub(crate) struct Query(Serializer<'static, String>);
-
-impl Query {
-    pub(crate) fn new(asked: &Asked) -> Self {
-        let mut query = Self::about(&asked.about);
-        query.say("since", asked.since.as_deref()).say("until", asked.until.as_deref());
-        query
-    }
-
-    pub(crate) fn about(about: &About) -> Self {
-        let mut query = Self(Serializer::new(String::new()));
-        let About { under, kind, version, person, actor } = about;
-        query.say("under", under.as_deref()).say("kind", kind.as_deref());
-        query.say("version", version.as_deref()).say("person", person.as_deref());
-        query.say("actor", actor.as_deref());
-        query
-    }
-
-    pub(crate) fn say(&mut self, name: &str, value: Option<&str>) -> &mut Self {
-        if let Some(value) = value {
-            self.0.append_pair(name, value);
-        }
-        self
-    }
-
-    pub(crate) fn on(mut self, path: &str) -> String {
-        format!("{path}?{}", self.0.finish())
-    }
-}
 
 /// An answer's JSON.
 pub(crate) fn read<T: DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
@@ -105,11 +74,13 @@ pub(crate) async fn hotspots(
             let by = said.by.as_deref().unwrap_or("place");
             output.document(&render::csv::hotspots(&hotspots, by))?;
         }
-        Format::Markdown => output.document(&render::markdown::hotspots(&hotspots, &look))?,
+        Format::Markdown => {
+            output.document(&render::markdown::hotspots(&hotspots, &query, &look))?;
+        }
         Format::Text => {
             // Only an empty answer depends on whether there is anything at all.
             let events = if hotspots.rows.is_empty() { events(&mut connection).await? } else { 0 };
-            output.line(&render::hotspots(&hotspots, events, &look))?;
+            output.line(&render::hotspots(&hotspots, events, &query, &look))?;
         }
     }
     if asks_for_all && hotspots.rows.len() < 2 {
@@ -160,8 +131,8 @@ pub(crate) async fn why(said: Why, global: &Global, output: &Output) -> anyhow::
             }
             output.document(&render::csv::why(&why))
         }
-        Format::Markdown => output.document(&render::markdown::why(&why, &look)),
-        _ => output.line(&render::why(&why, &look)),
+        Format::Markdown => output.document(&render::markdown::why(&why, &query, &look)),
+        _ => output.line(&render::why(&why, &query, &look)),
     }
 }
 

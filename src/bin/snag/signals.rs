@@ -14,7 +14,8 @@ use crate::args::{Decide, Global, RuleAt, Said, Signals};
 use crate::log::event_path;
 use crate::output::{Format, Output};
 use crate::prompt;
-use crate::read::{Query, read};
+use crate::query::Query;
+use crate::read::read;
 use crate::stop::{Code, stop};
 use crate::{reach, render};
 

@@ -22,7 +22,8 @@ use uuid::Uuid;
 
 use crate::args::{Global, Tail};
 use crate::output::{Format, Output};
-use crate::read::{self, Query};
+use crate::query::Query;
+use crate::read;
 use crate::render::{self, Look};
 use crate::{reach, stop};
 

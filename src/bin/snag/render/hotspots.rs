@@ -15,6 +15,7 @@ use super::spark::{spark, steps};
 use super::table::{Cell, Column, GAP, Give, Table};
 use super::text::width;
 use super::words::{human, number, plural, shell, short_rate, window};
+use crate::query::Query;
 
 /// From here on what people did has a column of its own.
 const WIDE: usize = 100;
@@ -32,10 +33,10 @@ const MOST_CHILDREN: usize = 5;
 const WIDER: [usize; 4] = [28, 90, 365, 3650];
 
 /// The ranking of a store that holds `events`.
-pub(crate) fn hotspots(answer: &HotspotsAnswer, events: u64, look: &Look) -> String {
+pub(crate) fn hotspots(answer: &HotspotsAnswer, events: u64, asked: &Query, look: &Look) -> String {
     let mut page = look.page();
     if answer.rows.is_empty() {
-        nothing(answer, events, &mut page, look);
+        nothing(answer, events, asked, &mut page, look);
         return page.finish();
     }
     page.push(look.line().bold("Hotspots").dim(format!("  {}", window(answer.window))));
@@ -46,13 +47,13 @@ pub(crate) fn hotspots(answer: &HotspotsAnswer, events: u64, look: &Look) -> Str
         table(answer, &mut page, look);
     }
     page.blank();
-    for (what, command) in next(answer) {
+    for (what, command) in next(answer, asked) {
         page.next(&what, &command);
     }
     page.finish()
 }
 
-fn nothing(answer: &HotspotsAnswer, events: u64, page: &mut Page, look: &Look) {
+fn nothing(answer: &HotspotsAnswer, events: u64, asked: &Query, page: &mut Page, look: &Look) {
     if events == 0 {
         page.push(look.line().bold("Nothing is recorded yet."));
         page.blank();
@@ -79,7 +80,8 @@ fn nothing(answer: &HotspotsAnswer, events: u64, page: &mut Page, look: &Look) {
     page.blank();
     let days = answer.window.days();
     if let Some(wider) = WIDER.into_iter().find(|&wider| days < wider) {
-        page.next("look further back:", &format!("snag hotspots --since {wider}d"));
+        let wider = format!("snag hotspots --since {wider}d");
+        page.next("look further back:", &asked.again(&wider, &["since", "until"]));
     }
     page.next("see what is recorded:", "snag events");
 }
@@ -268,32 +270,38 @@ fn stacked(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
     }
 }
 
+/// Flags of a list that a question about one of its rows has no use for.
+const OF_LISTS: [&str; 5] = ["by", "top", "depth", "flat", "under"];
+
 /// What to do with the list: what for, and the command.
-pub(super) fn next(answer: &HotspotsAnswer) -> Vec<(String, String)> {
-    let mut named = answer.rows.iter().filter_map(|row| explained(&row.key));
+pub(super) fn next(answer: &HotspotsAnswer, asked: &Query) -> Vec<(String, String)> {
+    let mut named = answer.rows.iter().filter_map(|row| explained(&row.key, asked));
     let by_place = || ("by place:".to_owned(), "snag hotspots".to_owned());
     let mut next = vec![named.next().unwrap_or_else(by_place)];
     if answer.more != 0 {
         let all = answer.rows.len() + answer.more;
         let more = plural(answer.more as u64, "more row:", "more rows:");
-        next.push((more, format!("snag hotspots --top {all}")));
+        next.push((more, asked.again(&format!("snag hotspots --top {all}"), &["top"])));
     }
     next
 }
 
 /// What a row is about, and the command that shows it; none for a row without a name.
-fn explained(key: &Key) -> Option<(String, String)> {
+fn explained(key: &Key, asked: &Query) -> Option<(String, String)> {
     let name = key.name()?;
     let word = shell(name);
+    let by = |flag| {
+        let command = format!("snag hotspots --{flag} {word}");
+        asked.again(&command, &["by", "top", "depth", flag])
+    };
     Some(match key {
-        Key::Place(_) => ("every figure behind the first:".to_owned(), format!("snag why {word}")),
-        Key::Person(_) => {
-            (format!("where {name} was hurt:"), format!("snag hotspots --person {word}"))
+        Key::Place(_) => {
+            let command = asked.again(&format!("snag why {word}"), &OF_LISTS);
+            ("every figure behind the first:".to_owned(), command)
         }
-        Key::Version(_) => {
-            (format!("where {name} hurts:"), format!("snag hotspots --version {word}"))
-        }
-        Key::Kind(_) => (format!("where it is {name}:"), format!("snag hotspots --kind {word}")),
+        Key::Person(_) => (format!("where {name} was hurt:"), by("person")),
+        Key::Version(_) => (format!("where {name} hurts:"), by("version")),
+        Key::Kind(_) => (format!("where it is {name}:"), by("kind")),
     })
 }
 

@@ -20,6 +20,7 @@ use super::Look;
 use super::event::what;
 use super::hotspots::{name, next, quiet, title, trend, worst_outcome};
 use super::words::{id_tail, number, short_rate, window};
+use crate::query::Query;
 use inline::Inline;
 
 pub(crate) use why::why;
@@ -30,7 +31,7 @@ const MOST_WORDS: usize = 300;
 const MOST_LINES: usize = 12;
 
 /// The ranking.
-pub(crate) fn hotspots(answer: &HotspotsAnswer, look: &Look) -> String {
+pub(crate) fn hotspots(answer: &HotspotsAnswer, asked: &Query, look: &Look) -> String {
     let mut report = Report::new(look);
     if answer.rows.is_empty() {
         report.say(&quiet(answer));
@@ -59,7 +60,7 @@ pub(crate) fn hotspots(answer: &HotspotsAnswer, look: &Look) -> String {
     let row = |(rank, row)| report.ranked(rank, row, has_signals, has_rates);
     let rows: Vec<_> = ranked.map(row).collect();
     report.table(&columns, &rows);
-    for (what, command) in next(answer) {
+    for (what, command) in next(answer, asked) {
         report.next(&what, &command);
     }
     report.finish()

@@ -1,5 +1,6 @@
 //! What every view looks like, and what none of them may do.
 
+use crate::query::Query;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use serde_json::json;
@@ -20,7 +21,7 @@ use crate::service::{Answers, Found, Left, Placed, Report, Scope, State};
 fn views(told: &[Event], look: &Look) -> Vec<String> {
     let mut views = vec![events(told, look)];
     for by in [By::Place, By::Person, By::Version, By::Kind].map(|key| by(told, key)) {
-        views.push(super::hotspots(&by, 1, look));
+        views.push(super::hotspots(&by, 1, &Query::default(), look));
     }
     for one in told {
         views.push(event(one, true, look));
@@ -28,8 +29,8 @@ fn views(told: &[Event], look: &Look) -> Vec<String> {
         views.push(tailed(one, look));
         let (id, at, by) = (one.id, one.at, one.person.clone());
         views.push(taken_back(&Retraction { id, at, by }, look));
-        views.push(super::why(&why_of(told, one.place.as_str()), look));
-        views.push(super::why(&why_of(told, "web"), look));
+        views.push(super::why(&why_of(told, one.place.as_str()), &Query::default(), look));
+        views.push(super::why(&why_of(told, "web"), &Query::default(), look));
     }
     let inbox = inbox(told);
     views.push(super::signals(&inbox, look));
@@ -68,33 +69,43 @@ fn check(view: &str, look: &Look) {
 
 #[test]
 fn hotspots_at_80() {
-    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &look(80)));
+    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &Query::default(), &look(80)));
 }
 
 #[test]
 fn hotspots_at_60() {
-    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &look(60)));
+    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &Query::default(), &look(60)));
 }
 
 #[test]
 fn hotspots_at_40() {
-    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &look(40)));
+    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &Query::default(), &look(40)));
 }
 
 #[test]
 fn hotspots_at_120() {
-    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &look(120)));
+    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &Query::default(), &look(120)));
 }
 
 #[test]
 fn hotspots_in_colour() {
-    let coloured = super::hotspots(&hotspots(&month()), 45, &Look { colour: true, ..look(80) });
+    let coloured = super::hotspots(
+        &hotspots(&month()),
+        45,
+        &Query::default(),
+        &Look { colour: true, ..look(80) },
+    );
     assert_snapshot!(coloured.replace('\x1b', "␛"));
 }
 
 #[test]
 fn hotspots_in_ascii() {
-    assert_snapshot!(super::hotspots(&hotspots(&month()), 45, &Look { ascii: true, ..look(80) }));
+    assert_snapshot!(super::hotspots(
+        &hotspots(&month()),
+        45,
+        &Query::default(),
+        &Look { ascii: true, ..look(80) }
+    ));
 }
 
 #[test]
@@ -104,7 +115,7 @@ fn hotspots_with_signals_and_more() {
     let mut answer = hotspots(&told);
     answer.rows.truncate(2);
     answer.more = 2;
-    assert_snapshot!(super::hotspots(&answer, 46, &look(80)));
+    assert_snapshot!(super::hotspots(&answer, 46, &Query::default(), &look(80)));
 }
 
 #[test]
@@ -112,45 +123,56 @@ fn hotspots_by_others() {
     let [people, versions, kinds] = [By::Person, By::Version, By::Kind].map(|key| {
         let mut answer = by(&month(), key);
         answer.rows.truncate(3);
-        super::hotspots(&answer, 45, &look(80))
+        super::hotspots(&answer, 45, &Query::default(), &look(80))
     });
     assert_snapshot!(format!("{people}----\n{versions}----\n{kinds}"));
 }
 
 #[test]
 fn nothing_to_rank() {
-    let empty = super::hotspots(&hotspots(&[]), 0, &look(80));
-    let quiet = super::hotspots(&hotspots(&[]), 1204, &look(80));
+    let empty = super::hotspots(&hotspots(&[]), 0, &Query::default(), &look(80));
+    let quiet = super::hotspots(&hotspots(&[]), 1204, &Query::default(), &look(80));
     assert_snapshot!(format!("{empty}----\n{quiet}"));
 }
 
 #[test]
 fn why_at_80() {
-    assert_snapshot!(super::why(&why_of(&month(), "web/checkout/pay"), &look(80)));
+    assert_snapshot!(super::why(
+        &why_of(&month(), "web/checkout/pay"),
+        &Query::default(),
+        &look(80)
+    ));
 }
 
 #[test]
 fn why_at_60() {
-    assert_snapshot!(super::why(&why_of(&month(), "web/checkout/pay"), &look(60)));
+    assert_snapshot!(super::why(
+        &why_of(&month(), "web/checkout/pay"),
+        &Query::default(),
+        &look(60)
+    ));
 }
 
 #[test]
 fn why_at_120_in_colour() {
     let look = Look { colour: true, ..look(120) };
-    assert_snapshot!(super::why(&why_of(&month(), "web/checkout/pay"), &look).replace('\x1b', "␛"));
+    assert_snapshot!(
+        super::why(&why_of(&month(), "web/checkout/pay"), &Query::default(), &look)
+            .replace('\x1b', "␛")
+    );
 }
 
 #[test]
 fn why_of_a_spread_pain() {
-    assert_snapshot!(super::why(&why_of(&month(), "web/search"), &look(80)));
+    assert_snapshot!(super::why(&why_of(&month(), "web/search"), &Query::default(), &look(80)));
 }
 
 #[test]
 fn why_of_places_without_a_row() {
     let told = month();
-    let inside = super::why(&why_of(&told, "web/search/suggest"), &look(80));
-    let above = super::why(&why_of(&told, "web"), &look(80));
-    let quiet = super::why(&why_of(&told, "web/home"), &look(80));
+    let inside = super::why(&why_of(&told, "web/search/suggest"), &Query::default(), &look(80));
+    let above = super::why(&why_of(&told, "web"), &Query::default(), &look(80));
+    let quiet = super::why(&why_of(&told, "web/home"), &Query::default(), &look(80));
     assert_snapshot!(format!("{inside}----\n{above}----\n{quiet}"));
 }
 
@@ -166,7 +188,11 @@ fn why_of_what_used_to_hurt() {
     for day in 14..21 {
         told.extend(["ada", "bob"].map(|person| used(&format!("11-{day}"), "web/home", person, 1)));
     }
-    assert_snapshot!(super::why(&why_shaped(&told, "cli/deploy", Shape::Flat), &look(80)));
+    assert_snapshot!(super::why(
+        &why_shaped(&told, "cli/deploy", Shape::Flat),
+        &Query::default(),
+        &look(80)
+    ));
 }
 
 #[test]
@@ -177,8 +203,8 @@ fn why_of_what_is_new_or_one_persons() {
             .map(|day| report(day, "web/login", "ada", json!({"severity": "cosmetic"}))),
     );
     told.push(report("10-02", "web/login", "ada", json!({"severity": "cosmetic"})));
-    let new = super::why(&why_of(&told, "cli/deploy"), &look(80));
-    let lone = super::why(&why_of(&told, "web/login"), &look(80));
+    let new = super::why(&why_of(&told, "cli/deploy"), &Query::default(), &look(80));
+    let lone = super::why(&why_of(&told, "web/login"), &Query::default(), &look(80));
     assert_snapshot!(format!("{new}----\n{lone}"));
 }
 
@@ -236,8 +262,8 @@ fn exact_times() {
     let views = [
         events(&told, &look(100)),
         events(&told, &look(40)),
-        super::hotspots(&hotspots(&month()), 45, &look(100)),
-        super::why(&why_of(&month(), "web/checkout/pay"), &look(80)),
+        super::hotspots(&hotspots(&month()), 45, &Query::default(), &look(100)),
+        super::why(&why_of(&month(), "web/checkout/pay"), &Query::default(), &look(80)),
         event(&full(), false, &look(80)),
         super::status(&status(), &[], &look(80)),
     ];
@@ -305,8 +331,8 @@ fn hostile_text() {
     for view in views(&told, &look) {
         check(&view, &look);
     }
-    let why = super::why(&why_of(&told, "web/a"), &look);
-    let table = super::hotspots(&by(&told, By::Person), 2, &look);
+    let why = super::why(&why_of(&told, "web/a"), &Query::default(), &look);
+    let table = super::hotspots(&by(&told, By::Person), 2, &Query::default(), &look);
     assert_snapshot!(format!("{table}----\n{why}----\n{}", event(&told[0], false, &look)));
 }
 
@@ -316,8 +342,8 @@ fn every_width_fits() {
     let (ranked, explained) = (hotspots(&told), why_of(&told, "web/checkout/pay"));
     for (width, utc) in (40..=200).step_by(5).flat_map(|width| [(width, false), (width, true)]) {
         let look = Look { utc, ..look(width) };
-        check(&super::hotspots(&ranked, 45, &look), &look);
-        check(&super::why(&explained, &look), &look);
+        check(&super::hotspots(&ranked, 45, &Query::default(), &look), &look);
+        check(&super::why(&explained, &Query::default(), &look), &look);
         check(&event(&full(), false, &look), &look);
         check(&events(&told, &look), &look);
         check(&super::signals(&inbox(&told), &look), &look);
@@ -461,4 +487,20 @@ fn what_is_left_of_a_service() {
     (left.removed, left.kept) = (vec![], vec![]);
     let user = super::uninstalled(&left, &look(80));
     assert_snapshot!([system, user].join("----\n"));
+}
+
+#[test]
+fn what_is_suggested_asks_about_the_same() {
+    let mut asked = Query::default();
+    asked.say("since", Some("7d")).say("under", Some("web")).say("top", Some("3"));
+    let mut answer = hotspots(&month());
+    answer.more = 2;
+    let shown = super::hotspots(&answer, 45, &asked, &look(80));
+    let all = answer.rows.len() + 2;
+    for command in [
+        "snag why web/checkout/pay --since 7d\n".to_owned(),
+        format!("snag hotspots --top {all} --since 7d --under web\n"),
+    ] {
+        assert!(shown.contains(&command), "no {command}in\n{shown}");
+    }
 }

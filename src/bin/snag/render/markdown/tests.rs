@@ -1,5 +1,6 @@
 //! What a report looks like, and what a reader of Markdown makes of it.
 
+use crate::query::Query;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use pulldown_cmark::{Event as Seen, Options, Parser, Tag, TagEnd};
@@ -88,16 +89,19 @@ fn the_ranking() {
     let mut answer = ranked(&told);
     answer.rows.truncate(3);
     answer.more = 1;
-    let kinds = hotspots(&by(&month(), By::Kind), &look(80));
-    let empty = hotspots(&ranked(&[]), &look(80));
-    assert_snapshot!(format!("{}----\n{kinds}----\n{empty}", hotspots(&answer, &look(80))));
+    let kinds = hotspots(&by(&month(), By::Kind), &Query::default(), &look(80));
+    let empty = hotspots(&ranked(&[]), &Query::default(), &look(80));
+    assert_snapshot!(format!(
+        "{}----\n{kinds}----\n{empty}",
+        hotspots(&answer, &Query::default(), &look(80))
+    ));
 }
 
 #[test]
 fn the_explanation() {
     let told = month();
     let reports = ["web/checkout/pay", "web/search", "web", "web/home"]
-        .map(|at| why(&why_of(&told, at), &look(80)));
+        .map(|at| why(&why_of(&told, at), &Query::default(), &look(80)));
     assert_snapshot!(reports.join("----\n"));
 }
 
@@ -188,12 +192,12 @@ proptest! {
         prop_assert_eq!(tables(&list), [vec![6; 4]], "{}", list);
         for key in [By::Place, By::Person, By::Version, By::Kind] {
             let answer = by(&told, key);
-            let ranked = hotspots(&answer, &look);
+            let ranked = hotspots(&answer, &Query::default(), &look);
             is_harmless(&ranked);
             prop_assert_eq!(tables(&ranked), [vec![7; answer.rows.len() + 1]], "{}", ranked);
         }
         let answer = why_of(&told, "web/a");
-        let explained = why(&answer, &look);
+        let explained = why(&answer, &Query::default(), &look);
         is_harmless(&explained);
         prop_assert_eq!(tables(&explained), [vec![3; answer.why.people.len() + 2]], "{}", explained);
     }

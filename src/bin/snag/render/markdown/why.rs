@@ -4,13 +4,14 @@ use snag::hotspot::Why;
 use snag::index::WhyAnswer;
 
 use super::{Column, Inline, Report};
+use crate::query::Query;
 use crate::render::Look;
 use crate::render::why::notes::{MOST_GROUPS, MOST_WORDINGS, sum_up};
 use crate::render::why::{bill, facts, next, standing, trend};
 use crate::render::words::{number, plural, rate};
 
 /// Explains a place.
-pub(crate) fn why(answer: &WhyAnswer, look: &Look) -> String {
+pub(crate) fn why(answer: &WhyAnswer, asked: &Query, look: &Look) -> String {
     let why = &answer.why;
     let mut report = Report::new(look);
     let title = report.code(why.place.as_str()).and(&report.text(&format!(": {}", facts(why))));
@@ -25,7 +26,7 @@ pub(crate) fn why(answer: &WhyAnswer, look: &Look) -> String {
     report.trend(why);
     report.rest(answer);
     report.notes(answer);
-    for (what, command) in next(answer) {
+    for (what, command) in next(answer, asked) {
         report.next(what, &command);
     }
     report.finish()

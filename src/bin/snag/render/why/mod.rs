@@ -17,6 +17,7 @@ use super::spark::{spark, steps};
 use super::table::{Column, GAP, Give, Table};
 use super::text::width;
 use super::words::{number, plural, shell, window};
+use crate::query::Query;
 
 /// Where what belongs to a heading begins.
 const INDENT: usize = 2;
@@ -26,7 +27,7 @@ const STEPS: usize = 56;
 const MOST_PLACES: usize = 12;
 
 /// Explains a place.
-pub(crate) fn why(answer: &WhyAnswer, look: &Look) -> String {
+pub(crate) fn why(answer: &WhyAnswer, asked: &Query, look: &Look) -> String {
     let why = &answer.why;
     let mut page = look.page();
     headline(why, &mut page, look);
@@ -43,7 +44,7 @@ pub(crate) fn why(answer: &WhyAnswer, look: &Look) -> String {
     counts::counts(answer, &mut page, look);
     notes::notes(&answer.notes, &mut page, look);
     page.blank();
-    for (what, command) in next(answer) {
+    for (what, command) in next(answer, asked) {
         page.next(what, &command);
     }
     page.finish()
@@ -130,19 +131,23 @@ fn heading(title: &str, beside: &str, look: &Look) -> Line {
 }
 
 /// What to do: what for, and the command.
-pub(super) fn next(answer: &WhyAnswer) -> Vec<(&'static str, String)> {
+pub(super) fn next(answer: &WhyAnswer, asked: &Query) -> Vec<(&'static str, String)> {
     let why = &answer.why;
     let place = shell(why.place.as_str());
+    let of = |place| asked.again(&format!("snag why {}", shell(place)), &["place", "under"]);
     let mut next = Vec::new();
     if let Some(above) = &why.counted_in {
-        next.push(("where it is counted:", format!("snag why {}", shell(above.as_str()))));
+        next.push(("where it is counted:", of(above.as_str())));
     } else if let Some(first) = why.below.first() {
-        next.push(("the worst of these:", format!("snag why {}", shell(first.place.as_str()))));
+        next.push(("the worst of these:", of(first.place.as_str())));
     } else if why.figures.pain == 0 {
-        next.push(("look further back:", format!("snag why {place} --since 365d")));
+        let wider = format!("snag why {place} --since 365d");
+        let but = ["place", "under", "since", "until"];
+        next.push(("look further back:", asked.again(&wider, &but)));
     }
     if why.figures.pain != 0 {
-        next.push(("each event in full:", format!("snag events --under {place}")));
+        let events = format!("snag events --under {place}");
+        next.push(("each event in full:", asked.again(&events, &["place", "under"])));
     }
     next.push(("met it too?", format!("snag me-too {place}")));
     next
