@@ -1,12 +1,12 @@
 //! A daemon's life: ready, alone on its directory, told to stop.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
-use crate::harness::{Answer, Dir, Said, Snagd, snagd, until};
+use crate::harness::{Answer, Dir, Said, Snagd, snag, snagd, until};
 
 /// Runs `snagd` with arguments until it ends by itself.
 pub(crate) fn ends(dir: &Dir, args: &[&str]) -> Said {
@@ -146,4 +146,21 @@ fn without_tcp_there_is_still_the_socket() {
     let snagd = Snagd::start_with(Dir::new(), &["--listen", "none"]);
     let status = snagd.get("/v1/status").is(200).json();
     assert_eq!(status["listening"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_daemon_that_takes_its_time_is_not_waited_for_in_silence() {
+    let snagd = Snagd::start();
+    snagd.signal("STOP");
+    let url = format!("unix:{}", snagd.socket().display());
+    let mut asking = snag(&snagd.path("")).args(["events", "--url", &url]).spawn().unwrap();
+    let mut stderr = BufReader::new(asking.stderr.take().unwrap());
+    let mut note = String::new();
+    stderr.read_line(&mut note).unwrap();
+    assert_eq!(note, "snag: snagd takes its time: waiting for it, Ctrl-C gives up\n");
+    snagd.signal("CONT");
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("no events fit"), "{rest}");
+    assert!(asking.wait().unwrap().success());
 }
