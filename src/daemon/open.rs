@@ -126,8 +126,7 @@ impl Daemon {
         let room = Arc::new(Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?);
         let token = token::read_or_make(&paths.token())?;
         let keys = Keys::read(&paths.keys())?;
-        let retention = settings.retention();
-        let recovered = recover::recover(&paths.state_dir, &paths.drop_dir, retention, &room)?;
+        let recovered = recover::recover(&paths, settings.retention(), &room)?;
         let journal::Opened { mut writer, reader, packer, .. } = recovered.journal;
         let dir = paths.state_dir.join("journal");
         writer.prepare().map_err(|source| OpenError::Journal { dir, source })?;
@@ -154,6 +153,7 @@ impl Daemon {
                 drop_dir: paths.drop_dir.clone(),
                 listening: urls,
                 damaged: recovered.damaged,
+                waits_to_forget: recovered.waits_to_forget,
             },
             drops: DropCounts::default(),
             wishes,

@@ -92,6 +92,8 @@ pub struct Facts {
     pub listening: Vec<String>,
     /// Damaged stretches of the journal found at the start.
     pub damaged: u64,
+    /// Whether something is still to be forgotten, for which there was no room at the start.
+    pub waits_to_forget: bool,
 }
 
 /// What the drop door did since the start.

@@ -17,8 +17,14 @@ use crate::reach;
 use crate::render::plural;
 use crate::stop::{Code, stop};
 
-/// How often it is looked whether snagd is back.
+/// How often it is looked whether snagd is back,
 const PAUSE: Duration = Duration::from_millis(100);
+/// and for how long.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// What is written down is done at some time, whoever waits for it.
+const AWAY: &str = "snagd has not come back after 2 minutes: see its log; it forgets as it starts, so start it if it does not run";
+const WAITS: &str = "not forgotten yet: the room for it was gone when snagd started anew; make some where it stores (20 MiB), and it goes on by itself";
 
 /// `snag forget`.
 pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> anyhow::Result<()> {
@@ -47,9 +53,14 @@ pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> an
         confirm(&what)?;
     }
     let status: Status = read(&connection.get("/v1/status").await?)?;
-    ask(&mut connection, &format!("/v1/forget?lose_damaged={damaged}"), wish).await?;
+    ask(&mut connection, &format!("/v1/forget?lose_damaged={damaged}"), wish.clone()).await?;
     output.note("snagd rewrites its journal and starts anew; what is told meanwhile is kept");
-    until_back(&status, global).await?;
+    let back = tokio::time::timeout(PATIENCE, until_back(&status, global)).await;
+    let mut connection = back.map_err(|_| stop(Code::Unavailable, AWAY))??;
+    let after: Forgetting = read(&ask(&mut connection, &dry, wish).await?)?;
+    if after.waits {
+        return Err(stop(Code::Io, WAITS));
+    }
     output.json_or(&forgetting, |_| format!("forgotten: {what}"))
 }
 
@@ -92,7 +103,7 @@ fn confirm(what: &str) -> anyhow::Result<()> {
 }
 
 /// Waits until another snagd answers than the one that was asked.
-async fn until_back(before: &Status, global: &Global) -> anyhow::Result<()> {
+async fn until_back(before: &Status, global: &Global) -> anyhow::Result<Connection> {
     loop {
         tokio::time::sleep(PAUSE).await;
         let Ok(mut connection) = reach::connect_to_read(global.url.as_ref()).await else {
@@ -101,7 +112,7 @@ async fn until_back(before: &Status, global: &Global) -> anyhow::Result<()> {
         let Ok(answer) = connection.get("/v1/status").await else { continue };
         let status: Status = read(&answer)?;
         if status.started_at != before.started_at {
-            return Ok(());
+            return Ok(connection);
         }
     }
 }

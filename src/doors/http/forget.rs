@@ -32,12 +32,15 @@ pub struct Forgetting {
     pub places: usize,
     /// Damaged stretches of the journal, which go with it.
     pub damaged: u64,
+    /// Whether something asked for before is still to be forgotten, for which there was no room.
+    #[serde(default)]
+    pub waits: bool,
 }
 
 /// `POST /v1/forget` has something forgotten; with `dry_run`, it only says what that would be.
 ///
 /// `202` means that it is written down: snagd starts anew, and whatever happens it is done before
-/// the next answer. For the owner alone.
+/// the next answer; should the room for it be gone by then, once there is some. For the owner alone.
 pub(super) async fn forget(
     State(desk): State<Arc<Desk>>,
     Extension(sender): Extension<Sender>,
@@ -60,10 +63,11 @@ pub(super) async fn forget(
     })?;
     let what = forget.clone();
     let forgetting = read(&desk, move |desk| Ok(count(&desk.journal, &what))).await?;
-    let forgetting = forgetting.map_err(|error| {
+    let mut forgetting = forgetting.map_err(|error| {
         tracing::error!(%error, "the journal cannot be read");
         Problem::internal()
     })?;
+    forgetting.waits = desk.facts.waits_to_forget;
     if 0 < forgetting.damaged && !loses_damaged {
         return Err(damaged(forgetting.damaged));
     }
@@ -75,9 +79,19 @@ pub(super) async fn forget(
     desk.wishes.send(Wish { forget, answer }).await.map_err(|_| stopping(()))?;
     answered.await.map_err(|_| stopping(()))?.map_err(|error| {
         tracing::error!(%error, "what is to be forgotten cannot be written down");
-        Problem::from(crate::recorder::Refusal::NoRoom)
+        no_room(desk.facts.waits_to_forget)
     })?;
     Ok(json_response(StatusCode::ACCEPTED, to_json(&forgetting)))
+}
+
+/// Nothing was written down.
+fn no_room(waits: bool) -> Problem {
+    let detail = if waits {
+        "nothing was written down: what was to be forgotten before still waits for room; make some where snagd stores (20 MiB), wait until that is done, and say it again"
+    } else {
+        "nothing was forgotten: the journal is rewritten for it, which takes room while it lasts; make some where snagd stores (20 MiB) and say it again"
+    };
+    Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", detail)
 }
 
 /// Rewriting a journal drops what cannot be read of it, which the index may still know.
@@ -112,5 +126,12 @@ fn count(journal: &Reader, forget: &Forget) -> Result<Forgetting, JournalError> 
         }
     }
     let events = events.len() as u64;
-    Ok(Forgetting { v: 1, events, people: people.len(), places: places.len(), damaged })
+    Ok(Forgetting {
+        v: 1,
+        events,
+        people: people.len(),
+        places: places.len(),
+        damaged,
+        waits: false,
+    })
 }
