@@ -25,11 +25,13 @@ pub struct Made {
     pub new_parts: usize,
     /// and how large they are.
     pub new_bytes: u64,
+    /// The files among them that were there, but not as they were made.
+    pub healed: Vec<String>,
     /// Bad places of the journal; the backup has what is left.
     pub damage: Vec<Damage>,
 }
 
-/// Backs a journal up into a directory; what lies there already is not written again.
+/// Backs a journal up into a directory; what lies there already, whole, is not written again.
 pub fn to_dir(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(BackupError::unusable(dir))?;
@@ -43,13 +45,16 @@ pub fn to_dir(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, Backup
         refuse_another(journal, old)?;
     }
     let mut known = old.and_then(|old| old.manifest).map_or_else(Vec::new, |old| old.parts);
-    let (mut new_parts, mut new_bytes) = (0, 0);
+    let (mut new_parts, mut new_bytes, mut healed) = (0, 0, Vec::new());
     let (manifest, damage) = settle(|| {
         let taken = take(journal, now, &mut known, |part, bytes| {
             let path = dir.join(&part.file);
-            // Its name says what is in it; what became of it since is for `verify` to find.
-            if fs::metadata(&path).is_ok_and(|there| there.len() == part.bytes) {
-                return Ok(());
+            // Its name says what is in it, and what became of it since is looked at each time: one
+            // that cannot be read is as good as damaged.
+            match fs::read(&path) {
+                Ok(there) if checksum(&there) == part.blake3 => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                _ => healed.push(part.file.clone()),
             }
             (new_parts, new_bytes) = (new_parts + 1, new_bytes + part.bytes);
             write(&path, bytes)
@@ -60,7 +65,7 @@ pub fn to_dir(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, Backup
     write(&dir.join(MANIFEST), &manifest.encode()).map_err(unusable())?;
     lock.sync_all().map_err(unusable())?;
     remove_others(dir, &manifest).and_then(|()| lock.sync_all()).map_err(unusable())?;
-    Ok(Made { manifest, new_parts, new_bytes, damage })
+    Ok(Made { manifest, new_parts, new_bytes, healed, damage })
 }
 
 /// Backs a journal up into one file, which is replaced whole.
@@ -103,7 +108,7 @@ pub fn to_stream(
         .and_then(|()| out.flush());
     ended.map_err(BackupError::unusable(stream))?;
     let (new_parts, new_bytes) = (manifest.parts.len(), manifest.bytes());
-    Ok(Made { manifest, new_parts, new_bytes, damage })
+    Ok(Made { manifest, new_parts, new_bytes, healed: Vec::new(), damage })
 }
 
 /// Why not all parts were taken.
@@ -211,8 +216,12 @@ fn refuse_another(journal: &Path, old: &Kept) -> Result<(), BackupError> {
     let mut parts = Parts::of(journal)?;
     let firsts = parts.firsts();
     for entry in listed.iter().filter(|entry| firsts.contains(&entry.first)) {
-        let Ok(Some(theirs)) = old.read_part(&entry.file) else { continue };
         let ours = parts.read(entry.first)?;
+        // Whatever became of it, that is what was there.
+        if checksum(&ours.bytes) == entry.blake3 {
+            return Ok(());
+        }
+        let Ok(Some(theirs)) = old.read_part(&entry.file) else { continue };
         if !records(&ours).is_disjoint(&records(&theirs)) {
             return Ok(());
         }

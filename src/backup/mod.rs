@@ -6,7 +6,8 @@
 //!   needs no lock and is never waited for.
 //! - Whatever interrupts a backup, the one before it is still there, whole. The next finishes it.
 //! - What was forgotten, or dropped for its age, before a backup began is in no file of it.
-//! - What is damaged is found: which file, which records. The rest can be restored.
+//! - What is damaged is found: which file, which records. The rest can be restored, and the next
+//!   backup into the same directory writes it anew.
 //! - A backup of another journal, or of a newer snag, is left as it is.
 //!
 //! # Format, version 1

@@ -227,6 +227,7 @@ fn a_damaged_backup_says_what_is_lost_and_gives_the_rest() {
     let lost = &told["damaged"][0]["lost"][0];
     let lost = lost["last"].as_u64().unwrap() - lost["first"].as_u64().unwrap() + 1;
     assert_eq!(told["events"].as_u64().unwrap() + lost, 300, "{told}");
+    assert!(looked.stderr.contains("makes it whole again"), "{looked:#?}");
 
     daemon.stop();
     let to = Dir::new();
@@ -241,6 +242,11 @@ fn a_damaged_backup_says_what_is_lost_and_gives_the_rest() {
     // Nothing in it is damaged any more.
     assert_eq!(again.get("/v1/status").json()["journal"]["damaged"], 0);
     again.post(r#"{"place":"web/a","note":"on"}"#).is(201);
+
+    daemon.restart();
+    let healed = daemon.snag(&["backup", target(&daemon).to_str().unwrap()]).ok();
+    assert!(healed.stderr.contains(&format!("{name} was damaged")), "{healed:#?}");
+    verify(&daemon).ok();
 }
 
 #[test]

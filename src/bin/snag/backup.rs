@@ -101,6 +101,9 @@ fn verify(path: &Path, output: &Output) -> anyhow::Result<ExitCode> {
     let report = Kept::open(path).and_then(|kept| kept.examine(|_| Ok(())));
     let report = report.map_err(|error| refused(error, path))?;
     tell_wrong(&report, output);
+    if !report.damaged.is_empty() {
+        output.note(&cure(path));
+    }
     output.json_or(&report, |_| {
         let events = plural(report.events, "event", "events");
         let parts = plural(report.parts as u64, "part", "parts");
@@ -111,6 +114,14 @@ fn verify(path: &Path, output: &Output) -> anyhow::Result<ExitCode> {
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// What to do about a backup that is damaged.
+fn cure(path: &Path) -> String {
+    format!(
+        "`snag backup {}` makes it whole again, as long as the journal is; `snag restore --lose-damaged` gives what is left",
+        path.display()
+    )
+}
+
 /// What was backed up, as JSON.
 #[derive(Serialize)]
 struct Told<'a> {
@@ -119,12 +130,16 @@ struct Told<'a> {
     bytes: u64,
     new_parts: usize,
     new_bytes: u64,
+    healed: &'a [String],
     damage: Vec<String>,
     manifest: &'a Manifest,
 }
 
 fn tell_made(made: &Made, to: &Path, output: &Output) -> anyhow::Result<()> {
-    let Made { manifest, new_parts, new_bytes, damage } = made;
+    let Made { manifest, new_parts, new_bytes, healed, damage } = made;
+    for file in healed {
+        output.note(&format!("{file} was damaged in the backup, and is written anew"));
+    }
     let damage: Vec<String> = damage.iter().map(ToString::to_string).collect();
     for place in &damage {
         output.note(&format!("the journal is damaged: {place}; what is left of it is backed up"));
@@ -143,7 +158,8 @@ fn tell_made(made: &Made, to: &Path, output: &Output) -> anyhow::Result<()> {
         return Ok(());
     }
     let (parts, new_parts, new_bytes) = (manifest.parts.len(), *new_parts, *new_bytes);
-    let told = Told { records, parts, bytes: size, new_parts, new_bytes, damage, manifest };
+    let told =
+        Told { records, parts, bytes: size, new_parts, new_bytes, healed, damage, manifest };
     output.json_or(&told, |_| text)
 }
 
