@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::open::{OpenError, unusable};
+use super::paths::Paths;
 use super::systemd;
 use crate::doors::Wish;
 use crate::event::{Forget, Record, Remains};
@@ -38,16 +39,15 @@ fn note(state_dir: &Path) -> PathBuf {
 }
 
 /// Waits until somebody wants something forgotten, and writes that down: then the daemon has to
-/// start anew.
-pub(super) async fn wait(state_dir: &Path, room: &Room, mut wished: mpsc::Receiver<Wish>) {
-    while let Some(Wish { forget, answer }) = wished.recv().await {
-        // What waits for room already is not to be forgotten over this.
-        let written = if note(state_dir).exists() || !has_room(room) {
-            Err(io::ErrorKind::StorageFull.into())
+/// start anew. Where there is nothing of it, nothing is done.
+pub(super) async fn wait(paths: &Paths, room: &Room, mut wished: mpsc::Receiver<Wish>) {
+    while let Some(Wish { forget, is_recorded, answer }) = wished.recv().await {
+        let written = if is_recorded || has_copies(paths, &forget) {
+            note_down(&paths.state_dir, room, &forget).map(|()| true)
         } else {
-            begin(state_dir, &forget)
+            Ok(false)
         };
-        let is_written = written.is_ok();
+        let is_written = matches!(written, Ok(true));
         // Whoever asked may be gone; what is written down is done all the same.
         let _ = answer.send(written);
         if is_written {
@@ -73,9 +73,13 @@ fn has_room(room: &Room) -> bool {
     room.takes(TAKES + MARGIN)
 }
 
-/// Writes down what is to be forgotten at the next start.
-fn begin(state_dir: &Path, forget: &Forget) -> io::Result<()> {
+/// Writes down what is to be forgotten at the next start, where there is room for it.
+fn note_down(state_dir: &Path, room: &Room, forget: &Forget) -> io::Result<()> {
     let path = note(state_dir);
+    // What waits for room already is not to be forgotten over this.
+    if path.exists() || !has_room(room) {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
     let new = path.with_extension("json.new");
     let mut file = File::create(&new)?;
     file.write_all(serde_json::to_string(forget)?.as_bytes())?;
@@ -152,28 +156,45 @@ fn rewrite(forget: &Forget, journal: &mut Opened) -> Result<u64, JournalError> {
 /// that name it.
 fn sweep(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<()> {
     remove_dir(&state_dir.join("journal/aside"))?;
+    notes_of(state_dir, drop_dir, forget)?.iter().try_for_each(fs::remove_file)
+}
+
+/// Rejected files and notes that name it.
+fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Vec<PathBuf>> {
     let needle = forget.needle();
-    for dir in [drop_dir.join("rejected"), state_dir.join("last")] {
-        for path in entries(&dir)? {
-            let bytes = fs::read(&path).unwrap_or_default();
-            if String::from_utf8_lossy(&bytes).contains(&needle) {
-                fs::remove_file(&path)?;
-            }
-        }
-    }
-    Ok(())
+    let names_it = |path: &PathBuf| {
+        let bytes = fs::read(path).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).contains(&needle)
+    };
+    let mut paths = entries(&drop_dir.join("rejected"))?;
+    paths.append(&mut entries(&state_dir.join("last"))?);
+    paths.retain(names_it);
+    Ok(paths)
+}
+
+/// Whether anything beside the journal may name it: what was set aside is damaged, and nobody can
+/// tell what is in it.
+fn has_copies(paths: &Paths, forget: &Forget) -> bool {
+    let state_dir = &paths.state_dir;
+    let has_aside = entries(&state_dir.join("journal/aside")).map_or(true, |it| !it.is_empty());
+    let has_notes = notes_of(state_dir, &paths.drop_dir, forget).map_or(true, |it| !it.is_empty());
+    let has_indexes = indexes(state_dir).map_or(true, |found| 1 < found.len());
+    has_aside || has_notes || has_indexes
 }
 
 /// Removes the index and those that were set aside.
 pub(super) fn remove_indexes(state_dir: &Path) -> io::Result<()> {
-    for path in entries(state_dir)? {
+    indexes(state_dir)?.iter().try_for_each(|dir| remove_dir(dir))
+}
+
+fn indexes(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = entries(state_dir)?;
+    paths.retain(|path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let is_one = |name: &str| ["index", "index.new"].contains(&name);
-        if name.is_some_and(|it| is_one(&it) || it.starts_with("index.set-aside-")) {
-            remove_dir(&path)?;
-        }
-    }
-    Ok(())
+        name.is_some_and(|it| is_one(&it) || it.starts_with("index.set-aside-"))
+    });
+    Ok(paths)
 }
 
 /// What is in a directory; nothing where there is none.

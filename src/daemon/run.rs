@@ -88,12 +88,12 @@ impl Daemon {
             doors.spawn(until(stop.clone(), pulse::feed(desk.clone(), watchdog)));
         }
         let again = Arc::new(AtomicBool::new(false));
-        let (journal, state_dir) = (desk.journal.clone(), paths.state_dir.clone());
+        let (journal, kept) = (desk.journal.clone(), paths.clone());
         let (heard, sources, due) = (self.heard, self.sources, again.clone());
         let waits_to_forget = desk.facts.waits_to_forget;
         doors.spawn(until(stop.clone(), async move {
             tokio::select! {
-                () = forget::wait(&state_dir, &room, heard) => {}
+                () = forget::wait(&kept, &room, heard) => {}
                 () = forget::wait_for_room(&room, waits_to_forget) => {}
                 () = retain::wait(&sources, journal) => {}
             }

@@ -56,12 +56,15 @@ pub struct Desk {
     pub side: side::Side,
 }
 
-/// A wish to have something forgotten; answered once it is written down and will be granted.
+/// A wish to have something forgotten; answered once it is written down and will be granted, or
+/// with `false` where there is nothing of it.
 pub struct Wish {
     /// What.
     pub forget: Forget,
+    /// Whether the journal has, or may have, anything of it.
+    pub is_recorded: bool,
     /// Who waits.
-    pub answer: oneshot::Sender<io::Result<()>>,
+    pub answer: oneshot::Sender<io::Result<bool>>,
 }
 
 /// What the doors go by: the part of the configuration that may change while the daemon runs.

@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What is written down is done at some time, whoever waits for it.
 const AWAY: &str = "snagd has not come back after 2 minutes: see its log; it forgets as it starts, so start it if it does not run";
+const NOTHING: &str = "nothing to forget: nothing that was recorded has to do with it";
 const WAITS: &str = "not forgotten yet: the room for it was gone when snagd started anew; make some where it stores (20 MiB), and it goes on by itself";
 
 /// `snag forget`.
@@ -46,14 +47,20 @@ pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> an
     let answer = ask(&mut connection, &dry, wish.clone()).await?;
     let forgetting: Forgetting = read(&answer)?;
     let what = in_words(&forgetting);
+    let is_nothing = forgetting.records + forgetting.damaged == 0;
     if said.dry_run {
-        return output.json_or(&forgetting, |_| format!("would forget {what}"));
+        let would = if is_nothing { NOTHING.to_owned() } else { format!("would forget {what}") };
+        return output.json_or(&forgetting, |_| would);
     }
-    if !said.yes {
+    if !said.yes && !is_nothing {
         confirm(&what)?;
     }
     let status: Status = read(&connection.get("/v1/status").await?)?;
-    ask(&mut connection, &format!("/v1/forget?lose_damaged={damaged}"), wish.clone()).await?;
+    let path = format!("/v1/forget?lose_damaged={damaged}");
+    let answer = ask(&mut connection, &path, wish.clone()).await?;
+    if answer.status == 200 {
+        return output.json_or(&forgetting, |_| NOTHING.to_owned());
+    }
     output.note("snagd rewrites its journal and starts anew; what is told meanwhile is kept");
     let back = tokio::time::timeout(PATIENCE, until_back(&status, global)).await;
     let mut connection = back.map_err(|_| stop(Code::Unavailable, AWAY))??;
@@ -68,6 +75,10 @@ fn in_words(forgetting: &Forgetting) -> String {
     let events = plural(forgetting.events, "event", "events");
     let people = plural(forgetting.people as u64, "person", "people");
     let places = plural(forgetting.places as u64, "place", "places");
+    if forgetting.events == 0 && 0 < forgetting.records {
+        let records = plural(forgetting.records, "record", "records");
+        return format!("no event, and what {records} of decisions say of it");
+    }
     format!("{events} of {people} at {places}")
 }
 
