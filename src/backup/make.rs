@@ -33,8 +33,17 @@ pub struct Made {
 
 /// Backs a journal up into a directory; what lies there already, whole, is not written again.
 pub fn to_dir(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.exists()).collect();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(BackupError::unusable(dir))?;
+    let made = made.map_err(BackupError::unusable(dir)).and_then(|()| fill(journal, dir, now));
+    if made.is_err() {
+        // What was begun stays, for the next one to finish.
+        let _ = missing.iter().try_for_each(fs::remove_dir);
+    }
+    made
+}
+
+fn fill(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError> {
     let lock = File::open(dir).map_err(BackupError::unusable(dir))?;
     if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
         return Err(BackupError::Busy(dir.to_owned()));
@@ -192,12 +201,13 @@ fn take(
 fn before(dir: &Path) -> Result<Option<Kept>, BackupError> {
     let names = names(dir).map_err(BackupError::unusable(dir))?;
     if names.iter().all(|name| name != MANIFEST) {
-        // One that was interrupted before there was any leaves nothing but its own files.
-        let is_ours = |name: &String| read_name(name).is_some() || is_half(name);
-        return if names.iter().all(is_ours) {
-            Ok(None)
-        } else {
-            Err(BackupError::Foreign(dir.to_owned()))
+        // One that was interrupted before there was any leaves nothing but its own files, and a
+        // file system of its own begins with a directory of its own.
+        let is_foreign =
+            |name: &&String| read_name(name).is_none() && !is_half(name) && *name != "lost+found";
+        return match names.iter().find(is_foreign) {
+            None => Ok(None),
+            Some(name) => Err(BackupError::Foreign { dir: dir.to_owned(), name: name.clone() }),
         };
     }
     let old = Kept::of_dir(dir)?;

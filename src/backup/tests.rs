@@ -304,7 +304,7 @@ fn what_is_no_backup_of_this_journal_is_left_as_it_is() {
     assert!(matches!(foreign, Err(BackupError::Another(_))), "{foreign:?}");
     fs::create_dir(one.path("photos")).unwrap();
     fs::write(one.path("photos/cat.jpg"), "meow").unwrap();
-    assert!(matches!(one.back_up("photos"), Err(BackupError::Foreign(_))));
+    assert!(matches!(one.back_up("photos"), Err(BackupError::Foreign { .. })));
     let manifest = one.path("b").join(MANIFEST);
     let newer = fs::read_to_string(&manifest).unwrap().replace("\"format\": 1", "\"format\": 2");
     fs::write(&manifest, &newer).unwrap();

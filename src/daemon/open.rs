@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -213,9 +213,14 @@ pub(super) fn unusable(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
 pub(super) fn lock(state_dir: &Path) -> Result<File, OpenError> {
     let path = state_dir.join("lock");
     let unusable = |source| OpenError::Unusable { path: path.clone(), source };
-    let file = File::options().write(true).create(true).truncate(false).open(&path);
-    let file = file.map_err(unusable)?;
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(&path).map_err(unusable)?;
     match file.try_lock() {
+        // A restore that was refused takes its own away again.
+        Ok(()) if file.metadata().map_err(unusable)?.nlink() == 0 => {
+            Err(OpenError::Taken(state_dir.to_owned()))
+        }
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Taken(state_dir.to_owned())),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
