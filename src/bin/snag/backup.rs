@@ -224,8 +224,9 @@ fn tell_waiting(state_dir: &Path, output: &Output) {
         let (waiting, _) = drop::count(&dir);
         if waiting != 0 {
             let files = plural(waiting as u64, "file waits", "files wait");
+            let (are, them) = if waiting == 1 { ("is", "it") } else { ("are", "them") };
             let dir = dir.display();
-            output.note(&format!("{files} in {dir} and are no part of the backup: start snagd, which takes them, and back up again"));
+            output.note(&format!("{files} in {dir} and {are} no part of the backup: start snagd, which takes {them}, and back up again"));
         }
     }
 }
