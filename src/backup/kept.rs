@@ -38,18 +38,25 @@ impl Kept {
     /// Opens a backup, as far as there is one.
     pub fn open(path: &Path) -> Result<Self, BackupError> {
         let unusable = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => BackupError::NoBackup(path.to_owned()),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                BackupError::NoBackup(path.to_owned())
+            }
             _ => BackupError::unusable(path)(source),
         };
         let file = File::open(path).map_err(unusable)?;
         if !file.metadata().map_err(unusable)?.is_dir() {
-            let places = tar::list(&file).map_err(unusable)?;
-            return Self::look(path, Files::Tar { places, archive: file }, None);
+            return Self::of_archive(file, path);
         }
         if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
             return Err(BackupError::Busy(path.to_owned()));
         }
         Self::look(path, Files::Dir(names(path).map_err(unusable)?), Some(file))
+    }
+
+    /// Opens the backup in an archive, whatever that is called.
+    pub fn of_archive(archive: File, name: &Path) -> Result<Self, BackupError> {
+        let places = tar::list(&archive).map_err(BackupError::unusable(name))?;
+        Self::look(name, Files::Tar { places, archive }, None)
     }
 
     /// Opens the backup in a directory that is locked.

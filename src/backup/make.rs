@@ -25,14 +25,25 @@ pub struct Made {
     pub new_parts: usize,
     /// and how large they are.
     pub new_bytes: u64,
+    /// The files among them that were there, but not as they were made.
+    pub healed: Vec<String>,
     /// Bad places of the journal; the backup has what is left.
     pub damage: Vec<Damage>,
 }
 
-/// Backs a journal up into a directory; what lies there already is not written again.
+/// Backs a journal up into a directory; what lies there already, whole, is not written again.
 pub fn to_dir(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.exists()).collect();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(BackupError::unusable(dir))?;
+    let made = made.map_err(BackupError::unusable(dir)).and_then(|()| fill(journal, dir, now));
+    if made.is_err() {
+        // What was begun stays, for the next one to finish.
+        let _ = missing.iter().try_for_each(fs::remove_dir);
+    }
+    made
+}
+
+fn fill(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError> {
     let lock = File::open(dir).map_err(BackupError::unusable(dir))?;
     if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
         return Err(BackupError::Busy(dir.to_owned()));
@@ -43,13 +54,16 @@ pub fn to_dir(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, Backup
         refuse_another(journal, old)?;
     }
     let mut known = old.and_then(|old| old.manifest).map_or_else(Vec::new, |old| old.parts);
-    let (mut new_parts, mut new_bytes) = (0, 0);
+    let (mut new_parts, mut new_bytes, mut healed) = (0, 0, Vec::new());
     let (manifest, damage) = settle(|| {
         let taken = take(journal, now, &mut known, |part, bytes| {
             let path = dir.join(&part.file);
-            // Its name says what is in it; what became of it since is for `verify` to find.
-            if fs::metadata(&path).is_ok_and(|there| there.len() == part.bytes) {
-                return Ok(());
+            // Its name says what is in it, and what became of it since is looked at each time: one
+            // that cannot be read is as good as damaged.
+            match fs::read(&path) {
+                Ok(there) if checksum(&there) == part.blake3 => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                _ => healed.push(part.file.clone()),
             }
             (new_parts, new_bytes) = (new_parts + 1, new_bytes + part.bytes);
             write(&path, bytes)
@@ -60,7 +74,7 @@ pub fn to_dir(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, Backup
     write(&dir.join(MANIFEST), &manifest.encode()).map_err(unusable())?;
     lock.sync_all().map_err(unusable())?;
     remove_others(dir, &manifest).and_then(|()| lock.sync_all()).map_err(unusable())?;
-    Ok(Made { manifest, new_parts, new_bytes, damage })
+    Ok(Made { manifest, new_parts, new_bytes, healed, damage })
 }
 
 /// Backs a journal up into one file, which is replaced whole.
@@ -103,7 +117,7 @@ pub fn to_stream(
         .and_then(|()| out.flush());
     ended.map_err(BackupError::unusable(stream))?;
     let (new_parts, new_bytes) = (manifest.parts.len(), manifest.bytes());
-    Ok(Made { manifest, new_parts, new_bytes, damage })
+    Ok(Made { manifest, new_parts, new_bytes, healed: Vec::new(), damage })
 }
 
 /// Why not all parts were taken.
@@ -187,12 +201,13 @@ fn take(
 fn before(dir: &Path) -> Result<Option<Kept>, BackupError> {
     let names = names(dir).map_err(BackupError::unusable(dir))?;
     if names.iter().all(|name| name != MANIFEST) {
-        // One that was interrupted before there was any leaves nothing but its own files.
-        let is_ours = |name: &String| read_name(name).is_some() || is_half(name);
-        return if names.iter().all(is_ours) {
-            Ok(None)
-        } else {
-            Err(BackupError::Foreign(dir.to_owned()))
+        // One that was interrupted before there was any leaves nothing but its own files, and a
+        // file system of its own begins with a directory of its own.
+        let is_foreign =
+            |name: &&String| read_name(name).is_none() && !is_half(name) && *name != "lost+found";
+        return match names.iter().find(is_foreign) {
+            None => Ok(None),
+            Some(name) => Err(BackupError::Foreign { dir: dir.to_owned(), name: name.clone() }),
         };
     }
     let old = Kept::of_dir(dir)?;
@@ -211,8 +226,12 @@ fn refuse_another(journal: &Path, old: &Kept) -> Result<(), BackupError> {
     let mut parts = Parts::of(journal)?;
     let firsts = parts.firsts();
     for entry in listed.iter().filter(|entry| firsts.contains(&entry.first)) {
-        let Ok(Some(theirs)) = old.read_part(&entry.file) else { continue };
         let ours = parts.read(entry.first)?;
+        // Whatever became of it, that is what was there.
+        if checksum(&ours.bytes) == entry.blake3 {
+            return Ok(());
+        }
+        let Ok(Some(theirs)) = old.read_part(&entry.file) else { continue };
         if !records(&ours).is_disjoint(&records(&theirs)) {
             return Ok(());
         }

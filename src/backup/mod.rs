@@ -5,8 +5,10 @@
 //! - What was acknowledged before a backup began is in it, whatever the daemon does meanwhile; it
 //!   needs no lock and is never waited for.
 //! - Whatever interrupts a backup, the one before it is still there, whole. The next finishes it.
+//!   One that is refused leaves nothing.
 //! - What was forgotten, or dropped for its age, before a backup began is in no file of it.
-//! - What is damaged is found: which file, which records. The rest can be restored.
+//! - What is damaged is found: which file, which records. The rest can be restored, and the next
+//!   backup into the same directory writes it anew.
 //! - A backup of another journal, or of a newer snag, is left as it is.
 //!
 //! # Format, version 1
@@ -58,8 +60,13 @@ pub enum BackupError {
     #[error("the journal was rewritten while it was read: run the backup again")]
     Rewritten,
     /// What is there is no backup.
-    #[error("{} holds something else than a backup: name a directory of its own", .0.display())]
-    Foreign(PathBuf),
+    #[error("{} holds something else than a backup, like {name:?}: name a directory of its own", .dir.display())]
+    Foreign {
+        /// The directory.
+        dir: PathBuf,
+        /// A name in it.
+        name: String,
+    },
     /// What is there is a backup of something else.
     #[error("{} is a backup of another journal: name another directory, or remove this one first", .0.display())]
     Another(PathBuf),

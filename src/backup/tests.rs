@@ -109,6 +109,29 @@ fn a_backup_is_the_journal_and_the_next_adds_what_is_new() {
 }
 
 #[test]
+fn the_next_backup_heals_what_became_of_the_one_before() {
+    let mut case = Case::new(&[30, 20]);
+    case.append(5);
+    case.back_up("b").unwrap();
+    let (flipped, gone) = (case.part("b", 0), case.part("b", 1));
+    let whole = fs::read(&flipped).unwrap();
+    flip(&flipped, whole.len() / 2);
+    fs::remove_file(&gone).unwrap();
+    let made = case.back_up("b").unwrap();
+    assert_eq!(made.healed, [flipped.file_name().unwrap().to_str().unwrap()]);
+    assert_eq!(made.new_parts, 2, "what is gone is just new");
+    assert_eq!(fs::read(&flipped).unwrap(), whole);
+    let (found, report) = case.restored("b");
+    assert_eq!(found, case.records());
+    assert!(report.is_whole(), "{report:#?}");
+    assert_eq!(case.back_up("b").unwrap().new_parts, 0);
+    for nth in 0..3 {
+        fs::write(case.part("b", nth), "nothing of it is left").unwrap();
+    }
+    assert_eq!(case.back_up("b").unwrap().healed.len(), 3);
+}
+
+#[test]
 fn an_archive_holds_the_same() {
     let mut case = Case::new(&[30]);
     case.append(5);
@@ -281,7 +304,7 @@ fn what_is_no_backup_of_this_journal_is_left_as_it_is() {
     assert!(matches!(foreign, Err(BackupError::Another(_))), "{foreign:?}");
     fs::create_dir(one.path("photos")).unwrap();
     fs::write(one.path("photos/cat.jpg"), "meow").unwrap();
-    assert!(matches!(one.back_up("photos"), Err(BackupError::Foreign(_))));
+    assert!(matches!(one.back_up("photos"), Err(BackupError::Foreign { .. })));
     let manifest = one.path("b").join(MANIFEST);
     let newer = fs::read_to_string(&manifest).unwrap().replace("\"format\": 1", "\"format\": 2");
     fs::write(&manifest, &newer).unwrap();

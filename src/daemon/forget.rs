@@ -1,23 +1,37 @@
 //! Forgetting, to the last byte, and finishing what was begun.
 //!
 //! What is to be forgotten is written down first and worked off while nothing else runs, at a start:
-//! the journal is rewritten, the index and whatever was ever set aside goes, and only then the note
+//! the index goes, the journal is rewritten, whatever was ever set aside goes, and only then the note
 //! of it. Whoever is interrupted begins again at the next start.
+//!
+//! A segment is replaced by a new one beside it, so that takes room. Where there is none, nothing is
+//! written down. Where it is gone by the start, the daemon runs as before, and starts anew once there
+//! is room.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::open::{OpenError, unusable};
+use super::paths::Paths;
 use super::systemd;
 use crate::doors::Wish;
 use crate::event::{Forget, Record, Remains};
-use crate::journal::{Fate, JournalError, Opened};
+use crate::journal::{Fate, JournalError, Opened, SEGMENT_BYTES};
+use crate::recorder::Room;
 
 /// The watchdog hears of it each time so many records were looked at.
 const ALIVE_EVERY: u64 = 10_000;
+
+/// What a rewrite takes at most: a new last segment, and another one while it is replaced.
+const TAKES: u64 = 2 * SEGMENT_BYTES;
+/// It is begun where there is more than that: stopping and starting take some, too.
+const MARGIN: u64 = 4 * 1024 * 1024;
+/// What waits for room looks for it so often.
+const EVERY: Duration = Duration::from_secs(10);
 
 /// The note of what is to be forgotten.
 fn note(state_dir: &Path) -> PathBuf {
@@ -25,11 +39,15 @@ fn note(state_dir: &Path) -> PathBuf {
 }
 
 /// Waits until somebody wants something forgotten, and writes that down: then the daemon has to
-/// start anew.
-pub(super) async fn wait(state_dir: &Path, mut wished: mpsc::Receiver<Wish>) {
-    while let Some(Wish { forget, answer }) = wished.recv().await {
-        let written = begin(state_dir, &forget);
-        let is_written = written.is_ok();
+/// start anew. Where there is nothing of it, nothing is done.
+pub(super) async fn wait(paths: &Paths, room: &Room, mut wished: mpsc::Receiver<Wish>) {
+    while let Some(Wish { forget, is_recorded, answer }) = wished.recv().await {
+        let written = if is_recorded || has_copies(paths, &forget) {
+            note_down(&paths.state_dir, room, &forget).map(|()| true)
+        } else {
+            Ok(false)
+        };
+        let is_written = matches!(written, Ok(true));
         // Whoever asked may be gone; what is written down is done all the same.
         let _ = answer.send(written);
         if is_written {
@@ -38,9 +56,30 @@ pub(super) async fn wait(state_dir: &Path, mut wished: mpsc::Receiver<Wish>) {
     }
 }
 
-/// Writes down what is to be forgotten at the next start.
-fn begin(state_dir: &Path, forget: &Forget) -> io::Result<()> {
+/// Waits until there is room for what is written down and found none at the start, if anything is.
+pub(super) async fn wait_for_room(room: &Room, waits: bool) {
+    if !waits {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(EVERY).await;
+        if has_room(room) {
+            return;
+        }
+    }
+}
+
+fn has_room(room: &Room) -> bool {
+    room.takes(TAKES + MARGIN)
+}
+
+/// Writes down what is to be forgotten at the next start, where there is room for it.
+fn note_down(state_dir: &Path, room: &Room, forget: &Forget) -> io::Result<()> {
     let path = note(state_dir);
+    // What waits for room already is not to be forgotten over this.
+    if path.exists() || !has_room(room) {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
     let new = path.with_extension("json.new");
     let mut file = File::create(&new)?;
     file.write_all(serde_json::to_string(forget)?.as_bytes())?;
@@ -49,35 +88,53 @@ fn begin(state_dir: &Path, forget: &Forget) -> io::Result<()> {
     File::open(state_dir)?.sync_all()
 }
 
-/// Does what is written down, if anything is.
+/// Does what is written down, if anything is; says whether that has to wait for room.
 pub(super) fn finish(
     state_dir: &Path,
     drop_dir: &Path,
+    room: &Room,
     journal: &mut Opened,
-) -> Result<(), OpenError> {
+) -> Result<bool, OpenError> {
     let path = note(state_dir);
     let text = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         text => text.map_err(unusable(&path))?,
     };
     let Ok(forget) = serde_json::from_str::<Forget>(&text) else {
         // Written whole or not at all, so somebody else wrote it.
         tracing::error!(path = %path.display(), "what is to be forgotten cannot be read: remove the file and say it again");
-        return Ok(());
+        return Ok(false);
     };
     tracing::info!("forgetting: the journal is rewritten, then the index is built anew");
     let dir = state_dir.join("journal");
-    let records = rewrite(&forget, journal).map_err(|source| OpenError::Journal { dir, source })?;
+    let rewritten = make_way(state_dir, room, journal).and_then(|()| rewrite(&forget, journal));
+    let records = match rewritten {
+        Err(JournalError::NoRoom(error)) => {
+            tracing::error!(%error, needed = TAKES + MARGIN, "there is no room to forget: make some where snagd stores, and it is done then or at the next start");
+            return Ok(true);
+        }
+        done => done.map_err(|source| OpenError::Journal { dir, source })?,
+    };
     sweep(state_dir, drop_dir, &forget).map_err(unusable(state_dir))?;
     fs::remove_file(&path).map_err(unusable(&path))?;
     File::open(state_dir).and_then(|dir| dir.sync_all()).map_err(unusable(state_dir))?;
     tracing::info!(records, "forgotten");
-    Ok(())
+    Ok(false)
+}
+
+/// Ends the last segment, and makes sure that there is room to replace any before the index goes:
+/// that may hold nothing that the journal does not.
+fn make_way(state_dir: &Path, room: &Room, journal: &mut Opened) -> Result<(), JournalError> {
+    journal.writer.seal()?;
+    if !room.takes(SEGMENT_BYTES) {
+        return Err(JournalError::NoRoom(io::ErrorKind::StorageFull.into()));
+    }
+    remove_indexes(state_dir)
+        .map_err(|source| JournalError::Unusable { path: state_dir.to_owned(), source })
 }
 
 fn rewrite(forget: &Forget, journal: &mut Opened) -> Result<u64, JournalError> {
     let (needle, mut looked_at) = (forget.needle(), 0_u64);
-    journal.writer.seal()?;
     journal.packer.rewrite(|payload| {
         looked_at += 1;
         if looked_at.is_multiple_of(ALIVE_EVERY) {
@@ -95,33 +152,49 @@ fn rewrite(forget: &Forget, journal: &mut Opened) -> Result<u64, JournalError> {
     })
 }
 
-/// Removes whatever else may hold a copy: the index, what was set aside of it and of the journal,
-/// rejected files and notes that name it.
+/// Removes whatever else may hold a copy: what was set aside of the journal, rejected files and notes
+/// that name it.
 fn sweep(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<()> {
     remove_dir(&state_dir.join("journal/aside"))?;
-    remove_indexes(state_dir)?;
+    notes_of(state_dir, drop_dir, forget)?.iter().try_for_each(fs::remove_file)
+}
+
+/// Rejected files and notes that name it.
+fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Vec<PathBuf>> {
     let needle = forget.needle();
-    for dir in [drop_dir.join("rejected"), state_dir.join("last")] {
-        for path in entries(&dir)? {
-            let bytes = fs::read(&path).unwrap_or_default();
-            if String::from_utf8_lossy(&bytes).contains(&needle) {
-                fs::remove_file(&path)?;
-            }
-        }
-    }
-    Ok(())
+    let names_it = |path: &PathBuf| {
+        let bytes = fs::read(path).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).contains(&needle)
+    };
+    let mut paths = entries(&drop_dir.join("rejected"))?;
+    paths.append(&mut entries(&state_dir.join("last"))?);
+    paths.retain(names_it);
+    Ok(paths)
+}
+
+/// Whether anything beside the journal may name it: what was set aside is damaged, and nobody can
+/// tell what is in it.
+fn has_copies(paths: &Paths, forget: &Forget) -> bool {
+    let state_dir = &paths.state_dir;
+    let has_aside = entries(&state_dir.join("journal/aside")).map_or(true, |it| !it.is_empty());
+    let has_notes = notes_of(state_dir, &paths.drop_dir, forget).map_or(true, |it| !it.is_empty());
+    let has_indexes = indexes(state_dir).map_or(true, |found| 1 < found.len());
+    has_aside || has_notes || has_indexes
 }
 
 /// Removes the index and those that were set aside.
 pub(super) fn remove_indexes(state_dir: &Path) -> io::Result<()> {
-    for path in entries(state_dir)? {
+    indexes(state_dir)?.iter().try_for_each(|dir| remove_dir(dir))
+}
+
+fn indexes(state_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = entries(state_dir)?;
+    paths.retain(|path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let is_one = |name: &str| ["index", "index.new"].contains(&name);
-        if name.is_some_and(|it| is_one(&it) || it.starts_with("index.set-aside-")) {
-            remove_dir(&path)?;
-        }
-    }
-    Ok(())
+        name.is_some_and(|it| is_one(&it) || it.starts_with("index.set-aside-"))
+    });
+    Ok(paths)
 }
 
 /// What is in a directory; nothing where there is none.

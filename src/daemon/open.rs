@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -126,8 +126,7 @@ impl Daemon {
         let room = Arc::new(Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?);
         let token = token::read_or_make(&paths.token())?;
         let keys = Keys::read(&paths.keys())?;
-        let retention = settings.retention();
-        let recovered = recover::recover(&paths.state_dir, &paths.drop_dir, retention, &room)?;
+        let recovered = recover::recover(&paths, settings.retention(), &room)?;
         let journal::Opened { mut writer, reader, packer, .. } = recovered.journal;
         let dir = paths.state_dir.join("journal");
         writer.prepare().map_err(|source| OpenError::Journal { dir, source })?;
@@ -154,6 +153,7 @@ impl Daemon {
                 drop_dir: paths.drop_dir.clone(),
                 listening: urls,
                 damaged: recovered.damaged,
+                waits_to_forget: recovered.waits_to_forget,
             },
             drops: DropCounts::default(),
             wishes,
@@ -213,9 +213,14 @@ pub(super) fn unusable(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
 pub(super) fn lock(state_dir: &Path) -> Result<File, OpenError> {
     let path = state_dir.join("lock");
     let unusable = |source| OpenError::Unusable { path: path.clone(), source };
-    let file = File::options().write(true).create(true).truncate(false).open(&path);
-    let file = file.map_err(unusable)?;
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(&path).map_err(unusable)?;
     match file.try_lock() {
+        // A restore that was refused takes its own away again.
+        Ok(()) if file.metadata().map_err(unusable)?.nlink() == 0 => {
+            Err(OpenError::Taken(state_dir.to_owned()))
+        }
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Taken(state_dir.to_owned())),
         Err(TryLockError::Error(source)) => Err(unusable(source)),

@@ -23,6 +23,7 @@ pub(super) async fn feed(desk: Arc<Desk>, watchdog: Duration) {
         systemd::alive();
         let line = match desk.behind() {
             Some(behind) => format!("catching up with the journal, at {behind}: recording, and answers are incomplete until then"),
+            None if desk.facts.waits_to_forget => "recording, and something is still to be forgotten: make room where snagd stores, and it is done".to_owned(),
             None => describe(desk.index.events(), desk.index.places().len() as u64, last),
         };
         if line != told {

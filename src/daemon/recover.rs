@@ -30,6 +30,8 @@ pub(super) struct Recovered {
     pub(super) damaged: u64,
     /// Whether the index still has much to catch up with, which it does while events are recorded.
     pub(super) is_behind: bool,
+    /// Whether something is still to be forgotten, for which there is no room.
+    pub(super) waits_to_forget: bool,
 }
 
 /// More records than this are caught up with while the daemon already records.
@@ -58,8 +60,7 @@ pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
     journal::Reader::open(&dir).map_err(|source| OpenError::Journal { dir, source })?;
     let room = Room::of(state_dir).map_err(unusable(state_dir))?;
     set_aside(&state_dir.join("index"))?;
-    let drop_dir = Paths::in_state_dir(state_dir).drop_dir;
-    let recovered = recover(state_dir, &drop_dir, Retention::default(), &room)?;
+    let recovered = recover(&Paths::in_state_dir(state_dir), Retention::default(), &room)?;
     let Recovered { journal, index, damaged, .. } = recovered;
     let mut logged = 0;
     let rest = catch_up(&index, &journal.reader, |Progress { done, of }| {
@@ -79,15 +80,15 @@ const LOG_EVERY: u64 = 100_000;
 
 /// Opens both, finishes what is to go, checks what may be wrong after the last stop, and catches up.
 pub(super) fn recover(
-    state_dir: &Path,
-    drop_dir: &Path,
+    paths: &Paths,
     retention: Retention,
     room: &Room,
 ) -> Result<Recovered, OpenError> {
+    let state_dir = paths.state_dir.as_path();
     let dir = state_dir.join("journal");
     let unreadable = |source| OpenError::Journal { dir: dir.clone(), source };
     let mut journal = journal::open(&dir).map_err(unreadable)?;
-    forget::finish(state_dir, drop_dir, &mut journal)?;
+    let waits_to_forget = forget::finish(state_dir, &paths.drop_dir, room, &mut journal)?;
     if let Some(begins) = retention.due(&journal.reader, now()).map_err(unreadable)? {
         tracing::info!(
             before = begins,
@@ -133,7 +134,7 @@ pub(super) fn recover(
     let damaged: HashSet<(u64, u64)> =
         stretches.map(|found| (found.segment, found.offset)).collect();
     let damaged = damaged.len() as u64 + u64::from(has_lost_its_end(&journal.reader, known));
-    Ok(Recovered { journal, index: Arc::new(index), damaged, is_behind })
+    Ok(Recovered { journal, index: Arc::new(index), damaged, is_behind, waits_to_forget })
 }
 
 /// The index, up to date; none if it cannot be trusted, however that shows. `known` becomes the last

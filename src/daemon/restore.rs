@@ -59,10 +59,29 @@ impl From<OpenError> for RestoreError {
     }
 }
 
-/// Restores a backup into a state directory that has no journal, or one without a record.
+/// Restores a backup into a state directory that has no journal, or one without a record. Where it
+/// does not, it leaves nothing behind.
 pub fn restore(kept: &Kept, state_dir: &Path, damaged: Damaged) -> Result<Report, RestoreError> {
+    let lock_file = state_dir.join("lock");
+    let own: Vec<&Path> = lock_file.ancestors().take_while(|path| !path.exists()).collect();
     make_dir(state_dir)?;
     let lock = lock(state_dir)?;
+    let restored = put(kept, state_dir, damaged, &lock);
+    if restored.is_err() {
+        // While the lock is held nobody else can have begun there.
+        let _ = own.iter().try_for_each(|path| {
+            if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) }
+        });
+    }
+    restored
+}
+
+fn put(
+    kept: &Kept,
+    state_dir: &Path,
+    damaged: Damaged,
+    lock: &File,
+) -> Result<Report, RestoreError> {
     let journal = state_dir.join("journal");
     refuse_records(state_dir, &journal)?;
     let new = state_dir.join("journal.new");
@@ -81,7 +100,7 @@ pub fn restore(kept: &Kept, state_dir: &Path, damaged: Damaged) -> Result<Report
             return Err(error);
         }
     };
-    hand_over(state_dir, &new, &lock).map_err(unusable(&new))?;
+    hand_over(state_dir, &new, lock).map_err(unusable(&new))?;
     set_aside(&state_dir.join("index"))?;
     remove_dir(&journal).map_err(unusable(&journal))?;
     let named = fs::rename(&new, &journal).and_then(|()| File::open(state_dir)?.sync_all());

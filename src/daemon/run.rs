@@ -67,8 +67,9 @@ impl Daemon {
         let changes = writing.changes();
         let (index, doubted) = (desk.index.clone(), desk.index.clone());
         let written = spawn("writer", &stop, move || writing.run().map_err(RunError::from))?;
+        let kept = room.clone();
         let checkpointed = spawn("checkpoint", &stop, move || {
-            keep_until_dropped(&index, &mut packer, &room, &changes).map_err(RunError::Checkpoint)
+            keep_until_dropped(&index, &mut packer, &kept, &changes).map_err(RunError::Checkpoint)
         })?;
 
         let mut doors = JoinSet::new();
@@ -87,11 +88,13 @@ impl Daemon {
             doors.spawn(until(stop.clone(), pulse::feed(desk.clone(), watchdog)));
         }
         let again = Arc::new(AtomicBool::new(false));
-        let (journal, state_dir) = (desk.journal.clone(), paths.state_dir.clone());
+        let (journal, kept) = (desk.journal.clone(), paths.clone());
         let (heard, sources, due) = (self.heard, self.sources, again.clone());
+        let waits_to_forget = desk.facts.waits_to_forget;
         doors.spawn(until(stop.clone(), async move {
             tokio::select! {
-                () = forget::wait(&state_dir, heard) => {}
+                () = forget::wait(&kept, &room, heard) => {}
+                () = forget::wait_for_room(&room, waits_to_forget) => {}
                 () = retain::wait(&sources, journal) => {}
             }
             due.store(true, Ordering::Release);

@@ -41,6 +41,7 @@ pub(super) fn desk(state: &Path) -> (Arc<Desk>, Writing) {
             drop_dir: state.join("drop"),
             listening: Vec::new(),
             damaged: 0,
+            waits_to_forget: false,
         },
         drops: DropCounts::default(),
         wishes: mpsc::channel(1).0,

@@ -56,12 +56,15 @@ pub struct Desk {
     pub side: side::Side,
 }
 
-/// A wish to have something forgotten; answered once it is written down and will be granted.
+/// A wish to have something forgotten; answered once it is written down and will be granted, or
+/// with `false` where there is nothing of it.
 pub struct Wish {
     /// What.
     pub forget: Forget,
+    /// Whether the journal has, or may have, anything of it.
+    pub is_recorded: bool,
     /// Who waits.
-    pub answer: oneshot::Sender<io::Result<()>>,
+    pub answer: oneshot::Sender<io::Result<bool>>,
 }
 
 /// What the doors go by: the part of the configuration that may change while the daemon runs.
@@ -92,6 +95,8 @@ pub struct Facts {
     pub listening: Vec<String>,
     /// Damaged stretches of the journal found at the start.
     pub damaged: u64,
+    /// Whether something is still to be forgotten, for which there was no room at the start.
+    pub waits_to_forget: bool,
 }
 
 /// What the drop door did since the start.

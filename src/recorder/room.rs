@@ -73,6 +73,21 @@ impl Room {
         self.free().saturating_sub(self.size + CHECKPOINT)
     }
 
+    /// Whether so many bytes can be had at once. It is tried, since a quota shows in no figure.
+    #[must_use]
+    pub fn takes(&self, bytes: u64) -> bool {
+        if self.free() < bytes {
+            return false;
+        }
+        let path = self.path.with_file_name("room");
+        let tried = File::create(&path).and_then(|file| {
+            // Without a name it is gone with us, whatever happens.
+            fs::remove_file(&path)?;
+            reserve(file, bytes)
+        });
+        tried.is_ok()
+    }
+
     /// Whether there is room to record: the ballast is there, or could be made again just now.
     pub fn is_enough(&self) -> bool {
         if !self.is_short.load(Ordering::Acquire) {
@@ -162,6 +177,8 @@ mod tests {
         let index = Index::open(&dir.path().join("index"), Box::new(|_| Ok(Vec::new()))).unwrap();
         assert!(room.is_enough() && room.allows_checkpoint(&index));
         assert!((LEAST..=MOST).contains(&fs::metadata(&ballast).unwrap().len()));
+        assert!(room.takes(LEAST) && !room.takes(u64::MAX));
+        assert!(!dir.path().join("room").exists(), "what was tried leaves nothing");
         room.release();
         assert!(!ballast.exists());
         assert!(room.is_enough(), "there is room, so it is made again");

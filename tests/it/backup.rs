@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -206,6 +207,12 @@ fn an_archive_is_what_tar_makes_of_a_backup() {
         assert_eq!(again.snag(&["export"]).ok().stdout, daemon.snag(&["export"]).ok().stdout);
         again.get("/v1/events/00000000-0000-7000-8000-0000000fffff").is(200);
     }
+    let mut shell = bare_shell(daemon.dir.path());
+    shell.arg("cat streamed.tar | snag backup --verify - && cat b.tar | snag restore - --state-dir far/state && head -c 900 b.tar | snag backup --verify -");
+    shell.current_dir(daemon.dir.path());
+    let piped = Said::of("pipes".to_owned(), &shell.output().unwrap()).ended(1);
+    assert!(piped.stdout.contains(": whole\nrestored 20 events to far/state"), "{piped:#?}");
+    assert!(piped.stdout.ends_with(": not whole\n"), "{piped:#?}");
 }
 
 #[test]
@@ -227,6 +234,7 @@ fn a_damaged_backup_says_what_is_lost_and_gives_the_rest() {
     let lost = &told["damaged"][0]["lost"][0];
     let lost = lost["last"].as_u64().unwrap() - lost["first"].as_u64().unwrap() + 1;
     assert_eq!(told["events"].as_u64().unwrap() + lost, 300, "{told}");
+    assert!(looked.stderr.contains("makes it whole again"), "{looked:#?}");
 
     daemon.stop();
     let to = Dir::new();
@@ -241,6 +249,11 @@ fn a_damaged_backup_says_what_is_lost_and_gives_the_rest() {
     // Nothing in it is damaged any more.
     assert_eq!(again.get("/v1/status").json()["journal"]["damaged"], 0);
     again.post(r#"{"place":"web/a","note":"on"}"#).is(201);
+
+    daemon.restart();
+    let healed = daemon.snag(&["backup", target(&daemon).to_str().unwrap()]).ok();
+    assert!(healed.stderr.contains(&format!("{name} was damaged")), "{healed:#?}");
+    verify(&daemon).ok();
 }
 
 #[test]
@@ -277,6 +290,47 @@ fn nothing_is_overwritten() {
     fill(&stranger, 7, 1, "eve");
     let said = stranger.snag(&["backup", target(&daemon).to_str().unwrap()]).ended(2);
     assert!(said.stderr.contains("another journal"), "{said:#?}");
+}
+
+#[test]
+fn what_is_refused_says_why_and_leaves_nothing() {
+    let mut daemon = Snagd::start();
+    fill(&daemon, 0, 5, "ana");
+    let target = |name: &str| daemon.path(name).to_str().unwrap().to_owned();
+    for name in ["b.tgz", "b.tar.gz", "b.ZST"] {
+        let said = daemon.snag(&["backup", &target(name)]).ended(2);
+        assert!(said.stderr.contains("a file that ends in .tar"), "{said:#?}");
+        assert!(!daemon.path(name).exists());
+    }
+    let said =
+        daemon.snag(&["backup", &target("new/er"), "--state-dir", &target("nothing")]).ended(2);
+    assert!(said.stderr.contains("there is no journal"), "{said:#?}");
+    assert!(!daemon.path("new").exists());
+    fs::create_dir_all(daemon.path("photos")).unwrap();
+    fs::write(daemon.path("photos/cat.jpg"), "purr").unwrap();
+    let said = daemon.snag(&["backup", &target("photos")]).ended(2);
+    assert!(said.stderr.contains("like \"cat.jpg\""), "{said:#?}");
+    for name in ["photos/cat.jpg/b", "photos/cat.jpg/b.tar", "nowhere/b.tar"] {
+        daemon.snag(&["backup", &target(name)]).ended(73);
+    }
+    daemon.snag(&["backup", &target("b.tar")]).ok();
+    let archive = daemon.path("b.tar");
+    restore(&archive, &daemon.path("photos/cat.jpg/state"), &[]).ended(73);
+    let bytes = fs::read(&archive).unwrap();
+    fs::write(&archive, &bytes[..bytes.len() / 2]).unwrap();
+    restore(&archive, &daemon.path("far/state"), &[]).ended(65);
+    assert!(!daemon.path("far").exists());
+    fs::create_dir(daemon.path("empty")).unwrap();
+    restore(&archive, &daemon.path("empty"), &[]).ended(65);
+    assert_eq!(names(&daemon.path("empty")), [""; 0]);
+    // A new file system has this in it.
+    fs::create_dir_all(daemon.path("disk/lost+found")).unwrap();
+    daemon.snag(&["backup", &target("disk")]).ok();
+    fs::write(&archive, &bytes).unwrap();
+    restore(&archive, &daemon.path("far/state"), &[]).ok();
+    let lock = fs::metadata(daemon.path("far/state/lock")).unwrap();
+    assert_eq!(lock.permissions().mode() & 0o777, 0o600);
+    daemon.stop();
 }
 
 #[test]

@@ -75,6 +75,18 @@ fn who_is_forgotten_is_gone_to_the_last_byte() {
     assert_eq!(why["people"].as_array().unwrap().len(), 1, "{why}");
     // Recording goes on, and the next start finds all as it should be.
     daemon.post(r#"{"place":"web/p1","note":"on"}"#).is(201);
+    // Who is not known is no reason to do all that again.
+    let started = daemon.get("/v1/status").json()["started_at"].take();
+    for args in [&["forget", "--person", "ana"][..], &["forget", "--place", "pos", "--dry-run"]] {
+        let nothing = daemon.snag(args).ok();
+        assert!(nothing.stdout.starts_with("nothing to forget"), "{nothing:#?}");
+    }
+    assert_eq!(daemon.get("/v1/status").json()["started_at"], started);
+    fs::create_dir_all(daemon.drop_dir().join("rejected")).unwrap();
+    fs::write(daemon.drop_dir().join("rejected/late.json"), r#"{"person":"ana"}"#).unwrap();
+    daemon.snag(&["forget", "--person", "ana", "--yes"]).ok();
+    assert!(!daemon.drop_dir().join("rejected/late.json").exists());
+    until("the index is whole", || daemon.get("/v1/status").header("snag-behind").is_none());
     daemon.stop();
     let said = verify(&daemon).ok();
     assert!(said.stdout.contains("as the journal has them"), "{said:#?}");

@@ -433,7 +433,7 @@ pub(crate) struct Tail {
 /// What backup takes.
 #[derive(Args)]
 pub(crate) struct Backup {
-    /// A directory, a file that ends in .tar, or - for stdout
+    /// A directory, a file that ends in .tar, or - for stdout (with --verify, for stdin)
     #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) to: PathBuf,
     /// Read a backup whole instead, and say what is wrong with it; exit with 1 if anything is
@@ -448,7 +448,7 @@ pub(crate) struct Backup {
 /// What restore takes.
 #[derive(Args)]
 pub(crate) struct Restore {
-    /// The backup: its directory or its file
+    /// The backup: its directory, its file, or - for stdin
     #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) from: PathBuf,
     /// Where to [default: `$XDG_STATE_HOME/snag`; the system's snagd has /var/lib/snag]

@@ -4,11 +4,13 @@
 //! daemon runs or not. One that runs is only asked where its files are.
 
 use std::env;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use rustix::fs::OFlags;
 use serde::Serialize;
 use serde_json::json;
 use snag::backup::{self, BackupError, Kept, Made, Manifest, Report};
@@ -25,8 +27,10 @@ use crate::reach;
 use crate::render::{bytes, plural};
 use crate::stop::{Code, stop};
 
-/// The name that means stdout.
-const STDOUT: &str = "-";
+/// The name that means stdout, or stdin.
+const STREAM: &str = "-";
+/// Endings of archives that are not made here: nobody means a directory by them.
+const ARCHIVES: [&str; 9] = ["tgz", "gz", "txz", "xz", "bz2", "tzst", "zst", "zip", "7z"];
 
 /// `snag backup`.
 pub(crate) async fn backup(
@@ -40,17 +44,20 @@ pub(crate) async fn backup(
     let state_dir = find(said.state_dir, global).await?;
     let journal = state_dir.join("journal");
     refuse_inside(&said.to, &state_dir)?;
-    let made = if said.to == Path::new(STDOUT) {
+    let ending = said.to.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let made = if said.to == Path::new(STREAM) {
         if io::stdout().is_terminal() {
             let message = "an archive is nothing for a terminal: say `snag backup - > FILE`";
             return Err(stop(Code::Usage, message));
         }
         backup::to_stream(&journal, &mut io::stdout().lock(), now())
-    } else if said.to.extension().is_some_and(|extension| extension == "tar") {
+    } else if said.to.is_dir() {
+        backup::to_dir(&journal, &said.to, now())
+    } else if ending == "tar" {
         backup::to_file(&journal, &said.to, now())
-    } else if said.to.is_file() {
+    } else if said.to.is_file() || ARCHIVES.contains(&ending.as_str()) {
         let message = format!(
-            "{} is a file: name a directory, or a file that ends in .tar",
+            "{} would be a file: name a directory, or a file that ends in .tar (what is in it is compressed already)",
             said.to.display()
         );
         return Err(stop(Code::Usage, message));
@@ -69,7 +76,7 @@ pub(crate) fn restore(said: &Restore, output: &Output) -> anyhow::Result<ExitCod
     let Some(state_dir) = state_dir else {
         return Err(stop(Code::Usage, "say where to: --state-dir DIR"));
     };
-    let kept = Kept::open(&said.from).map_err(|error| refused(error, &said.from))?;
+    let kept = open(&said.from)?;
     let damaged = if said.lose_damaged { Damaged::Lose } else { Damaged::Refuse };
     let report = daemon::restore(&kept, &state_dir, damaged).map_err(|error| match error {
         RestoreError::Backup(error) => refused(error, &said.from),
@@ -83,6 +90,9 @@ pub(crate) fn restore(said: &Restore, output: &Output) -> anyhow::Result<ExitCod
         RestoreError::Open(OpenError::Unusable { ref source, .. }) if is_denied(source) => {
             let user = "run it as the one who runs snagd, or as root";
             stop(Code::NotAllowed, format!("{} cannot be written: {user}", state_dir.display()))
+        }
+        RestoreError::Open(OpenError::Unusable { source, .. }) => {
+            stop(code_of(&source), format!("{} cannot be used: {source}", state_dir.display()))
         }
         other @ RestoreError::Open(_) => other.into(),
     })?;
@@ -98,9 +108,11 @@ pub(crate) fn restore(said: &Restore, output: &Output) -> anyhow::Result<ExitCod
 
 /// `snag backup --verify`.
 fn verify(path: &Path, output: &Output) -> anyhow::Result<ExitCode> {
-    let report = Kept::open(path).and_then(|kept| kept.examine(|_| Ok(())));
-    let report = report.map_err(|error| refused(error, path))?;
+    let report = open(path)?.examine(|_| Ok(())).map_err(|error| refused(error, path))?;
     tell_wrong(&report, output);
+    if !report.damaged.is_empty() {
+        output.note(&cure(path));
+    }
     output.json_or(&report, |_| {
         let events = plural(report.events, "event", "events");
         let parts = plural(report.parts as u64, "part", "parts");
@@ -111,6 +123,45 @@ fn verify(path: &Path, output: &Output) -> anyhow::Result<ExitCode> {
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// A backup by its name, or the archive that comes over stdin.
+fn open(from: &Path) -> anyhow::Result<Kept> {
+    if from != Path::new(STREAM) {
+        return Kept::open(from).map_err(|error| refused(error, from));
+    }
+    if io::stdin().is_terminal() {
+        return Err(stop(
+            Code::Usage,
+            "an archive comes through a pipe: say `... | snag restore -`",
+        ));
+    }
+    // It is not read in order, and gone from here with us.
+    let dir = env::temp_dir();
+    let spooled = File::options()
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(OFlags::TMPFILE.bits().cast_signed())
+        .open(&dir)
+        .and_then(|mut file| io::copy(&mut io::stdin().lock(), &mut file).map(|_| file));
+    let file = spooled.map_err(|error| {
+        let dir = dir.display();
+        let message = format!(
+            "what comes over stdin cannot be kept in {dir} ({error}): say another with TMPDIR"
+        );
+        stop(Code::Io, message)
+    })?;
+    Kept::of_archive(file, Path::new("stdin")).map_err(|error| refused(error, from))
+}
+
+/// What to do about a backup that is damaged.
+fn cure(path: &Path) -> String {
+    let path = if path == Path::new(STREAM) { Path::new("...") } else { path };
+    format!(
+        "`snag backup {}` makes it whole again, as long as the journal is; `snag restore --lose-damaged` gives what is left",
+        path.display()
+    )
+}
+
 /// What was backed up, as JSON.
 #[derive(Serialize)]
 struct Told<'a> {
@@ -119,12 +170,16 @@ struct Told<'a> {
     bytes: u64,
     new_parts: usize,
     new_bytes: u64,
+    healed: &'a [String],
     damage: Vec<String>,
     manifest: &'a Manifest,
 }
 
 fn tell_made(made: &Made, to: &Path, output: &Output) -> anyhow::Result<()> {
-    let Made { manifest, new_parts, new_bytes, damage } = made;
+    let Made { manifest, new_parts, new_bytes, healed, damage } = made;
+    for file in healed {
+        output.note(&format!("{file} was damaged in the backup, and is written anew"));
+    }
     let damage: Vec<String> = damage.iter().map(ToString::to_string).collect();
     for place in &damage {
         output.note(&format!("the journal is damaged: {place}; what is left of it is backed up"));
@@ -133,17 +188,17 @@ fn tell_made(made: &Made, to: &Path, output: &Output) -> anyhow::Result<()> {
     let text = format!(
         "backed up {} to {}: {} of {}, {new_parts} of them new ({})",
         plural(records, "record", "records"),
-        if to == Path::new(STDOUT) { "stdout".into() } else { to.to_string_lossy() },
+        if to == Path::new(STREAM) { "stdout".into() } else { to.to_string_lossy() },
         plural(manifest.parts.len() as u64, "part", "parts"),
         bytes(size),
         bytes(*new_bytes)
     );
-    if to == Path::new(STDOUT) {
+    if to == Path::new(STREAM) {
         output.note(&text);
         return Ok(());
     }
     let (parts, new_parts, new_bytes) = (manifest.parts.len(), *new_parts, *new_bytes);
-    let told = Told { records, parts, bytes: size, new_parts, new_bytes, damage, manifest };
+    let told = Told { records, parts, bytes: size, new_parts, new_bytes, healed, damage, manifest };
     output.json_or(&told, |_| text)
 }
 
@@ -169,8 +224,9 @@ fn tell_waiting(state_dir: &Path, output: &Output) {
         let (waiting, _) = drop::count(&dir);
         if waiting != 0 {
             let files = plural(waiting as u64, "file waits", "files wait");
+            let (are, them) = if waiting == 1 { ("is", "it") } else { ("are", "them") };
             let dir = dir.display();
-            output.note(&format!("{files} in {dir} and are no part of the backup: start snagd, which takes them, and back up again"));
+            output.note(&format!("{files} in {dir} and {are} no part of the backup: start snagd, which takes {them}, and back up again"));
         }
     }
 }
@@ -202,7 +258,7 @@ fn refuse_inside(to: &Path, state_dir: &Path) -> anyhow::Result<()> {
     let is_inside = whole(&to_absolute)
         .zip(fs::canonicalize(state_dir).ok())
         .is_some_and(|(to, state_dir)| to.starts_with(state_dir));
-    if is_inside && to != Path::new(STDOUT) {
+    if is_inside && to != Path::new(STREAM) {
         let message = "a backup inside the state directory is lost with it: name a place elsewhere";
         return Err(stop(Code::Usage, message));
     }
@@ -221,13 +277,27 @@ fn refused(error: BackupError, state_dir: &Path) -> anyhow::Error {
         }
         BackupError::NoJournal(_)
         | BackupError::NoBackup(_)
-        | BackupError::Foreign(_)
+        | BackupError::Foreign { .. }
         | BackupError::Another(_) => Code::Usage,
-        BackupError::Unusable { source, .. } if is_denied(source) => Code::NotAllowed,
+        BackupError::Unusable { source, .. } => code_of(source),
         BackupError::Busy(_) => Code::CannotCreate,
-        BackupError::Rewritten | BackupError::Journal(_) | BackupError::Unusable { .. } => Code::Io,
+        BackupError::Rewritten | BackupError::Journal(_) => Code::Io,
     };
     stop(code, format!("{:#}", anyhow::Error::from(error)))
+}
+
+/// Whether a path cannot be, or the disk does not do its part.
+fn code_of(error: &io::Error) -> Code {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Code::NotAllowed,
+        io::ErrorKind::NotFound
+        | io::ErrorKind::AlreadyExists
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::InvalidFilename
+        | io::ErrorKind::ReadOnlyFilesystem => Code::CannotCreate,
+        _ => Code::Io,
+    }
 }
 
 fn not_allowed(state_dir: &Path) -> anyhow::Error {

@@ -17,8 +17,15 @@ use crate::reach;
 use crate::render::plural;
 use crate::stop::{Code, stop};
 
-/// How often it is looked whether snagd is back.
+/// How often it is looked whether snagd is back,
 const PAUSE: Duration = Duration::from_millis(100);
+/// and for how long.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// What is written down is done at some time, whoever waits for it.
+const AWAY: &str = "snagd has not come back after 2 minutes: see its log; it forgets as it starts, so start it if it does not run";
+const NOTHING: &str = "nothing to forget: nothing that was recorded has to do with it";
+const WAITS: &str = "not forgotten yet: the room for it was gone when snagd started anew; make some where it stores (20 MiB), and it goes on by itself";
 
 /// `snag forget`.
 pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> anyhow::Result<()> {
@@ -40,16 +47,27 @@ pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> an
     let answer = ask(&mut connection, &dry, wish.clone()).await?;
     let forgetting: Forgetting = read(&answer)?;
     let what = in_words(&forgetting);
+    let is_nothing = forgetting.records + forgetting.damaged == 0;
     if said.dry_run {
-        return output.json_or(&forgetting, |_| format!("would forget {what}"));
+        let would = if is_nothing { NOTHING.to_owned() } else { format!("would forget {what}") };
+        return output.json_or(&forgetting, |_| would);
     }
-    if !said.yes {
+    if !said.yes && !is_nothing {
         confirm(&what)?;
     }
     let status: Status = read(&connection.get("/v1/status").await?)?;
-    ask(&mut connection, &format!("/v1/forget?lose_damaged={damaged}"), wish).await?;
+    let path = format!("/v1/forget?lose_damaged={damaged}");
+    let answer = ask(&mut connection, &path, wish.clone()).await?;
+    if answer.status == 200 {
+        return output.json_or(&forgetting, |_| NOTHING.to_owned());
+    }
     output.note("snagd rewrites its journal and starts anew; what is told meanwhile is kept");
-    until_back(&status, global).await?;
+    let back = tokio::time::timeout(PATIENCE, until_back(&status, global)).await;
+    let mut connection = back.map_err(|_| stop(Code::Unavailable, AWAY))??;
+    let after: Forgetting = read(&ask(&mut connection, &dry, wish).await?)?;
+    if after.waits {
+        return Err(stop(Code::Io, WAITS));
+    }
     output.json_or(&forgetting, |_| format!("forgotten: {what}"))
 }
 
@@ -57,6 +75,10 @@ fn in_words(forgetting: &Forgetting) -> String {
     let events = plural(forgetting.events, "event", "events");
     let people = plural(forgetting.people as u64, "person", "people");
     let places = plural(forgetting.places as u64, "place", "places");
+    if forgetting.events == 0 && 0 < forgetting.records {
+        let records = plural(forgetting.records, "record", "records");
+        return format!("no event, and what {records} of decisions say of it");
+    }
     format!("{events} of {people} at {places}")
 }
 
@@ -92,7 +114,7 @@ fn confirm(what: &str) -> anyhow::Result<()> {
 }
 
 /// Waits until another snagd answers than the one that was asked.
-async fn until_back(before: &Status, global: &Global) -> anyhow::Result<()> {
+async fn until_back(before: &Status, global: &Global) -> anyhow::Result<Connection> {
     loop {
         tokio::time::sleep(PAUSE).await;
         let Ok(mut connection) = reach::connect_to_read(global.url.as_ref()).await else {
@@ -101,7 +123,7 @@ async fn until_back(before: &Status, global: &Global) -> anyhow::Result<()> {
         let Ok(answer) = connection.get("/v1/status").await else { continue };
         let status: Status = read(&answer)?;
         if status.started_at != before.started_at {
-            return Ok(());
+            return Ok(connection);
         }
     }
 }

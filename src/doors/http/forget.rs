@@ -16,7 +16,7 @@ use super::events::{json_response, read, to_json};
 use super::problem::Problem;
 use super::query;
 use crate::doors::{Desk, Wish};
-use crate::event::{Forget, Record, Sender};
+use crate::event::{Forget, Record, Remains, Sender};
 use crate::journal::{JournalError, Reader};
 
 /// What is to be forgotten, or would be.
@@ -26,18 +26,25 @@ pub struct Forgetting {
     pub v: u32,
     /// Events.
     pub events: u64,
+    /// Records that go or lose a name: these events, and what people decided.
+    #[serde(default)]
+    pub records: u64,
     /// People they happened to.
     pub people: usize,
     /// Places they happened at.
     pub places: usize,
     /// Damaged stretches of the journal, which go with it.
     pub damaged: u64,
+    /// Whether something asked for before is still to be forgotten, for which there was no room.
+    #[serde(default)]
+    pub waits: bool,
 }
 
 /// `POST /v1/forget` has something forgotten; with `dry_run`, it only says what that would be.
 ///
 /// `202` means that it is written down: snagd starts anew, and whatever happens it is done before
-/// the next answer. For the owner alone.
+/// the next answer; should the room for it be gone by then, once there is some. `200` means that there
+/// is nothing of it, and nothing was done. For the owner alone.
 pub(super) async fn forget(
     State(desk): State<Arc<Desk>>,
     Extension(sender): Extension<Sender>,
@@ -60,10 +67,11 @@ pub(super) async fn forget(
     })?;
     let what = forget.clone();
     let forgetting = read(&desk, move |desk| Ok(count(&desk.journal, &what))).await?;
-    let forgetting = forgetting.map_err(|error| {
+    let mut forgetting = forgetting.map_err(|error| {
         tracing::error!(%error, "the journal cannot be read");
         Problem::internal()
     })?;
+    forgetting.waits = desk.facts.waits_to_forget;
     if 0 < forgetting.damaged && !loses_damaged {
         return Err(damaged(forgetting.damaged));
     }
@@ -72,12 +80,25 @@ pub(super) async fn forget(
     }
     let (answer, answered) = oneshot::channel();
     let stopping = |()| Problem::from(crate::recorder::Refusal::Failed);
-    desk.wishes.send(Wish { forget, answer }).await.map_err(|_| stopping(()))?;
-    answered.await.map_err(|_| stopping(()))?.map_err(|error| {
+    let is_recorded = 0 < forgetting.records + forgetting.damaged;
+    let wish = Wish { forget, is_recorded, answer };
+    desk.wishes.send(wish).await.map_err(|_| stopping(()))?;
+    let is_written = answered.await.map_err(|_| stopping(()))?.map_err(|error| {
         tracing::error!(%error, "what is to be forgotten cannot be written down");
-        Problem::from(crate::recorder::Refusal::NoRoom)
+        no_room(desk.facts.waits_to_forget)
     })?;
-    Ok(json_response(StatusCode::ACCEPTED, to_json(&forgetting)))
+    let status = if is_written { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok(json_response(status, to_json(&forgetting)))
+}
+
+/// Nothing was written down.
+fn no_room(waits: bool) -> Problem {
+    let detail = if waits {
+        "nothing was written down: what was to be forgotten before still waits for room; make some where snagd stores (20 MiB), wait until that is done, and say it again"
+    } else {
+        "nothing was forgotten: the journal is rewritten for it, which takes room while it lasts; make some where snagd stores (20 MiB) and say it again"
+    };
+    Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", detail)
 }
 
 /// Rewriting a journal drops what cannot be read of it, which the index may still know.
@@ -92,7 +113,7 @@ fn damaged(places: u64) -> Problem {
 fn count(journal: &Reader, forget: &Forget) -> Result<Forgetting, JournalError> {
     let needle = forget.needle();
     let (mut events, mut people, mut places) = (HashSet::new(), HashSet::new(), HashSet::new());
-    let mut damaged = 0;
+    let (mut damaged, mut records) = (0, 0);
     for entry in journal.from(1) {
         let payload = match entry {
             Ok(entry) => entry.payload,
@@ -102,15 +123,27 @@ fn count(journal: &Reader, forget: &Forget) -> Result<Forgetting, JournalError> 
             }
             Err(error) => return Err(error),
         };
-        let may_be = str::from_utf8(&payload).is_ok_and(|text| text.contains(&needle));
-        if let (true, Ok(Record::Event(event))) = (may_be, Record::decode(&payload))
-            && forget.covers(&event)
+        if !str::from_utf8(&payload).is_ok_and(|text| text.contains(&needle)) {
+            continue;
+        }
+        let Ok(record) = Record::decode(&payload) else { continue };
+        if let Record::Event(event) = &record
+            && forget.covers(event)
         {
             events.insert(event.id);
-            people.insert(event.person);
-            places.insert(event.place);
+            people.insert(event.person.clone());
+            places.insert(event.place.clone());
         }
+        records += u64::from(forget.remains_of(record) != Remains::All);
     }
     let events = events.len() as u64;
-    Ok(Forgetting { v: 1, events, people: people.len(), places: places.len(), damaged })
+    Ok(Forgetting {
+        v: 1,
+        events,
+        records,
+        people: people.len(),
+        places: places.len(),
+        damaged,
+        waits: false,
+    })
 }

@@ -11,6 +11,7 @@ use super::not_tried;
 use crate::harness::{Dir, Snagd, until};
 
 const TMPFS: &str = "mount -t tmpfs -o size=128m,mode=0700 none \"$1\"";
+const SMALL: &str = "mount -t tmpfs -o size=40m,mode=0700 none \"$1\"";
 /// On a file of its own beside the directory it is mounted on.
 const EXT4: &str = "truncate -s 96M \"$1.img\" && mkfs.ext4 -q -m 0 \"$1.img\" && \
     mount -o loop,errors=remount-ro \"$1.img\" \"$1\"";
@@ -61,6 +62,55 @@ fn a_start_without_a_byte_of_room() {
         assert_eq!(told.post(&snagd, 300), 507);
     }
     assert!(!snagd.log().contains("set the index aside"), "{}", snagd.log());
+    snagd.stop();
+}
+
+/// Forgetting takes room: nothing is begun that finds none, and what is begun waits for it.
+#[test]
+fn forgetting_on_a_full_disk() {
+    let dir = Dir::new();
+    let disk = match Mounted::new(&dir, SMALL) {
+        Ok(disk) => disk,
+        Err(why) => return not_tried("forgetting on a full disk", &why),
+    };
+    let mut snagd = disk.snagd(dir);
+    let told = Acknowledged::default();
+    for _ in 0..20 {
+        assert_eq!(told.post(&snagd, 3000), 201);
+    }
+    let filler = fill(&disk.path("filler"));
+    until("there is no room to record", || told.post(&snagd, 30_000) == 507);
+    let forget = ["forget", "--place", "web", "--yes"];
+    let started = snagd.get("/v1/status").json()["started_at"].take();
+    let refused = snagd.snag(&forget).ended(69);
+    assert!(refused.stderr.contains("make some where snagd stores"), "{refused:#?}");
+    assert!(!disk.path("forget.json").exists());
+    assert_eq!(snagd.get("/v1/status").json()["started_at"], started, "nothing was done");
+    reads(&snagd, &told);
+
+    // Written down, and then the room was gone.
+    drop(filler);
+    fs::remove_file(disk.path("filler")).unwrap();
+    fs::write(disk.path("forget.json"), r#"{"place":"web"}"#).unwrap();
+    let filler = fill(&disk.path("filler"));
+    for _ in 0..2 {
+        snagd.kill();
+        snagd.restart();
+        reads(&snagd, &told);
+        assert_eq!(told.post(&snagd, 300), 507);
+    }
+    assert!(snagd.log().contains("no room to forget"), "{}", snagd.log());
+    let waits = snagd.snag(&forget).ended(69);
+    assert!(waits.stderr.contains("before still waits for room"), "{waits:#?}");
+
+    drop(filler);
+    fs::remove_file(disk.path("filler")).unwrap();
+    until("it is done by itself", || !disk.path("forget.json").exists());
+    until("snagd is back", || snagd.snag(&["status"]).code == 0);
+    assert_eq!(snagd.events().len(), 0, "{}", snagd.log());
+    let again = Acknowledged::default();
+    assert_eq!(again.post(&snagd, 300), 201);
+    again.check(&snagd);
     snagd.stop();
 }
 

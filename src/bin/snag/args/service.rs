@@ -4,9 +4,10 @@ use clap::{Args, ValueEnum};
 
 /// What becomes of what.
 pub(super) const SERVICE: &str = "\
-install writes the units of this version for the snagd beside this snag, enables and starts them, and
-waits until it answers. What you change belongs into a drop-in (`systemctl edit snagd.service`): an
-edited unit is neither overwritten nor removed. uninstall keeps what was recorded.";
+install writes the units of this version for the snagd beside this snag, enables and starts them,
+and waits until it answers. What you change belongs into a drop-in (`systemctl edit
+snagd.service`): an edited unit is neither overwritten nor removed. uninstall keeps what was
+recorded.";
 
 /// What service takes.
 #[derive(Args)]

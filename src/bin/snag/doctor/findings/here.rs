@@ -88,6 +88,7 @@ pub(super) fn drops(files: &Files, runs: bool) -> Finding {
     let (waiting, rejected) = files.dropped;
     let shown = dir.display();
     let waits = plural(waiting as u64, "file waits", "files wait");
+    let them = if waiting == 1 { "it" } else { "them" };
     match *found {
         Found::Here { kind: Kind::Dir, mode, .. } if is_open(mode) => wrong(
             "drop",
@@ -104,21 +105,22 @@ pub(super) fn drops(files: &Files, runs: bool) -> Finding {
         }
         _ if rejected != 0 => wrong(
             "drop",
-            format!(
-                "{} not recorded as they were",
-                plural(rejected as u64, "file was", "files were")
-            ),
+            if rejected == 1 {
+                "1 file was not recorded as it was".to_owned()
+            } else {
+                format!("{rejected} files were not recorded as they were")
+            },
             format!(
                 "see why in {shown}/rejected/*.why, move what you put right back to {shown}, and delete the rest",
             ),
         ),
         _ if waiting != 0 && runs => warning(
             "drop",
-            format!("{waits} in {shown} and snagd does not take them"),
+            format!("{waits} in {shown} and snagd does not take {them}"),
             "see in its log why; a name that begins with a dot or ends in .tmp is not complete yet",
         ),
         _ if waiting != 0 => {
-            warning("drop", format!("{waits} in {shown}"), "start snagd: it takes them")
+            warning("drop", format!("{waits} in {shown}"), format!("start snagd: it takes {them}"))
         }
         Found::Here { .. } | Found::Unseen(_) => fine("drop", format!("nothing waits in {shown}")),
     }
@@ -135,19 +137,24 @@ pub(super) fn outbox(held: &Held) -> Vec<Finding> {
     let mut found = Vec::new();
     if *waiting != 0 {
         let events = plural(*waiting as u64, "event waits", "events wait");
+        let them = if *waiting == 1 { "it" } else { "them" };
         found.push(warning(
             "outbox",
             format!("{events} for {target}"),
-            format!("once it answers, this sends them: snag status --url {}", shell(target)),
+            format!("once it answers, this sends {them}: snag status --url {}", shell(target)),
         ));
     }
     if *rejected != 0 {
         let events = plural(*rejected as u64, "event was", "events were");
+        let (again, files) = match rejected {
+            1 => ("it again as it is", "the file"),
+            _ => ("them again as they are", "the files"),
+        };
         found.push(wrong(
             "outbox",
             format!("{events} refused by {target}"),
             format!(
-                "see why in {}/rejected/*.why, tell it again as it is wanted, and delete the files",
+                "see why in {}/rejected/*.why, tell {again} wanted, and delete {files}",
                 dir.display()
             ),
         ));
