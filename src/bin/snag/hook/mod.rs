@@ -117,7 +117,8 @@ pub(crate) fn record(heard: &Heard) {
         Rest::Nothing if heard.is_whole => How::of_status(heard.status),
         _ => How::Unknown,
     };
-    let ended = Ended { place: call.place(), call, how, at: now(), lasted: heard.lasted };
+    let (place, session) = (call.place(), notice::session());
+    let ended = Ended { place, call, how, session, at: now(), lasted: heard.lasted };
     let noticed = notice::notice(&ended, Source::Hook);
     let Ok(url) = usage::url() else { return };
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
