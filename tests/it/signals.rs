@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Said, Snagd, bare_shell, redact};
+use crate::harness::{Answer, Said, Snagd, bare_shell, redact, until};
 
 const ID: &str = "01938a5e-7c3b-7d4e-9f00-8a1b4be19c07";
 
@@ -221,4 +221,60 @@ fn coverage_tells_good_from_unused_and_first_times_apart() {
     let rows = snagd.snag_with(&["hotspots", "--until", "2026-10-25", "--since", "14d"], wide).ok();
     assert!(rows.stdout.contains("1 of 31 (3.2 %, "), "{rows:#?}");
     snagd.get("/v1/coverage?kind=slow").tells(400, "there is no parameter `kind`");
+}
+
+/// How many signals were counted only, whatever their source.
+fn over_limit(snagd: &Snagd) -> u64 {
+    let page = snagd.get("/metrics").text();
+    let counted = page.lines().filter(|line| line.contains("outcome=\"over_limit\"}"));
+    let ingested = counted.filter(|line| line.starts_with("snag_events_ingested_total"));
+    ingested.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn sixty_of_a_person_an_hour_are_kept_at_every_door() {
+    let mut snagd = Snagd::start();
+    let hour = || snag::doors::now().as_second() / 3600;
+    let begun = hour();
+    let signal = |person: &str| json!({"class": "signal", "place": "web/cart", "person": person, "signal": {"name": "failure", "rule": "x"}});
+    let lines = |person: &str, many: usize| format!("{}\n", signal(person)).repeat(many);
+    let kept = |snagd: &Snagd, person: &str| {
+        snagd.events().iter().filter(|event| event["person"] == person).count()
+    };
+    let first = snagd.post_as("application/x-ndjson", lines("bob", 70).as_bytes()).is(200).json();
+    // Whoever passes an hour's end in here has more allowances of sixty.
+    let is_one_hour = |snagd: &Snagd| begun == hour() && kept(snagd, "bob") == 60;
+    assert!(first["beyond"] == 10 || begun != hour(), "{first}");
+    assert_eq!(first["rejected"], json!([]));
+    let report = json!({"place": "web/cart", "person": "bob", "note": "still heard"});
+    let one = snagd.post(&signal("bob").to_string());
+    if is_one_hour(&snagd) {
+        one.tells(429, "`bob` had 60 signals in this hour");
+    }
+    fs::write(snagd.path("dropped.tmp"), lines("bob", 5)).unwrap();
+    fs::rename(snagd.path("dropped.tmp"), snagd.drop_dir().join("dropped.json")).unwrap();
+    until("the file is gone", || !snagd.drop_dir().join("dropped.json").exists());
+    assert!(!snagd.drop_dir().join("rejected").exists(), "there is nothing to mend");
+    let all = kept(&snagd, "bob") as u64 + over_limit(&snagd);
+    assert_eq!(all, 76, "what is not kept is counted");
+    snagd.post(&report.to_string()).is(201);
+    assert_eq!(
+        snagd.post_as("application/x-ndjson", lines("ana", 1).as_bytes()).json()["accepted"],
+        1
+    );
+
+    let before = snagd.events().len();
+    // What was recorded before is no noise, nor is what somebody tells afterwards.
+    let file = snagd.path("export.ndjson");
+    fs::write(&file, snagd.snag(&["export"]).ok().stdout).unwrap();
+    let told = snagd.path("told.ndjson");
+    fs::write(&told, lines("bob", 3)).unwrap();
+    let other = Snagd::start();
+    for (daemon, file) in [(&other, &file), (&other, &file), (&snagd, &told)] {
+        let said = daemon.snag(&["import", file.to_str().unwrap()]).ok().stdout;
+        assert!(said.contains("rejected 0"), "{said}");
+    }
+    assert_eq!((other.events().len(), over_limit(&other)), (before, 0));
+    assert_eq!(snagd.events().len(), before + 3);
+    snagd.stop();
 }

@@ -12,7 +12,7 @@ use super::answer::No;
 use super::rule;
 use crate::doors::Desk;
 use crate::doors::side::ANONYMOUS;
-use crate::event::{Class, Draft, Event, MAX_EVENT, Place, Sender, SignalName, Source, Word};
+use crate::event::{Draft, Event, MAX_EVENT, Place, Sender, SignalName, Source, Word};
 use crate::recorder::{Fate, Recorded};
 
 /// The most events one request may carry.
@@ -61,7 +61,7 @@ pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> R
     let (mut events, mut numbers) = (Vec::new(), Vec::new());
     for (line, json) in (1..).zip(batch.events) {
         match admit(desk, below, json.get().as_bytes()) {
-            Ok(event) if is_beyond(desk, &event) => tally.beyond += 1,
+            Ok(event) if desk.is_over_limit(&event) => tally.beyond += 1,
             Ok(event) => {
                 events.push(event);
                 numbers.push(line);
@@ -87,15 +87,6 @@ pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> R
         }
     }
     Ok(tally)
-}
-
-/// Whether a signal's person had as many in this hour as are kept. What is sent again is not counted
-/// again: pages send until they hear an answer.
-fn is_beyond(desk: &Desk, event: &Event) -> bool {
-    let is_known = || matches!(desk.index.event(event.id), Ok(Some(_)));
-    event.class == Class::Signal
-        && !is_known()
-        && !desk.side.limits.keeps_signal(&event.person, event.received_at)
 }
 
 /// Checks what a page says, and puts it where it belongs.

@@ -86,6 +86,9 @@ async fn record_one(
     draft: Result<Draft, Problem>,
 ) -> Result<Response, Problem> {
     let event = admit(desk, &sender, draft)?;
+    if desk.is_over_limit(&event) {
+        return Err(Problem::too_many_signals(&event.person));
+    }
     let may_read = require_reader(&sender).is_ok();
     let (id, place) = (event.id, event.place.clone());
     let recorded = desk.recorder.record_or_refuse(vec![event]).await?;
@@ -131,6 +134,8 @@ fn fitting(json: &[u8]) -> Result<&[u8], Problem> {
 struct Tally {
     accepted: usize,
     duplicate: usize,
+    /// Signals that were too many of one person's in this hour: counted, not kept.
+    beyond: usize,
     rejected: Vec<Rejected>,
 }
 
@@ -158,6 +163,7 @@ async fn record_batch(
     let (mut events, mut numbers) = (Vec::new(), Vec::new());
     for (line, json) in drafts {
         match admit(desk, sender, fitting(json).and_then(read)) {
+            Ok(event) if desk.is_over_limit(&event) => tally.beyond += 1,
             Ok(event) => {
                 events.push(event);
                 numbers.push(line);
@@ -183,7 +189,7 @@ async fn record_batch(
 
 impl Tally {
     fn answer(self) -> Result<Response, Problem> {
-        if 0 < self.accepted + self.duplicate || self.rejected.is_empty() {
+        if 0 < self.accepted + self.duplicate + self.beyond || self.rejected.is_empty() {
             return Ok(json_response(StatusCode::OK, to_json(&self)));
         }
         let problem = Problem::new(
