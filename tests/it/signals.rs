@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::{Value, json};
+use snag::event::{SignalName, Word};
 
 use crate::harness::{Answer, Said, Snagd, bare_shell, redact, until};
 
@@ -75,6 +76,49 @@ fn a_muted_rule_is_left_out_there_and_then_heard_again() {
     assert_eq!(decide(&snagd, "/v1/signals/unmute", rule).is(200).json()["is_muted"], false);
     assert_eq!(row(&snagd), json!([2, 0, 3]));
     decide(&snagd, "/v1/signals/mute", r#"{"place":"web/cart"}"#).tells(400, "name a rule");
+}
+
+#[test]
+fn muting_says_what_it_changed_and_where_nothing_was() {
+    let snagd = Snagd::start();
+    post_signal(&snagd, ID, "rage-click", "bob");
+    let snag = |words: &str| {
+        let said = snagd.snag(&words.split(' ').collect::<Vec<_>>()).ok();
+        format!("{}{}", said.stderr, said.stdout.lines().next().unwrap_or_default())
+    };
+    assert_eq!(snag("signals unmute web/cart rage-click"), "was not muted  web/cart  rage click");
+    assert_eq!(snag("signals mute web/cart rage-click"), "muted  web/cart  rage click");
+    assert_eq!(snag("signals mute web/cart rage-click"), "muted already  web/cart  rage click");
+    assert_eq!(
+        snag("signals mute web/car crash"),
+        "snag: nothing was ever recorded at web/car; near: web/cart\nmuted  web/car  crash"
+    );
+    let inbox = |under: &str| snagd.snag(&["signals", "--under", under]).ok().stdout;
+    assert!(inbox("web/cart").contains("muted: rage-click at web/cart"), "{}", inbox("web/cart"));
+    assert!(!inbox("web/cart").contains("crash"), "{}", inbox("web/cart"));
+    assert!(!inbox("api").contains("muted"), "{}", inbox("api"));
+    assert_eq!(snag("signals unmute web/cart rage-click"), "heard again  web/cart  rage click");
+}
+
+#[test]
+fn what_is_missing_is_shown_for_the_command_that_was_meant() {
+    let snagd = Snagd::start();
+    for (words, hint) in [
+        ("signals confirm", "write it like `snag signals confirm 4be19c07"),
+        ("signals mute web/cart", "write it like `snag signals mute web/cart rage-click`"),
+        ("signals unmute", "write it like `snag signals unmute web/cart rage-click`"),
+        ("signals dismiss --zzz 1", "`snag signals dismiss --help` shows how"),
+        ("signals confrim 1", "no command `signals confrim`: did you mean `snag signals confirm`?"),
+        ("session nope", "no command `session nope`: did you mean `snag session note`?"),
+        ("session zzz", "no command `session zzz`: `snag session --help` shows how"),
+    ] {
+        let said = snagd.snag(&words.split(' ').collect::<Vec<_>>()).ended(2).stderr;
+        assert!(said.contains(hint), "{said}");
+    }
+    let help = snagd.snag(&["signals", "mute", "--help"]).ok().stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let names = SignalName::ALL.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(help.contains(&names.join(", ")), "{help}");
 }
 
 #[test]

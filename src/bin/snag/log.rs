@@ -321,11 +321,16 @@ pub(crate) fn body(event: &Event, names_person: bool) -> Vec<u8> {
 }
 
 fn note_new_place(answer: &Answer, output: &Output) {
-    if answer.headers.contains_key(NEW_PLACE) {
-        let near = answer.headers.get(NEAR_PLACES).and_then(|near| near.to_str().ok());
-        let near = near.map(|near| format!("; near: {near}")).unwrap_or_default();
+    if let Some(near) = new_place(answer) {
         output.note(&format!("new place{near}"));
     }
+}
+
+/// Where the place was new: which known ones are near, as it is said behind that.
+pub(crate) fn new_place(answer: &Answer) -> Option<String> {
+    answer.headers.get(NEW_PLACE)?;
+    let near = answer.headers.get(NEAR_PLACES).and_then(|near| near.to_str().ok());
+    Some(near.map(|near| format!("; near: {near}")).unwrap_or_default())
 }
 
 /// `snag me-too`.

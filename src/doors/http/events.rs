@@ -97,10 +97,7 @@ async fn record_one(
             let mut response = json_response(StatusCode::CREATED, json);
             response.headers_mut().insert(header::LOCATION, location(id));
             if is_new_place {
-                response.headers_mut().insert(NEW_PLACE, HeaderValue::from_static("yes"));
-                if let Some(near) = near(desk, &place).filter(|_| may_read) {
-                    response.headers_mut().insert(NEAR_PLACES, near);
-                }
+                tell_new_place(desk, &place, may_read, &mut response);
             }
             Ok(response)
         }
@@ -359,6 +356,14 @@ pub(super) async fn read<T: Send + 'static>(
         index.distrust();
     }
     Ok(answer?)
+}
+
+/// Says that a place is new, and to whoever may read, which known ones are near.
+pub(super) fn tell_new_place(desk: &Desk, place: &Place, may_read: bool, response: &mut Response) {
+    response.headers_mut().insert(NEW_PLACE, HeaderValue::from_static("yes"));
+    if let Some(near) = near(desk, place).filter(|_| may_read) {
+        response.headers_mut().insert(NEAR_PLACES, near);
+    }
 }
 
 fn near(desk: &Desk, place: &Place) -> Option<HeaderValue> {
