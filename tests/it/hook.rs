@@ -31,7 +31,11 @@ fn shell(snagd: &Snagd, name: &str, before: &str, after: &str) -> Terminal {
 fn start_shell(snagd: &Snagd, name: &str, start: &str, before: &str, after: &str) -> Terminal {
     let config = snagd.path("home/.config/snag");
     fs::create_dir_all(&config).unwrap();
-    fs::write(config.join("snagd.toml"), "watch = [\"acme\", \"acme *\"]\n").unwrap();
+    fs::write(
+        config.join("snagd.toml"),
+        "watch = ['acme', 'acme *', 'acme exit *', 'acme kill *', 'acme pipe']\n",
+    )
+    .unwrap();
     // Where there are none yet, fish makes completions of all manuals, in processes of its own.
     fs::create_dir_all(snagd.path("home/.local/share/fish/generated_completions")).unwrap();
     install(&snagd.path("bin"), "acme", ACME);

@@ -34,6 +34,9 @@ fn shell(snagd: &Snagd, script: &str) -> Command {
 fn with_acme(dir: &Dir) -> Command {
     let bin = dir.path().join("bin");
     install(&bin, "acme", ACME);
+    let config = dir.path().join("home/.config/snag");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("snagd.toml"), "watch = ['acme exit *', 'acme kill *']\n").unwrap();
     let mut shell = bare_shell(dir.path());
     let path = shell.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, path)| path);
     let path = format!("{}:{}", bin.display(), path.unwrap().to_str().unwrap());

@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn no_argument_is_told() {
-        let (call, _) = Call::of_line("acme deploy s3cret --token t0ken").unwrap();
+        let (call, _) = Call::of_line("acme deploy s3cret --token t0ken", &[]).unwrap();
         let ended = Ended {
             place: call.place(),
             call,

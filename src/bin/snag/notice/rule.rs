@@ -280,7 +280,7 @@ mod tests {
 
     /// A command that ends so many seconds after some moment.
     fn ended(line: &str, how: How, second: i64) -> Ended {
-        let (call, _) = Call::of_line(line).unwrap();
+        let (call, _) = Call::of_line(line, &["acme a", "acme b"].map(str::to_owned)).unwrap();
         let place = call.place();
         let at = Timestamp::from_second(1_795_000_000 + second).unwrap();
         Ended { call, place, how, session: 1, at, lasted: Duration::from_secs(1) }

@@ -22,6 +22,7 @@ use snag::doors::now;
 use snag::event::Source;
 
 use crate::args;
+use crate::hook;
 use crate::notice::{self, Call, Ended, Fired, How, Noticed, Sent};
 use crate::output::Output;
 use crate::usage;
@@ -62,7 +63,8 @@ fn quietly(whatever: impl FnOnce()) {
 fn record(said: &args::Run, run: &Run, url: Option<Target>, output: &Output) -> anyhow::Result<()> {
     let words: Vec<_> =
         said.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let call = Call::of_words(&words).context("the command has no name")?;
+    let watched = hook::watched().unwrap_or_default();
+    let call = Call::of_words(&words, &watched).context("the command has no name")?;
     let place = said.at.as_ref().map_or_else(|| call.place(), ToString::to_string);
     let (how, session) = (how(run), notice::session());
     let ended = Ended { call, place, how, session, at: now(), lasted: run.lasted };
