@@ -174,9 +174,12 @@ fn whatever_is_wrong_with_us_the_command_is_untouched() {
         "unset SNAG_URL SNAG_DROP HOME XDG_RUNTIME_DIR;",
         "ulimit -f 0;",
         "TZ=nonsense LANG=nonsense COLUMNS=x",
+        "exec <&-;",
     ] {
         with(wrong);
     }
+    let closed = shell(&snagd, "snag run -- acme exit 3 <&- >&- 2>&-").output().unwrap();
+    assert_eq!(closed.status.code(), Some(3));
     snagd.signal("STOP");
     with("");
     snagd.signal("CONT");

@@ -3,7 +3,8 @@
 //! # Promises
 //!
 //! - The command has the terminal, the streams, the signals and the process group it would have
-//!   without us, and how it ends is how we end.
+//!   without us, and how it ends is how we end. A stream that is closed is the one exception: the
+//!   runtime opens `/dev/null` in its place before we begin, and so it is that for the command.
 //! - Nothing of ours comes before it: whatever cannot be recorded is found out after it ended, and
 //!   changes neither its output nor its exit code. A panic of ours changes nothing either.
 //! - We say something only where all three streams are a terminal, and only if something stood out.
