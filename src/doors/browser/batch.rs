@@ -49,6 +49,11 @@ struct Rejected {
 
 /// Records the good events of a batch below a place, and says what is wrong with the others.
 pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> Result<Tally, No> {
+    // What is no object would be read as one whose fields come in order.
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        let detail = "the body is no object: send {\"events\":[…]}, with the list in it";
+        return Err(No::malformed(detail.to_owned()));
+    }
     let batch: Batch = serde_json::from_slice(body)
         .map_err(|error| No::malformed(format!("send {{\"events\":[…]}}: {error}")))?;
     if MOST_EVENTS < batch.events.len() {
