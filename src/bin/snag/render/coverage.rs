@@ -54,7 +54,7 @@ fn crowd(crowd: Crowd, places: &[PlaceCoverage]) -> String {
     let people = plural(crowd.used as u64, "person", "people");
     let all = plural(places.len() as u64, "known place", "known places");
     let told = number(crowd.told as u64);
-    let were = if touched == 1 { "was" } else { "were" };
+    let were = if touched == 1 || places.len() == 1 { "was" } else { "were" };
     format!("{people} used something, {told} said something; {touched} of {all} {were} touched.")
 }
 
