@@ -99,6 +99,8 @@ impl How {
     pub(crate) fn of_status(status: u8) -> Self {
         match status {
             INTERRUPTED => Self::BrokenOff,
+            // SIGSTOP, SIGTSTP, SIGTTIN and SIGTTOU: it was sent away, and has not ended.
+            147..=150 => Self::Unknown,
             // Shells add 128; programs that exit with such a code themselves look the same.
             129..=192 => Self::Died(i32::from(status) - 128),
             status => Self::Exited(status),
