@@ -150,6 +150,9 @@ pub struct Tally {
     pub accepted: u64,
     /// and before.
     pub duplicate: u64,
+    /// Signals beyond what is kept of one person in an hour: counted, and not to be sent again.
+    #[serde(default)]
+    pub beyond: u64,
     /// Lines that could not be recorded.
     pub rejected: Vec<RejectedLine>,
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// The signals of one person that are kept in one hour.
-const SIGNALS_AN_HOUR: u32 = 60;
+/// The signals of one person that are kept in one hour, whichever doors they come through.
+pub const SIGNALS_AN_HOUR: u32 = 60;
 /// The people of an hour who are told apart; those beyond share one allowance.
 const MOST_PEOPLE: usize = 10_000;
 /// The requests a key may make at once,

@@ -25,10 +25,12 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::event::{Arrival, Day, Draft, Event, Forget, Original, Rejection, Sender, Source};
+use crate::event::{
+    Arrival, Class, Day, Draft, Event, Forget, Original, Rejection, Sender, Source,
+};
 use crate::index::Index;
 use crate::journal::Reader;
-use crate::recorder::{Lag, Recorder};
+use crate::recorder::{Fate, Lag, Recorder};
 
 /// What every door has at hand.
 pub struct Desk {
@@ -134,6 +136,22 @@ impl Desk {
         let original = draft.same_as().and_then(|id| self.index.event(id).ok().flatten());
         let original = original.map(|stored| Original::of(&stored.event));
         draft.admit(&Arrival { now: now(), fresh_id: Uuid::now_v7(), sender, source, original })
+    }
+
+    /// Whether a signal is one too many of its person's in this hour: it is counted here, and not to
+    /// be recorded. What is sent again is not counted again, what somebody decided about is no noise,
+    /// and what another daemon received before was counted there.
+    pub fn is_over_limit(&self, event: &Event) -> bool {
+        let is_known = || matches!(self.index.event(event.id), Ok(Some(_)));
+        let is_new_noise = event.class == Class::Signal
+            && event.decision.is_none()
+            && !event.was_received_before()
+            && !is_known();
+        let is_over = is_new_noise && !self.side.limits.keeps_signal(&event.person, now());
+        if is_over {
+            self.recorder.meter().count(event.source, Fate::OverLimit);
+        }
+        is_over
     }
 }
 

@@ -120,6 +120,7 @@ fn named(claim: &Claim) -> Named {
         source: claim.says("source"),
         place: claim.says("place"),
         count: claim.says("count"),
+        received_at: claim.says("received_at"),
     }
 }
 

@@ -123,7 +123,7 @@ pub struct Scrubbed {
 
 /// The fields we fill in when the sender leaves them out: true where the sender named it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "one per field that has a default")]
+#[expect(clippy::struct_excessive_bools, reason = "one per field that we fill in")]
 pub(super) struct Named {
     pub(super) class: bool,
     pub(super) at: bool,
@@ -134,6 +134,7 @@ pub(super) struct Named {
     pub(super) source: bool,
     pub(super) place: bool,
     pub(super) count: bool,
+    pub(super) received_at: bool,
 }
 
 impl Event {
@@ -141,6 +142,13 @@ impl Event {
     #[must_use]
     pub fn day(&self) -> Day {
         Day::of(self.at)
+    }
+
+    /// Whether the sender says that a daemon received it before: a line of an export, or of a file
+    /// that is imported. Known at admission only.
+    #[must_use]
+    pub fn was_received_before(&self) -> bool {
+        self.named.received_at
     }
 
     /// The event as the JSON that is stored, answered and exported.

@@ -28,7 +28,7 @@ const ENOUGH_USES: u64 = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Quiet {
-    /// It is not: it hurt somebody.
+    /// It is not: somebody said that it hurt, or a signal that nobody decided about says so.
     Hurts,
     /// It was used, and nobody was hurt.
     Good,
@@ -55,11 +55,12 @@ pub struct PlaceCoverage {
     pub reports: u64,
     /// Signals that nobody decided about.
     pub signals: u64,
-    /// How often using it hurts, where enough uses are known.
+    /// How often using it hurts, where enough uses are known and not all that was noticed waits for
+    /// a decision.
     pub hurt_per_use: Option<Rate>,
     /// People who were there for the first time.
     pub first_timers: usize,
-    /// Of these, whom it hurt on that very day.
+    /// Of these, who said or confirmed on that very day that it hurt, as [`Rate::hurt`] counts.
     pub first_timers_hurt: usize,
     /// The last day anybody was there, before the window too.
     pub last_day: Option<Day>,
@@ -150,9 +151,9 @@ impl<'a> Coverage<'a> {
         if !is_inside {
             return;
         }
-        let points = points(key.kind, cell);
+        let (points, hours) = (points(key.kind, cell), hours(key.kind, cell));
         place.total.add(cell);
-        place.days.push(PersonDay { person, day: key.day, points, hours: hours(key.kind, cell) });
+        place.days.push(PersonDay { person, day: key.day, points, hours });
         let reports = super::rank::sum(&cell.reports);
         let of_person = self.people.entry(key.person.clone()).or_default();
         of_person.uses += cell.uses;
@@ -162,7 +163,7 @@ impl<'a> Coverage<'a> {
             (cell.uses != 0, &mut place.users),
             (reports != 0, &mut place.told),
             (is_new, &mut place.fresh),
-            (first == key.day && points != 0, &mut place.fresh_hurt),
+            (first == key.day && hours != 0, &mut place.fresh_hurt),
         ];
         for (_, set) in sets.into_iter().filter(|(is_in, _)| *is_in) {
             set.insert(person);
@@ -227,7 +228,7 @@ impl AtPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Actor, Kind};
+    use crate::event::{Actor, Kind, SignalName};
 
     const UNTIL: Day = Day(20_000);
 
@@ -251,6 +252,27 @@ mod tests {
         let mut cell = Cell { reports: [0, 1, 0, 0], ..Cell::default() };
         cell.hours[9] = 1;
         cell
+    }
+
+    #[test]
+    fn what_was_only_noticed_hurts_nobody_yet_and_gives_no_rate() {
+        let mut signals = Cell::default();
+        signals.signals[SignalName::Failure as usize] = 6;
+        let question = Question::over(Window::ending(UNTIL, 14));
+        let told = |last: Option<(CellKey, Cell)>| {
+            let mut coverage = Coverage::new(&question, []);
+            let mut noticed = at(1, "rate/f", "ana", signals.clone());
+            noticed.0.kind = Some(Kind::Error);
+            for (key, cell) in [at(1, "rate/f", "ana", uses(6)), noticed].iter().chain(&last) {
+                coverage.add(key, cell);
+            }
+            coverage.finish().0.remove(0)
+        };
+        let place = told(None);
+        assert_eq!((place.quiet, place.signals), (Quiet::Hurts, 6), "it has points");
+        assert_eq!((place.hurt_per_use, place.first_timers_hurt), (None, 0));
+        let place = told(Some(at(1, "rate/f", "ana", report())));
+        assert_eq!((place.hurt_per_use.unwrap().hurt, place.first_timers_hurt), (1, 1));
     }
 
     #[test]

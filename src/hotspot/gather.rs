@@ -27,11 +27,16 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// How often using it hurts within a window.
+    /// How often using it hurts within a window; none where nothing was told or confirmed but signals
+    /// wait for a decision: "never" would be a guess.
     pub(super) fn rate(&self, window: Window) -> Option<Rate> {
+        let person_hours = self.days.person_hours(window);
+        if person_hours == 0 && self.total.signals.iter().any(|&count| count != 0) {
+            return None;
+        }
         let hurt = self.days.people_with_hours(window);
         let people = (hurt.len(), hurt.union(&self.users).count());
-        Rate::of(self.days.person_hours(window), self.total.uses, people)
+        Rate::of(person_hours, self.total.uses, people)
     }
 
     /// Groups taken for one.

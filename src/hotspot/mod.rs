@@ -41,7 +41,7 @@ pub use fold::Child;
 pub use pain::{CAP, POINTS, Pain, points, signal_points};
 pub use question::{By, Question, Shape};
 pub use rank::{Hotspot, Key, Quote, rank};
-pub use rate::Rate;
+pub use rate::{FEWEST_USES, Rate};
 pub use trend::{Trend, TrendWord, Weeks, binomial_tail};
 pub use version::newest_first;
 pub use why::{DayTerm, PersonTerm, Said, VersionLine, Why, why};

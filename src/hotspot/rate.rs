@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Below this many uses nothing is said.
-const FEWEST_USES: u64 = 5;
+pub const FEWEST_USES: u64 = 5;
 /// The normal quantile of a two-sided 95 % interval.
 const Z: f64 = 1.959_963_984_540_054;
 

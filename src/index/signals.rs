@@ -94,7 +94,11 @@ impl Index {
                 Ok(SignalGroup { place, signal, points, count, people, latest, ids })
             });
         let groups = groups.collect::<Result<_, IndexError>>()?;
-        Ok(SignalsAnswer { v: 1, window: question.window, groups, more, muted: self.muted() })
+        let mut muted = self.muted();
+        muted.retain(|muting| {
+            question.under.as_ref().is_none_or(|under| muting.place.is_under(under))
+        });
+        Ok(SignalsAnswer { v: 1, window: question.window, groups, more, muted })
     }
 
     /// Whether a signal is asked about; read only where a glance does not tell.

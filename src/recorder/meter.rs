@@ -22,12 +22,20 @@ pub enum Fate {
     Rejected,
     /// There was no room for it, or the disk failed.
     Refused,
+    /// A signal, and its person had as many in that hour as are kept.
+    OverLimit,
 }
 
 impl Fate {
     /// Every fate.
-    pub const ALL: [Self; 5] =
-        [Self::Accepted, Self::Duplicate, Self::Conflict, Self::Rejected, Self::Refused];
+    pub const ALL: [Self; 6] = [
+        Self::Accepted,
+        Self::Duplicate,
+        Self::Conflict,
+        Self::Rejected,
+        Self::Refused,
+        Self::OverLimit,
+    ];
 
     /// The word it is counted under.
     #[must_use]
@@ -38,6 +46,7 @@ impl Fate {
             Self::Conflict => "conflict",
             Self::Rejected => "rejected",
             Self::Refused => "refused",
+            Self::OverLimit => "over_limit",
         }
     }
 }
@@ -160,7 +169,7 @@ mod tests {
         meter.count_job(&job, &Ok(vec![new(), new()]));
         meter.count(Source::Http, Fate::Rejected);
         let http = Fate::ALL.map(|fate| meter.events(Source::Http, fate));
-        assert_eq!(http, [1, 0, 0, 1, 1]);
+        assert_eq!(http, [1, 0, 0, 1, 1, 0]);
         let total: u64 = Source::ALL
             .iter()
             .flat_map(|source| Fate::ALL.map(|fate| meter.events(*source, fate)))

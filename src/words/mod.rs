@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::event::{Day, Word};
-use crate::hotspot::{CAP, POINTS, Rate, Window};
+use crate::hotspot::{CAP, FEWEST_USES, POINTS, Rate, Why, Window};
 
 pub use verdict::{TEST, sentences};
 
@@ -147,6 +147,21 @@ pub fn rate(rate: &Rate) -> String {
 #[must_use]
 pub fn short_rate(rate: &Rate) -> String {
     format!("{} of {} ({})", number(rate.hurt), number(rate.uses), interval(rate))
+}
+
+/// Why it is not said how often using something hurts.
+#[must_use]
+pub fn no_rate(why: &Why) -> String {
+    let uses = plural(why.uses, "use is", "uses are");
+    if why.uses < FEWEST_USES {
+        return format!(
+            "{uses} known, too few to say how often it hurts: that takes {FEWEST_USES}."
+        );
+    }
+    let wait = plural(why.signals.values().copied().map(u64::from).sum(), "signal", "signals");
+    format!(
+        "{uses} known. How often they hurt is open: nobody said so or confirmed one of the {wait}."
+    )
 }
 
 /// `29 %, 16-47 %`.

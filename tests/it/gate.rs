@@ -119,6 +119,21 @@ fn what_a_form_can_send_is_not_taken() {
         snagd.ask_tcp(&request).tells(415, "application/json");
     }
     assert!(snagd.events().is_empty());
+    // Wherever a body is taken, and nowhere else.
+    let plain = |method: &str, path: &str| {
+        snagd.ask(&format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"))
+    };
+    let api = snagd.get("/openapi.json").json();
+    let paths = api["paths"].as_object().unwrap().iter();
+    let posts = paths.filter(|(_, methods)| methods.get("post").is_some());
+    let posts: Vec<_> = posts.map(|(path, _)| path.replace("{id}", "4be19c07")).collect();
+    assert!(7 < posts.len(), "{posts:?}");
+    for path in posts {
+        plain("POST", &path).tells(415, "application/json");
+    }
+    plain("POST", "/nope").tells(404, "the API has");
+    plain("POST", "/v1/hotspots").tells(405, "read with GET");
+    plain("PUT", "/v1/events").is(405);
 }
 
 #[test]

@@ -31,7 +31,11 @@ fn shell(snagd: &Snagd, name: &str, before: &str, after: &str) -> Terminal {
 fn start_shell(snagd: &Snagd, name: &str, start: &str, before: &str, after: &str) -> Terminal {
     let config = snagd.path("home/.config/snag");
     fs::create_dir_all(&config).unwrap();
-    fs::write(config.join("snagd.toml"), "watch = [\"acme\", \"acme *\"]\n").unwrap();
+    fs::write(
+        config.join("snagd.toml"),
+        "watch = ['acme', 'acme *', 'acme exit *', 'acme kill *', 'acme pipe']\n",
+    )
+    .unwrap();
     // Where there are none yet, fish makes completions of all manuals, in processes of its own.
     fs::create_dir_all(snagd.path("home/.local/share/fish/generated_completions")).unwrap();
     install(&snagd.path("bin"), "acme", ACME);
@@ -114,10 +118,23 @@ fn notices(name: &str) {
     let screen = step(&format!("acme exit 7; echo code {status}"));
     assert!(screen.contains("code 7"), "{screen}");
     uses("cli/acme/exit", 7);
-    // Nothing else is noticed, and no job is talked of.
-    step(" acme hidden");
-    step("acmeish; echo acme; false");
+    // Nothing else is noticed, and no job is talked of; bash alone does not tell of a blank before.
+    if name != "bash" {
+        step(" acme hidden");
+    }
+    for line in ["true; acme later", "false | acme later", "acmeish; echo acme; false"] {
+        step(line);
+    }
     assert!(!terminal.screen().contains("[1]"), "{}", terminal.screen());
+    // How it ended in the background is not known.
+    types(&mut terminal, &mut number, "acme exit 8 &");
+    uses("cli/acme/exit", 8);
+    signals("cli/acme/exit", &[&["failure"], &failed[..]].concat());
+    tells_of_nothing_else(&snagd);
+}
+
+/// All that is there is of `acme`, and no argument.
+fn tells_of_nothing_else(snagd: &Snagd) {
     let others = snagd.events().into_iter().filter(|event| {
         !event["place"].as_str().is_some_and(|place| place.starts_with("cli/acme/"))
     });

@@ -20,6 +20,18 @@ fn fields(snagd: &Snagd, names: &[&str]) -> Vec<Vec<Value>> {
 }
 
 #[test]
+fn markdown_that_is_no_friction_log_is_refused() {
+    let snagd = Snagd::start();
+    for text in ["# Notes\n\n- buy milk\n", "# Friction log: x\n\n## Steps\n\nIt was hidden.\n"] {
+        let said = import(&snagd, "notes.md", text).ended(2);
+        assert!(said.stderr.contains("under \"## Steps\""), "{said:#?}");
+        assert_eq!(said.stdout, "");
+    }
+    let said = import(&snagd, "log.md", "## Steps\n- hidden\n## Context\n- Place: web/shop\n").ok();
+    assert_eq!(said.stdout, "imported 1, known before 0, rejected 0\n");
+}
+
+#[test]
 fn a_sheet_of_a_spreadsheet_becomes_events_once() {
     let snagd = Snagd::start();
     let sheet = "\u{feff}Place;Person;At;Severity;Outcome;Note;tags.browser;;\r\n\

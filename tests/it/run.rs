@@ -34,6 +34,9 @@ fn shell(snagd: &Snagd, script: &str) -> Command {
 fn with_acme(dir: &Dir) -> Command {
     let bin = dir.path().join("bin");
     install(&bin, "acme", ACME);
+    let config = dir.path().join("home/.config/snag");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("snagd.toml"), "watch = ['acme exit *', 'acme kill *']\n").unwrap();
     let mut shell = bare_shell(dir.path());
     let path = shell.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, path)| path);
     let path = format!("{}:{}", bin.display(), path.unwrap().to_str().unwrap());
@@ -171,9 +174,12 @@ fn whatever_is_wrong_with_us_the_command_is_untouched() {
         "unset SNAG_URL SNAG_DROP HOME XDG_RUNTIME_DIR;",
         "ulimit -f 0;",
         "TZ=nonsense LANG=nonsense COLUMNS=x",
+        "exec <&-;",
     ] {
         with(wrong);
     }
+    let closed = shell(&snagd, "snag run -- acme exit 3 <&- >&- 2>&-").output().unwrap();
+    assert_eq!(closed.status.code(), Some(3));
     snagd.signal("STOP");
     with("");
     snagd.signal("CONT");
@@ -227,7 +233,9 @@ fn on_a_terminal_a_key_confirms_and_a_sentence_is_a_report() {
             }
             _ => None,
         };
-        snagd.events().iter().filter_map(confirmed).collect::<Vec<_>>()
+        let mut reports: Vec<_> = snagd.events().iter().filter_map(confirmed).collect();
+        reports.sort();
+        reports
     };
     let screen = ask("\r");
     let asked = "\r\u{1b}[K\u{1b}[2msnag noted: failed — [Enter] skip, [c] confirm, or type what happened\u{1b}[0m";
@@ -236,13 +244,15 @@ fn on_a_terminal_a_key_confirms_and_a_sentence_is_a_report() {
     ask("\u{3}");
     assert!(reports().is_empty());
     ask("card form cleareds\u{7f} itself\r");
-    until("the sentence is recorded", || reports() == ["\"card form cleared itself\""]);
+    // It is the third failure in a minute: with the rerun, those it is made of are confirmed.
+    let all = ["\"card form cleared itself\"", "null", "null", "null"];
+    until("the sentence is recorded", || reports() == all);
     ask("c");
-    until("the key is recorded", || reports().len() == 2);
+    until("the key is recorded", || reports().len() == 5);
     // Left alone, it goes.
     let screen = ask("");
     assert!(screen.ends_with("\r\u{1b}[Kcode 3\r\n"), "{screen:?}");
-    assert_eq!(reports().len(), 2);
+    assert_eq!(reports().len(), 5);
 }
 
 #[test]
@@ -316,4 +326,61 @@ fn the_keys_of_a_terminal_do_what_they_do_without_us() {
     terminal.press("\u{3}");
     terminal.press("echo then $?\r");
     terminal.shows("then 130");
+}
+
+#[test]
+fn what_only_failed_is_not_said_to_hurt_never() {
+    let snagd = Snagd::start();
+    shell(&snagd, "for n in 1 2 3 4 5; do snag run --at rate/f -- false; done").output().unwrap();
+    until("all of it is recorded", || noticed(&snagd, "rate/f").1 == 5);
+    let coverage = snagd.snag(&["coverage", "--under", "rate"]).ok().stdout;
+    assert!(coverage.contains("1 of 1 known place was touched"), "{coverage}");
+    assert!(coverage.contains("Noticed, and nobody said yet"), "{coverage}");
+    assert!(coverage.contains("6 signals wait"), "{coverage}");
+    assert!(!coverage.contains("0.0 %") && !coverage.contains("1 hurt"), "{coverage}");
+    let why = snagd.snag(&["why", "rate/f"]).ok().stdout;
+    assert!(why.contains("5 uses are known. How often they hurt is open"), "{why}");
+}
+
+/// What was decided about each signal at a place, the first told first: name, verdict and note.
+fn decisions(snagd: &Snagd, place: &str) -> Vec<String> {
+    let mut events = snagd.events();
+    events.retain(|event| event["place"] == place && event["class"] != "use");
+    let say = |event: &Value| {
+        let decision = &event["decision"];
+        format!("{} {} {}", event["signal"]["name"], decision["verdict"], decision["note"])
+    };
+    let mut said: Vec<_> = events.iter().map(say).collect();
+    said.sort();
+    said
+}
+
+#[test]
+fn a_confirmation_is_about_all_that_stood_out() {
+    let snagd = Snagd::start();
+    let script =
+        "for n in 1 2; do snag run --at a/b -- false > out; done; snag run --at a/b -- false";
+    let mut terminal = Terminal::run(&shell(&snagd, script));
+    terminal.shows("snag noted: failed 3 times");
+    terminal.press("it fails\r");
+    terminal.wait();
+    let failure = "\"failure\" \"confirmed\" null".to_owned();
+    let rerun = "\"rerun\" \"confirmed\" \"it fails\"".to_owned();
+    let all = [failure.clone(), failure.clone(), failure, rerun];
+    until("all are decided", || decisions(&snagd, "a/b") == all);
+}
+
+#[test]
+fn where_the_daemon_hangs_a_confirmation_is_kept_with_its_signal() {
+    let snagd = Snagd::start();
+    snagd.signal("STOP");
+    let mut terminal = Terminal::run(&shell(&snagd, "snag run --at a/b -- false"));
+    terminal.shows("snag noted: failed");
+    terminal.press("it fails\r");
+    let (_, screen) = terminal.wait();
+    snagd.signal("CONT");
+    assert!(screen.contains("kept  a/b  it fails"), "{screen}");
+    let failure = "\"failure\" \"confirmed\" \"it fails\"".to_owned();
+    until("it is decided", || decisions(&snagd, "a/b") == [failure.clone()]);
+    assert_eq!(noticed(&snagd, "a/b").1, 1);
 }

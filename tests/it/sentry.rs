@@ -82,6 +82,8 @@ fn a_key_lets_in_until_it_is_revoked_and_nothing_else_does() {
     refused(post(&snagd, &path, &auth(&digits), &with_dsn), "differ");
     assert!(snagd.events().is_empty());
 
+    let misnamed = post(&snagd, "/api/shop/envelope/", &auth(&digits), &body).is(404).json();
+    assert!(misnamed["detail"].as_str().unwrap().contains("a project is a number"), "{misnamed}");
     post(&snagd, &path, &auth(&digits), &body).is(200);
     snagd.stop();
     snagd.restart();

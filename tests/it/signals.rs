@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::{Value, json};
+use snag::event::{SignalName, Word};
 
-use crate::harness::{Answer, Said, Snagd, bare_shell, redact};
+use crate::harness::{Answer, Said, Snagd, bare_shell, redact, until};
 
 const ID: &str = "01938a5e-7c3b-7d4e-9f00-8a1b4be19c07";
 
@@ -75,6 +76,49 @@ fn a_muted_rule_is_left_out_there_and_then_heard_again() {
     assert_eq!(decide(&snagd, "/v1/signals/unmute", rule).is(200).json()["is_muted"], false);
     assert_eq!(row(&snagd), json!([2, 0, 3]));
     decide(&snagd, "/v1/signals/mute", r#"{"place":"web/cart"}"#).tells(400, "name a rule");
+}
+
+#[test]
+fn muting_says_what_it_changed_and_where_nothing_was() {
+    let snagd = Snagd::start();
+    post_signal(&snagd, ID, "rage-click", "bob");
+    let snag = |words: &str| {
+        let said = snagd.snag(&words.split(' ').collect::<Vec<_>>()).ok();
+        format!("{}{}", said.stderr, said.stdout.lines().next().unwrap_or_default())
+    };
+    assert_eq!(snag("signals unmute web/cart rage-click"), "was not muted  web/cart  rage click");
+    assert_eq!(snag("signals mute web/cart rage-click"), "muted  web/cart  rage click");
+    assert_eq!(snag("signals mute web/cart rage-click"), "muted already  web/cart  rage click");
+    assert_eq!(
+        snag("signals mute web/car crash"),
+        "snag: nothing was ever recorded at web/car; near: web/cart\nmuted  web/car  crash"
+    );
+    let inbox = |under: &str| snagd.snag(&["signals", "--under", under]).ok().stdout;
+    assert!(inbox("web/cart").contains("muted: rage-click at web/cart"), "{}", inbox("web/cart"));
+    assert!(!inbox("web/cart").contains("crash"), "{}", inbox("web/cart"));
+    assert!(!inbox("api").contains("muted"), "{}", inbox("api"));
+    assert_eq!(snag("signals unmute web/cart rage-click"), "heard again  web/cart  rage click");
+}
+
+#[test]
+fn what_is_missing_is_shown_for_the_command_that_was_meant() {
+    let snagd = Snagd::start();
+    for (words, hint) in [
+        ("signals confirm", "write it like `snag signals confirm 4be19c07"),
+        ("signals mute web/cart", "write it like `snag signals mute web/cart rage-click`"),
+        ("signals unmute", "write it like `snag signals unmute web/cart rage-click`"),
+        ("signals dismiss --zzz 1", "`snag signals dismiss --help` shows how"),
+        ("signals confrim 1", "no command `signals confrim`: did you mean `snag signals confirm`?"),
+        ("session nope", "no command `session nope`: did you mean `snag session note`?"),
+        ("session zzz", "no command `session zzz`: `snag session --help` shows how"),
+    ] {
+        let said = snagd.snag(&words.split(' ').collect::<Vec<_>>()).ended(2).stderr;
+        assert!(said.contains(hint), "{said}");
+    }
+    let help = snagd.snag(&["signals", "mute", "--help"]).ok().stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let names = SignalName::ALL.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(help.contains(&names.join(", ")), "{help}");
 }
 
 #[test]
@@ -221,4 +265,60 @@ fn coverage_tells_good_from_unused_and_first_times_apart() {
     let rows = snagd.snag_with(&["hotspots", "--until", "2026-10-25", "--since", "14d"], wide).ok();
     assert!(rows.stdout.contains("1 of 31 (3.2 %, "), "{rows:#?}");
     snagd.get("/v1/coverage?kind=slow").tells(400, "there is no parameter `kind`");
+}
+
+/// How many signals were counted only, whatever their source.
+fn over_limit(snagd: &Snagd) -> u64 {
+    let page = snagd.get("/metrics").text();
+    let counted = page.lines().filter(|line| line.contains("outcome=\"over_limit\"}"));
+    let ingested = counted.filter(|line| line.starts_with("snag_events_ingested_total"));
+    ingested.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn sixty_of_a_person_an_hour_are_kept_at_every_door() {
+    let mut snagd = Snagd::start();
+    let hour = || snag::doors::now().as_second() / 3600;
+    let begun = hour();
+    let signal = |person: &str| json!({"class": "signal", "place": "web/cart", "person": person, "signal": {"name": "failure", "rule": "x"}});
+    let lines = |person: &str, many: usize| format!("{}\n", signal(person)).repeat(many);
+    let kept = |snagd: &Snagd, person: &str| {
+        snagd.events().iter().filter(|event| event["person"] == person).count()
+    };
+    let first = snagd.post_as("application/x-ndjson", lines("bob", 70).as_bytes()).is(200).json();
+    // Whoever passes an hour's end in here has more allowances of sixty.
+    let is_one_hour = |snagd: &Snagd| begun == hour() && kept(snagd, "bob") == 60;
+    assert!(first["beyond"] == 10 || begun != hour(), "{first}");
+    assert_eq!(first["rejected"], json!([]));
+    let report = json!({"place": "web/cart", "person": "bob", "note": "still heard"});
+    let one = snagd.post(&signal("bob").to_string());
+    if is_one_hour(&snagd) {
+        one.tells(429, "`bob` had 60 signals in this hour");
+    }
+    fs::write(snagd.path("dropped.tmp"), lines("bob", 5)).unwrap();
+    fs::rename(snagd.path("dropped.tmp"), snagd.drop_dir().join("dropped.json")).unwrap();
+    until("the file is gone", || !snagd.drop_dir().join("dropped.json").exists());
+    assert!(!snagd.drop_dir().join("rejected").exists(), "there is nothing to mend");
+    let all = kept(&snagd, "bob") as u64 + over_limit(&snagd);
+    assert_eq!(all, 76, "what is not kept is counted");
+    snagd.post(&report.to_string()).is(201);
+    assert_eq!(
+        snagd.post_as("application/x-ndjson", lines("ana", 1).as_bytes()).json()["accepted"],
+        1
+    );
+
+    let before = snagd.events().len();
+    // What was recorded before is no noise, nor is what somebody tells afterwards.
+    let file = snagd.path("export.ndjson");
+    fs::write(&file, snagd.snag(&["export"]).ok().stdout).unwrap();
+    let told = snagd.path("told.ndjson");
+    fs::write(&told, lines("bob", 3)).unwrap();
+    let other = Snagd::start();
+    for (daemon, file) in [(&other, &file), (&other, &file), (&snagd, &told)] {
+        let said = daemon.snag(&["import", file.to_str().unwrap()]).ok().stdout;
+        assert!(said.contains("rejected 0"), "{said}");
+    }
+    assert_eq!((other.events().len(), over_limit(&other)), (before, 0));
+    assert_eq!(snagd.events().len(), before + 3);
+    snagd.stop();
 }

@@ -60,7 +60,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "snag signals",
             "snag signals confirm 4be19c07 --note \"the button does nothing\"",
+            "snag signals dismiss 4be19c07",
             "snag signals mute web/cart rage-click",
+            "snag signals unmute web/cart rage-click",
         ],
     ),
     ("show", &["snag show 4be19c07", "snag show 4be19c07 --raw"]),
@@ -222,9 +224,11 @@ pub(crate) fn examples(name: &str) -> &'static [&'static str] {
     EXAMPLES.iter().find(|(command, _)| *command == name).map_or(&[], |(_, lines)| lines)
 }
 
-/// How a command is used most.
-pub(crate) fn example(name: &str) -> Option<&'static str> {
-    examples(name).first().copied()
+/// How a command is used most, or the one below it.
+pub(crate) fn example(name: &str, below: Option<&str>) -> Option<&'static str> {
+    let is_below = |line: &&&str| below.is_some_and(|below| line.split(' ').nth(2) == Some(below));
+    let examples = examples(name);
+    examples.iter().find(is_below).or(examples.first()).copied()
 }
 
 #[cfg(test)]

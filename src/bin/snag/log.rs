@@ -235,6 +235,11 @@ pub(crate) async fn deliver(
     let mut posting = pin!(post(&sent, url));
     let answered = timeout_at(deadline, posting.as_mut()).await;
     let is_pending = answered.is_err();
+    let why = match &answered {
+        Err(_) => Unanswered::InTime,
+        Ok(Err(ClientError::Told(_))) => Unanswered::Busy,
+        Ok(_) => Unanswered::AtAll,
+    };
     match answered {
         Ok(Ok((stored, answer, mut connection))) => {
             let delivered = Delivered::recorded(stored, &answer, url, output);
@@ -250,7 +255,7 @@ pub(crate) async fn deliver(
     }
     let event = event.without_secrets().map_err(rejected)?;
     let body = body(&event, names_person);
-    if let Err(error) = keep(&event, &body, url, output) {
+    if let Err(error) = keep(&event, &body, url, why, output) {
         // Where it cannot be kept, the daemon that is slow is worth waiting for: it may record the
         // event yet.
         let late = if is_pending { posting.await.ok() } else { None };
@@ -260,8 +265,42 @@ pub(crate) async fn deliver(
     Delivered::kept(event, &body)
 }
 
+/// Why there is no answer that an event is recorded.
+#[derive(Clone, Copy)]
+enum Unanswered {
+    AtAll,
+    InTime,
+    Busy,
+}
+
+impl Unanswered {
+    /// Said of whoever did not answer.
+    fn by(self, name: &str) -> String {
+        match self {
+            Self::AtAll => format!("{name} does not answer"),
+            Self::InTime => format!("{name} does not answer in time"),
+            Self::Busy => format!("{name} takes nothing at the moment"),
+        }
+    }
+
+    /// Said where it has no name.
+    fn by_nobody(self) -> &'static str {
+        match self {
+            Self::AtAll => "no snagd answers",
+            Self::InTime => "no snagd answers in time",
+            Self::Busy => "snagd takes nothing at the moment",
+        }
+    }
+}
+
 /// Leaves an event where its daemon will get it.
-fn keep(event: &Event, body: &[u8], url: Option<&Target>, output: &Output) -> anyhow::Result<()> {
+fn keep(
+    event: &Event,
+    body: &[u8],
+    url: Option<&Target>,
+    why: Unanswered,
+    output: &Output,
+) -> anyhow::Result<()> {
     let keep = reach::keep(url)?;
     let path = keep.put(event.id, body).with_context(|| {
         format!(
@@ -272,14 +311,16 @@ fn keep(event: &Event, body: &[u8], url: Option<&Target>, output: &Output) -> an
         Keep::Drop(dir) => {
             last::remember(url, event.id, Some(&path));
             output.note(&format!(
-                "no snagd answers in time: kept in {}, and recorded when it is back",
+                "{}: kept in {}, and recorded when it is back",
+                why.by_nobody(),
                 dir.display()
             ));
         }
         Keep::Outbox(_, target) => {
             last::remember(url, event.id, None);
             output.note(&format!(
-                "{target} does not answer in time: kept, and sent by the next snag that reaches it (`snag status`)"
+                "{}: kept, and sent by the next snag that reaches it (`snag status`)",
+                why.by(&target.to_string())
             ));
         }
     }
@@ -321,11 +362,16 @@ pub(crate) fn body(event: &Event, names_person: bool) -> Vec<u8> {
 }
 
 fn note_new_place(answer: &Answer, output: &Output) {
-    if answer.headers.contains_key(NEW_PLACE) {
-        let near = answer.headers.get(NEAR_PLACES).and_then(|near| near.to_str().ok());
-        let near = near.map(|near| format!("; near: {near}")).unwrap_or_default();
+    if let Some(near) = new_place(answer) {
         output.note(&format!("new place{near}"));
     }
+}
+
+/// Where the place was new: which known ones are near, as it is said behind that.
+pub(crate) fn new_place(answer: &Answer) -> Option<String> {
+    answer.headers.get(NEW_PLACE)?;
+    let near = answer.headers.get(NEAR_PLACES).and_then(|near| near.to_str().ok());
+    Some(near.map(|near| format!("; near: {near}")).unwrap_or_default())
 }
 
 /// `snag me-too`.

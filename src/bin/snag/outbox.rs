@@ -137,7 +137,8 @@ impl Outbox {
             }
             // Away, busy or not for us: it waits on.
             let Ok(mut tally) = connection.post_lines(body.into()).await else { return };
-            let told = tally.accepted + tally.duplicate + tally.rejected.len() as u64;
+            let told =
+                tally.accepted + tally.duplicate + tally.beyond + tally.rejected.len() as u64;
             if told != paths.len() as u64 {
                 // Whoever answers that did not read what was sent.
                 return;

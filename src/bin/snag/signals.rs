@@ -5,13 +5,14 @@
 use std::io::{self, IsTerminal};
 
 use anyhow::Context;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use snag::client::{ClientError, Connection};
 use snag::event::{Event, Muting, SignalName, Word, nearest};
 use snag::index::{SignalGroup, SignalsAnswer};
 
 use crate::args::{Decide, Global, RuleAt, Said, Signals};
-use crate::log::event_path;
+use crate::log::{self, event_path};
 use crate::output::{Format, Output};
 use crate::prompt;
 use crate::query::Query;
@@ -47,6 +48,15 @@ pub(crate) async fn signals(said: Signals, global: &Global, output: &Output) -> 
     output.line(&render::signals(&inbox, output.look()))
 }
 
+/// A rule at a place as it is now.
+#[derive(Deserialize, Serialize)]
+struct Set {
+    #[serde(flatten)]
+    muting: Muting,
+    /// Whether it was another before.
+    changed: bool,
+}
+
 /// Decides about signals by their ids.
 async fn each(
     said: &Said,
@@ -78,10 +88,14 @@ async fn mute(
         return Err(stop(Code::Usage, format!("`{}` is no signal{near}: {all}", rule.signal)));
     }
     let words = json!({"place": rule.place, "signal": rule.signal});
-    let answer = post(connection, &format!("/v1/signals/{what}"), &words).await?;
-    let muting: Muting =
-        serde_json::from_slice(&answer).context("snagd's answer cannot be read")?;
-    output.json_or(&muting, |look| render::muted(&muting, look))
+    let body = words.to_string().into_bytes().into();
+    let path = format!("/v1/signals/{what}");
+    let answer = connection.post(&path, "application/json", body).await?;
+    let set: Set = serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
+    if let Some(near) = log::new_place(&answer) {
+        output.note(&format!("nothing was ever recorded at {}{near}", set.muting.place));
+    }
+    output.json_or(&set, |look| render::muted(&set.muting, set.changed, look))
 }
 
 async fn post(

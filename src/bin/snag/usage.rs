@@ -89,7 +89,7 @@ fn explain(error: &Error, words: &[String]) -> String {
     let help = Help::of(words);
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
-            no_command(&about(error, ContextKind::InvalidSubcommand), words)
+            no_command(&about(error, ContextKind::InvalidSubcommand), &help, words)
         }
         ErrorKind::UnknownArgument => unknown(error, &arg, &help, words),
         ErrorKind::InvalidValue if value.is_empty() => {
@@ -109,7 +109,7 @@ fn explain(error: &Error, words: &[String]) -> String {
             None => format!("`{value}` cannot be {flag}: {help}"),
         },
         ErrorKind::MissingRequiredArgument => {
-            let example = help.command.and_then(help::example).unwrap_or("snag help");
+            let example = help.example();
             format!("{arg} is missing: write it like `{example}`")
         }
         ErrorKind::ArgumentConflict => {
@@ -132,21 +132,31 @@ fn explain(error: &Error, words: &[String]) -> String {
 /// Where to read how it is meant.
 struct Help<'a> {
     command: Option<&'a str>,
+    /// Which of the commands that it has itself.
+    below: Option<&'a str>,
 }
 
 impl<'a> Help<'a> {
     fn of(words: &'a [String]) -> Self {
         let known = Cli::command();
         let mut words = words.iter().skip(1).map(String::as_str);
-        Self { command: words.find(|word| known.find_subcommand(word).is_some()) }
+        let command = words.find(|word| known.find_subcommand(word).is_some());
+        let has = command.and_then(|command| known.find_subcommand(command));
+        let below = words.find(|word| has.is_some_and(|has| has.find_subcommand(word).is_some()));
+        Self { command, below }
+    }
+
+    fn example(&self) -> &'static str {
+        self.command.and_then(|command| help::example(command, self.below)).unwrap_or("snag help")
     }
 }
 
 impl fmt::Display for Help<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.command {
-            Some(command) => write!(f, "`snag {command} --help` shows how"),
-            None => f.write_str("`snag help` shows how"),
+        match (self.command, self.below) {
+            (Some(command), Some(below)) => write!(f, "`snag {command} {below} --help` shows how"),
+            (Some(command), None) => write!(f, "`snag {command} --help` shows how"),
+            (None, _) => f.write_str("`snag help` shows how"),
         }
     }
 }
@@ -159,8 +169,15 @@ fn about(error: &Error, kind: ContextKind) -> String {
     }
 }
 
-fn no_command(word: &str, words: &[String]) -> String {
+fn no_command(word: &str, help: &Help<'_>, words: &[String]) -> String {
     let known = Cli::command();
+    if let Some(command) = help.command.and_then(|command| known.find_subcommand(command)) {
+        let name = command.get_name();
+        let names = command.get_subcommands().map(clap::Command::get_name);
+        let hint = nearest(word, names)
+            .map_or(help.to_string(), |near| format!("did you mean `snag {name} {near}`?"));
+        return format!("there is no command `{name} {word}`: {hint}");
+    }
     let names = known.get_subcommands().filter(|command| !command.is_hide_set());
     if let Some(near) = nearest(word, names.map(clap::Command::get_name)) {
         return format!("there is no command `{word}`: did you mean `snag {near}`?");
@@ -194,7 +211,7 @@ fn unknown(error: &Error, arg: &str, help: &Help<'_>, words: &[String]) -> Strin
         );
     }
     if !arg.starts_with('-') {
-        let example = help.command.and_then(help::example).unwrap_or("snag help");
+        let example = help.example();
         let has_text = matches!(help.command, Some("log" | "me-too"));
         let advice = if has_text { "put what belongs together in quotes" } else { "leave it out" };
         return format!("`{arg}` is one word too many: {advice}, like `{example}`");

@@ -12,7 +12,7 @@ use super::answer::No;
 use super::rule;
 use crate::doors::Desk;
 use crate::doors::side::ANONYMOUS;
-use crate::event::{Class, Draft, Event, MAX_EVENT, Place, Sender, SignalName, Source, Word};
+use crate::event::{Draft, Event, MAX_EVENT, Place, Sender, SignalName, Source, Word};
 use crate::recorder::{Fate, Recorded};
 
 /// The most events one request may carry.
@@ -49,6 +49,11 @@ struct Rejected {
 
 /// Records the good events of a batch below a place, and says what is wrong with the others.
 pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> Result<Tally, No> {
+    // What is no object would be read as one whose fields come in order.
+    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        let detail = "the body is no object: send {\"events\":[…]}, with the list in it";
+        return Err(No::malformed(detail.to_owned()));
+    }
     let batch: Batch = serde_json::from_slice(body)
         .map_err(|error| No::malformed(format!("send {{\"events\":[…]}}: {error}")))?;
     if MOST_EVENTS < batch.events.len() {
@@ -61,7 +66,7 @@ pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> R
     let (mut events, mut numbers) = (Vec::new(), Vec::new());
     for (line, json) in (1..).zip(batch.events) {
         match admit(desk, below, json.get().as_bytes()) {
-            Ok(event) if is_beyond(desk, &event) => tally.beyond += 1,
+            Ok(event) if desk.is_over_limit(&event) => tally.beyond += 1,
             Ok(event) => {
                 events.push(event);
                 numbers.push(line);
@@ -87,15 +92,6 @@ pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> R
         }
     }
     Ok(tally)
-}
-
-/// Whether a signal's person had as many in this hour as are kept. What is sent again is not counted
-/// again: pages send until they hear an answer.
-fn is_beyond(desk: &Desk, event: &Event) -> bool {
-    let is_known = || matches!(desk.index.event(event.id), Ok(Some(_)));
-    event.class == Class::Signal
-        && !is_known()
-        && !desk.side.limits.keeps_signal(&event.person, event.received_at)
 }
 
 /// Checks what a page says, and puts it where it belongs.

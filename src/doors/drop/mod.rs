@@ -15,7 +15,8 @@
 //! # Promises
 //!
 //! - A file is gone only after all that it says is on disk: its events in the journal, its bad
-//!   lines and their reasons in `rejected/`.
+//!   lines and their reasons in `rejected/`. Of one person 60 signals an hour are kept, as at every
+//!   door; what is beyond is counted.
 //! - A crash in between records nothing twice: an event without an id gets one made of the file's
 //!   owner, name, time, line and content.
 //! - One bad line costs no good one.

@@ -252,6 +252,8 @@ impl<'a> Scan<'a> {
             let json = &sheet.file.bytes[line.span.clone()];
             let id = || line::id_of(&sheet.file, sheet.name.to_bytes(), line);
             match line::admit(&desk, &sender, json, id) {
+                // Counted, and nothing that anybody has to mend.
+                Ok(admitted) if desk.is_over_limit(&admitted.event) => {}
                 Ok(admitted) => {
                     let sheet = self.group.sheets.len();
                     let has_our_id = admitted.has_our_id;

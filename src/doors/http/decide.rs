@@ -16,10 +16,10 @@ use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use hyper::header::HeaderMap;
 use hyper::{StatusCode, Uri};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::body;
-use super::events::{find, json_response, read, readable_id, to_json};
+use super::events::{find, json_response, read, readable_id, tell_new_place, to_json};
 use super::gate::require_reader;
 use super::problem::Problem;
 use super::query;
@@ -46,6 +46,15 @@ struct Said {
 struct RuleAt {
     place: String,
     signal: SignalName,
+}
+
+/// A rule at a place as it is now.
+#[derive(Debug, Serialize)]
+struct Set {
+    #[serde(flatten)]
+    muting: Muting,
+    /// Whether it was another before.
+    changed: bool,
 }
 
 /// `GET /v1/signals` lists what waits for a decision, by place and rule, the newest first.
@@ -164,8 +173,17 @@ pub(super) async fn set_muted(
     let before = desk.index.muting(&place, signal);
     let at = next_instant(now(), before.as_ref().map(|before| before.at));
     let muting = Muting { place, signal, at, is_muted, by: sender.name().to_owned() };
-    if before.map_or(is_muted, |before| before.is_muted != is_muted) {
+    let changed = before.as_ref().map_or(is_muted, |before| before.is_muted != is_muted);
+    if changed {
         desk.recorder.decide(Record::Muting(muting.clone())).await?;
     }
-    Ok(json_response(StatusCode::OK, to_json(&muting)))
+    // Whoever said it first has said it.
+    let muting = if changed { muting } else { before.unwrap_or(muting) };
+    let is_new_place = desk.index.first_seen(&muting.place).is_none();
+    let mut response =
+        json_response(StatusCode::OK, to_json(&Set { muting: muting.clone(), changed }));
+    if is_new_place {
+        tell_new_place(&desk, &muting.place, true, &mut response);
+    }
+    Ok(response)
 }

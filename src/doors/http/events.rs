@@ -86,6 +86,9 @@ async fn record_one(
     draft: Result<Draft, Problem>,
 ) -> Result<Response, Problem> {
     let event = admit(desk, &sender, draft)?;
+    if desk.is_over_limit(&event) {
+        return Err(Problem::too_many_signals(&event.person));
+    }
     let may_read = require_reader(&sender).is_ok();
     let (id, place) = (event.id, event.place.clone());
     let recorded = desk.recorder.record_or_refuse(vec![event]).await?;
@@ -94,10 +97,7 @@ async fn record_one(
             let mut response = json_response(StatusCode::CREATED, json);
             response.headers_mut().insert(header::LOCATION, location(id));
             if is_new_place {
-                response.headers_mut().insert(NEW_PLACE, HeaderValue::from_static("yes"));
-                if let Some(near) = near(desk, &place).filter(|_| may_read) {
-                    response.headers_mut().insert(NEAR_PLACES, near);
-                }
+                tell_new_place(desk, &place, may_read, &mut response);
             }
             Ok(response)
         }
@@ -131,6 +131,8 @@ fn fitting(json: &[u8]) -> Result<&[u8], Problem> {
 struct Tally {
     accepted: usize,
     duplicate: usize,
+    /// Signals that were too many of one person's in this hour: counted, not kept.
+    beyond: usize,
     rejected: Vec<Rejected>,
 }
 
@@ -158,6 +160,7 @@ async fn record_batch(
     let (mut events, mut numbers) = (Vec::new(), Vec::new());
     for (line, json) in drafts {
         match admit(desk, sender, fitting(json).and_then(read)) {
+            Ok(event) if desk.is_over_limit(&event) => tally.beyond += 1,
             Ok(event) => {
                 events.push(event);
                 numbers.push(line);
@@ -183,7 +186,7 @@ async fn record_batch(
 
 impl Tally {
     fn answer(self) -> Result<Response, Problem> {
-        if 0 < self.accepted + self.duplicate || self.rejected.is_empty() {
+        if 0 < self.accepted + self.duplicate + self.beyond || self.rejected.is_empty() {
             return Ok(json_response(StatusCode::OK, to_json(&self)));
         }
         let problem = Problem::new(
@@ -353,6 +356,14 @@ pub(super) async fn read<T: Send + 'static>(
         index.distrust();
     }
     Ok(answer?)
+}
+
+/// Says that a place is new, and to whoever may read, which known ones are near.
+pub(super) fn tell_new_place(desk: &Desk, place: &Place, may_read: bool, response: &mut Response) {
+    response.headers_mut().insert(NEW_PLACE, HeaderValue::from_static("yes"));
+    if let Some(near) = near(desk, place).filter(|_| may_read) {
+        response.headers_mut().insert(NEAR_PLACES, near);
+    }
 }
 
 fn near(desk: &Desk, place: &Place) -> Option<HeaderValue> {

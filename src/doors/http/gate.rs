@@ -3,13 +3,14 @@
 //! Any web page, container or other user can reach a loopback port. A page that rebinds its name
 //! to 127.0.0.1 (DNS rebinding) sends its own `Host`; a page that posts across sites sends an
 //! `Origin` or `Sec-Fetch-Site`, or a content type no preflight guards. None of them gets past
-//! here, and there is no switch to turn the gate off.
+//! here, and there is no switch to turn the gate off. The content type is looked at where a body is
+//! taken: elsewhere there is nothing to get past to.
 
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::uri::Authority;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Request, StatusCode};
 
 use super::page;
 use super::problem::Problem;
@@ -40,7 +41,6 @@ pub(super) fn check<B>(request: &Request<B>, peer: Peer, desk: &Desk) -> Result<
     if let Peer::Tcp { local, .. } = peer {
         check_addressing(request, local, &rules.allowed_hosts)?;
     }
-    check_content_type(request)?;
     identify(request, peer, &rules, desk)
 }
 
@@ -132,18 +132,18 @@ fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Problem> {
 }
 
 /// What is posted must be declared as JSON: a page cannot do that without asking first. Our own
-/// page has a form, which carries a token instead.
-fn check_content_type<B>(request: &Request<B>) -> Result<(), Problem> {
-    let changes = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+/// page has a form, which carries a token instead. Every route that takes a body stands behind this.
+pub(super) fn check_content_type<B>(request: &Request<B>) -> Result<(), Problem> {
+    let headers = request.headers();
     if page::is_page(request.uri().path()) {
-        let is_form = only(request.headers(), &header::CONTENT_TYPE) == Ok(Some(page::FORM));
-        return if changes && !is_form {
-            Err(Problem::unsupported("the page takes what its own form sends, and nothing else"))
-        } else {
-            Ok(())
+        return match only(headers, &header::CONTENT_TYPE) {
+            Ok(Some(page::FORM)) => Ok(()),
+            _ => Err(Problem::unsupported(
+                "the page takes what its own form sends, and nothing else",
+            )),
         };
     }
-    if !changes || ContentType::of(request.headers()).is_some() {
+    if ContentType::of(headers).is_some() {
         return Ok(());
     }
     Err(Problem::unsupported(

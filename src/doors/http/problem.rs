@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::doors::chain;
+use crate::doors::limits::SIGNALS_AN_HOUR;
 use crate::event::{DraftError, Event, Fault, Rejection};
 use crate::index::IndexError;
 use crate::recorder::Refusal;
@@ -109,6 +110,15 @@ impl Problem {
 
     pub(super) fn too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "That is too much at once", detail)
+    }
+
+    /// Without `Retry-After`: it is counted, and is not to come again.
+    pub(super) fn too_many_signals(person: &str) -> Self {
+        let detail = format!(
+            "`{person}` had {SIGNALS_AN_HOUR} signals in this hour, and no more are kept: this one is counted, so do not send it again; reports are always taken"
+        );
+        let title = "That are more signals than are kept";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-signals", title, detail)
     }
 
     pub(super) fn unsupported(detail: impl Into<String>) -> Self {

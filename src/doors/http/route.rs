@@ -10,6 +10,7 @@ use axum::routing::{self, MethodRouter};
 use hyper::{Method, StatusCode};
 
 use super::Hall;
+use super::gate::check_content_type;
 use super::problem::Problem;
 use crate::doors::side::RouteName;
 
@@ -26,7 +27,9 @@ impl Route {
     }
 
     pub(super) fn post<H: Handler<T, Hall>, T: 'static>(path: &'static str, handler: H) -> Self {
-        Self { path, method: Method::POST, answers: routing::post(handler) }
+        // What is posted anywhere else is not found, whatever it is declared as.
+        let answers = routing::post(handler).route_layer(middleware::from_fn(declared));
+        Self { path, method: Method::POST, answers }
     }
 
     pub(super) fn delete<H: Handler<T, Hall>, T: 'static>(path: &'static str, handler: H) -> Self {
@@ -62,6 +65,12 @@ pub(super) fn router(
         })
         .layer(middleware::from_fn(name_route))
         .with_state(hall)
+}
+
+/// Lets only what is declared as it must be come to a route that takes a body.
+async fn declared(request: Request, next: Next) -> Result<Response, Problem> {
+    check_content_type(&request)?;
+    Ok(next.run(request).await)
 }
 
 /// Leaves the route's path, as it is written above, with the answer: requests are counted by it.

@@ -109,7 +109,16 @@ async fn take(
     letter: Letter,
     body: Body,
 ) -> Result<Option<Uuid>, Complaint> {
-    let Route::Spotlight(place) = route else { return take_with_key(desk, &letter, body).await };
+    let place = match route {
+        Route::Spotlight(place) => place,
+        Route::Envelope => return take_with_key(desk, &letter, body).await,
+        Route::Misnamed => {
+            return Err(Complaint::new(
+                StatusCode::NOT_FOUND,
+                "a project is a number here: use the whole DSN that `snag dsn` printed",
+            ));
+        }
+    };
     let is_strange = side::is_of_strange_page(&letter.headers, &desk.rules());
     if !caller.is_here || is_strange {
         return Err(Complaint::forbidden(

@@ -98,9 +98,7 @@ impl Basket<'_> {
     /// Checks a draft; none where its person had as many signals in this hour as are kept.
     fn check(&self, draft: Draft) -> Result<Option<Event>, Rejection> {
         let event = self.desk.admit(draft, Sender::Anonymous, Source::Sentry)?;
-        let is_kept = event.class != Class::Signal
-            || self.desk.side.limits.keeps_signal(&event.person, event.received_at);
-        Ok(is_kept.then_some(event))
+        Ok(Some(event).filter(|event| !self.desk.is_over_limit(event)))
     }
 
     /// Where an event happened that came before, in this envelope or another.

@@ -7,6 +7,8 @@ use crate::event::Place;
 pub(super) enum Route {
     /// `/api/7/envelope/`, after any prefix and with or without the last slash.
     Envelope,
+    /// The same with a project that is no number, and so none of ours.
+    Misnamed,
     /// `/stream`, or `/web/checkout/stream` for what lies below that place: Spotlight, without a key.
     Spotlight(Option<Place>),
 }
@@ -19,7 +21,8 @@ impl Route {
             let (prefix, project) = before.rsplit_once('/')?;
             let is_api = prefix == "api" || prefix.ends_with("/api");
             let is_project = !project.is_empty() && project.bytes().all(|b| b.is_ascii_digit());
-            return (is_api && is_project).then_some(Self::Envelope);
+            let route = if is_project { Self::Envelope } else { Self::Misnamed };
+            return is_api.then_some(route);
         }
         if path == "stream" {
             return Some(Self::Spotlight(None));
@@ -31,7 +34,7 @@ impl Route {
     /// The route as requests are counted by it.
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Envelope => "/api/{project}/envelope/",
+            Self::Envelope | Self::Misnamed => "/api/{project}/envelope/",
             Self::Spotlight(_) => "/stream",
         }
     }
@@ -54,12 +57,14 @@ mod tests {
         assert_eq!(Route::of("/stream"), Some(Route::Spotlight(None)));
         let web = Some(Route::Spotlight(Place::parse("web/shop").ok()));
         assert_eq!(Route::of("/web/shop/stream"), web);
+        for path in ["/api/x/envelope/", "/api//envelope", "/sentry/api/7x/envelope/"] {
+            assert_eq!(Route::of(path), Some(Route::Misnamed), "{path}");
+        }
         for path in [
             "",
             "/",
             "/envelope/",
             "/api/envelope/",
-            "/api/x/envelope/",
             "/xapi/7/envelope/",
             "/v1/stream",
             "/../stream",

@@ -8,8 +8,6 @@ use crate::page::frame::Visit;
 use crate::page::{WHY, chart, tell, text};
 use crate::words::{ago, day, human, minutes, number, plural, rule, sentences};
 
-/// Below so many uses there is no rate.
-const FEWEST_USES: u64 = 5;
 /// Letters of a rule.
 const RULE: usize = 200;
 
@@ -151,7 +149,7 @@ pub(super) fn cost(why: &Why) -> Markup {
                 (chart::interval(rate.low, rate.rate, rate.high))
                 p.dim { "The interval is the 95 % one, and no rank depends on it." }
             } @else if why.uses != 0 {
-                p { (plural(why.uses, "use is", "uses are")) " known, too few to say how often it hurts: that takes " (FEWEST_USES) "." }
+                p { (crate::words::no_rate(why)) }
             }
         }
     }

@@ -154,6 +154,9 @@ fn what_a_page_says_is_believed_within_bounds() {
     }
     let many = json!({"events": vec![json!({}); 101]}).to_string();
     post_from(&snagd, ORIGIN, &key, &many).tells(413, "100");
+    for list in ["[]", r#"[{"place":"a","note":"x"}]"#, "[[],7]"] {
+        post_from(&snagd, ORIGIN, &key, list).tells(400, "the body is no object");
+    }
 }
 
 #[test]

@@ -10,15 +10,16 @@ pub(super) const HOOK: &str = "\
 In the file your shell reads at its start, after everything else:
   bash, zsh  eval \"$(snag hook bash)\"
   fish       snag hook fish | source
-Which commands it looks at stands in ~/.config/snag/snagd.toml: watch = [\"acme\", \"acme *\"]";
+Which commands it looks at stands in ~/.config/snag/snagd.toml: watch = [\"acme\", \"acme *\"]
+A first word is recorded if it is a usual subcommand, like deploy, or named there: \"acme brew *\"";
 
 /// What run takes.
 #[derive(Args)]
 pub(crate) struct Run {
-    /// Where it happens [default: cli/, the program and its subcommand, like cli/acme/deploy]
+    /// Where it happens [default: cli/, the program and a usual subcommand, like cli/acme/deploy]
     #[arg(long, value_name = "PLACE", value_parser = place)]
     pub(crate) at: Option<Place>,
-    /// The command and its arguments, which are never recorded
+    /// The command; of its arguments only a usual subcommand, or one named in `watch`, is recorded
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     #[arg(value_hint = ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,

@@ -50,6 +50,6 @@ pub(crate) struct Said {
 pub(crate) struct RuleAt {
     /// The place, and no place below it
     pub(crate) place: String,
-    /// The signal: rage-click, dead-click, error-click, rerun, help-after-error, interrupted-wait, crash, failure
+    /// The signal: rage-click, dead-click, error-click, rerun, help-after-error, interrupted-wait, crash, failure, undo
     pub(crate) signal: String,
 }

@@ -55,7 +55,7 @@ pub(crate) fn hook(shell: Shell, output: &Output) -> anyhow::Result<()> {
 }
 
 /// What the user's configuration says, and the manual pages of it.
-fn watched() -> anyhow::Result<Vec<String>> {
+pub(crate) fn watched() -> anyhow::Result<Vec<String>> {
     let Some(path) = Paths::user_config().filter(|path| path.exists()) else {
         return Ok(Vec::new());
     };
@@ -112,12 +112,14 @@ pub(crate) fn heard(args: impl Iterator<Item = OsString>) -> Option<Heard> {
 /// Records it; nobody listens to how that goes.
 pub(crate) fn record(heard: &Heard) {
     panic::set_hook(Box::new(|_| {}));
-    let Some((call, rest)) = Call::of_line(&heard.line) else { return };
+    let watched = watched().unwrap_or_default();
+    let Some((call, rest)) = Call::of_line(&heard.line, &watched) else { return };
     let how = match rest {
         Rest::Nothing if heard.is_whole => How::of_status(heard.status),
         _ => How::Unknown,
     };
-    let ended = Ended { place: call.place(), call, how, at: now(), lasted: heard.lasted };
+    let (place, session) = (call.place(), notice::session());
+    let ended = Ended { place, call, how, session, at: now(), lasted: heard.lasted };
     let noticed = notice::notice(&ended, Source::Hook);
     let Ok(url) = usage::url() else { return };
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {

@@ -6,12 +6,20 @@ use anyhow::Context;
 
 use super::{Row, Rows, ready};
 use crate::session::markdown;
+use crate::stop::{Code, stop};
+
+/// What is said of Markdown that is something else.
+const NO_LOG: &str = "this Markdown has no steps: write each as an item (\"- the total is hidden\") under \"## Steps\", and the place once (\"- Place: web/shop\") under \"## Context\"; `snag session end --export md` shows how";
 
 /// The events of a log.
 pub(super) fn read(mut input: Box<dyn BufRead>) -> anyhow::Result<Rows> {
     let mut text = String::new();
     input.read_to_string(&mut text).context("the log cannot be read as text")?;
-    let rows = markdown::read(&text).into_iter().enumerate().map(|(number, (line, read))| {
+    let steps = markdown::read(&text);
+    if steps.is_empty() {
+        return Err(stop(Code::Usage, NO_LOG));
+    }
+    let rows = steps.into_iter().enumerate().map(|(number, (line, read))| {
         let event = read.and_then(|mut draft| {
             if draft.has("id") {
                 // `snag session` recorded it, as `snag log` would have.

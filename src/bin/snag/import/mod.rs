@@ -18,6 +18,7 @@ use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use snag::client::{ClientError, Connection, Told};
+use snag::doors::now;
 use snag::event::{Draft, Severity, Word};
 use uuid::Uuid;
 
@@ -234,6 +235,10 @@ fn ready(mut draft: Draft, number: usize, content: &[u8]) -> Result<Ready, Strin
     }
     if !draft.has("source") {
         draft.set("source", "import");
+    }
+    if !draft.has("received_at") {
+        // What is told afterwards is no noise of this hour.
+        draft.set("received_at", now().to_string());
     }
     if let Some(written) = draft.text("severity") {
         draft.set("severity", severity(written)?.word());

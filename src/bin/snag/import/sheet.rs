@@ -294,7 +294,9 @@ mod tests {
             let event = row.event.map(|ready| {
                 let mut event: Value = serde_json::from_slice(&ready.json).unwrap();
                 let fields = event.as_object_mut().unwrap();
-                assert!(fields.remove("id").is_some() && fields.remove("source").is_some());
+                for made_here in ["id", "source", "received_at"] {
+                    assert!(fields.remove(made_here).is_some(), "{made_here}");
+                }
                 event
             });
             (row.line, event)

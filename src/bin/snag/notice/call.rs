@@ -1,11 +1,86 @@
-//! What was called: the program, and its subcommand where the first argument looks like one.
+//! What was called: the program, and its subcommand where that is certainly one.
 //!
-//! Arguments hold secrets. All that is kept of them is a hash, to tell the same call from another.
+//! Arguments hold secrets. All that is kept of them is a hash, to tell the same call from another. A
+//! first word is taken for a subcommand only if it is one of the [`USUAL`] ones, which tell nothing of
+//! anybody, or if the configuration names it, as `watch = ["acme brew *"]` does.
 
 use std::path::Path;
 
-/// The longest word that is taken for a subcommand.
-const LONGEST_SUBCOMMAND: usize = 24;
+/// The subcommands that programs usually have.
+const USUAL: [&str; 72] = [
+    "add",
+    "apply",
+    "attach",
+    "build",
+    "bump",
+    "cancel",
+    "check",
+    "clean",
+    "clone",
+    "commit",
+    "config",
+    "connect",
+    "copy",
+    "create",
+    "delete",
+    "deploy",
+    "describe",
+    "destroy",
+    "diff",
+    "disable",
+    "down",
+    "edit",
+    "enable",
+    "exec",
+    "export",
+    "fetch",
+    "format",
+    "get",
+    "import",
+    "info",
+    "init",
+    "inspect",
+    "install",
+    "lint",
+    "list",
+    "login",
+    "logout",
+    "logs",
+    "merge",
+    "migrate",
+    "new",
+    "open",
+    "plan",
+    "publish",
+    "pull",
+    "push",
+    "release",
+    "remove",
+    "rename",
+    "restart",
+    "restore",
+    "revert",
+    "roll-back",
+    "rollback",
+    "run",
+    "scale",
+    "search",
+    "serve",
+    "set",
+    "show",
+    "start",
+    "status",
+    "stop",
+    "sync",
+    "test",
+    "undo",
+    "uninstall",
+    "up",
+    "update",
+    "upgrade",
+    "validate",
+    "version",
+];
 
 /// One call of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,11 +121,14 @@ pub(crate) enum Rest {
 const UNDOING: [&str; 4] = ["revert", "roll-back", "rollback", "undo"];
 
 impl Call {
-    /// The call that these words are; none where there is no program.
-    pub(crate) fn of_words(words: &[String]) -> Option<Self> {
+    /// The call that these words are; none where there is no program. What is `watched` by name is a
+    /// subcommand.
+    pub(crate) fn of_words(words: &[String], watched: &[String]) -> Option<Self> {
         let (program, args) = words.split_first()?;
+        let program = segment(program)?;
         let helps = args.first().is_some_and(|first| first == "help");
-        let subcommand = args.get(usize::from(helps)).filter(|word| is_subcommand(word)).cloned();
+        let word = args.get(usize::from(helps));
+        let subcommand = word.filter(|word| is_subcommand(&program, word, watched)).cloned();
         let is_help = helps
             || args.iter().any(|arg| arg == "--help")
             || args.last().is_some_and(|last| last == "-h");
@@ -59,25 +137,26 @@ impl Call {
             Some(word) if UNDOING.contains(&word.as_str()) => Aim::Undo,
             _ => Aim::Work,
         };
-        Some(Self { program: segment(program)?, subcommand, aim, hash: hash(words) })
+        Some(Self { program, subcommand, aim, hash: hash(words) })
     }
 
     /// The first call of a line that was typed into a shell, and what follows it. `man acme-deploy`
     /// is a call about `acme`.
-    pub(crate) fn of_line(line: &str) -> Option<(Self, Rest)> {
+    pub(crate) fn of_line(line: &str, watched: &[String]) -> Option<(Self, Rest)> {
         let (words, rest) = split(line);
         let call = match words.split_first() {
-            Some((man, pages)) if man == "man" => Self::of_manual(pages.last()?),
-            _ => Self::of_words(&words),
+            Some((man, pages)) if man == "man" => Self::of_manual(pages.last()?, watched),
+            _ => Self::of_words(&words, watched),
         };
         Some((call?, rest))
     }
 
-    fn of_manual(page: &str) -> Option<Self> {
-        let (program, subcommand) = page.split_once('-').map_or((page, None), |(program, word)| {
-            (program, Some(word.to_owned()).filter(|word| is_subcommand(word)))
-        });
+    fn of_manual(page: &str, watched: &[String]) -> Option<Self> {
+        let (program, word) = page
+            .split_once('-')
+            .map_or((page, None), |(program, word)| (program, Some(word.to_owned())));
         let program = segment(program)?;
+        let subcommand = word.filter(|word| is_subcommand(&program, word, watched));
         Some(Self { program, subcommand, aim: Aim::Manual, hash: 0 })
     }
 
@@ -94,12 +173,17 @@ impl Call {
     }
 }
 
-/// A word that names what a program shall do: letters and hyphens only, so that file names, hosts
-/// and most secrets are none.
-fn is_subcommand(word: &str) -> bool {
-    word.len() <= LONGEST_SUBCOMMAND
-        && word.starts_with(|letter: char| letter.is_ascii_lowercase())
-        && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+/// A word that names what a program shall do, and is certainly nothing else.
+fn is_subcommand(program: &str, word: &str, watched: &[String]) -> bool {
+    let names_it = |pattern: &String| {
+        let mut words = pattern.split(' ');
+        words.next() == Some(program) && words.next() == Some(word)
+    };
+    let is_segment = || {
+        word.starts_with(|letter: char| letter.is_ascii_lowercase())
+            && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    USUAL.contains(&word) || (is_segment() && watched.iter().any(names_it))
 }
 
 /// A program's name as a segment of a place.
@@ -164,7 +248,7 @@ mod tests {
     use super::*;
 
     fn call(line: &str) -> Call {
-        Call::of_line(line).unwrap().0
+        Call::of_line(line, &[]).unwrap().0
     }
 
     #[test]
@@ -177,7 +261,19 @@ mod tests {
         for line in ["acme --token abc", "acme hunter2", "acme Secret", "acme a/b", "acme x.yaml"] {
             assert_eq!(place(line), "cli/acme", "{line}");
         }
-        assert_eq!(place(&format!("acme {}", "x".repeat(25))), "cli/acme");
+    }
+
+    #[test]
+    fn a_word_that_may_be_data_is_no_subcommand_unless_the_configuration_names_it() {
+        let watched = ["acme", "acme *", "acme brew *", "acme se*"].map(str::to_owned);
+        let place = |line: &str| Call::of_line(line, &watched).unwrap().0.place();
+        assert_eq!(place("acme brew coffee"), "cli/acme/brew");
+        assert_eq!(place("man acme-brew"), "cli/acme/brew");
+        assert_eq!(place("acme help brew"), "cli/acme/brew");
+        for line in ["acme secret", "acme se", "other brew", "echo hi", "cat big"] {
+            assert!(!place(line)[4..].contains('/'), "{line}");
+        }
+        assert_eq!(place("acme deploy"), "cli/acme/deploy", "a usual one");
     }
 
     #[test]
@@ -202,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_line_is_split_up_to_its_first_operator() {
-        let rest = |line: &str| Call::of_line(line).unwrap().1;
+        let rest = |line: &str| Call::of_line(line, &[]).unwrap().1;
         for line in [
             "acme deploy",
             "acme deploy | less",
@@ -224,14 +320,14 @@ mod tests {
             assert_eq!(rest(line), Rest::More, "{line}");
         }
         assert_eq!(call("acme deploy|less").name(), "acme deploy");
-        assert_eq!(Call::of_line("  "), None);
-        assert_eq!(Call::of_line("man"), None);
+        assert_eq!(Call::of_line("  ", &[]), None);
+        assert_eq!(Call::of_line("man", &[]), None);
     }
 
     proptest::proptest! {
         #[test]
         fn any_line_is_a_place_or_nothing(line in "\\PC{0,40}|[a-z \"'|&;<>\\\\-]{0,40}") {
-            if let Some((call, _)) = Call::of_line(&line) {
+            if let Some((call, _)) = Call::of_line(&line, &[]) {
                 let place = snag::event::Place::parse(&call.place());
                 proptest::prop_assert!(place.is_ok() || call.program.trim_matches('.').is_empty());
             }

@@ -3,7 +3,7 @@
 //! # Promises
 //!
 //! - A file of the user's own, mode 0600: `$XDG_RUNTIME_DIR/snag.noticed`, or `noticed` in the state
-//!   directory. It holds places, times and hashes, no command.
+//!   directory. It holds places, times, hashes and ids of events, no command.
 //! - It never holds more than [`MOST`] lines, and none older than a minute once it is written.
 //! - Whatever is wrong with it, it is as if nothing had been run.
 
@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use rustix::fs::OFlags;
 use snag::daemon::Paths;
+use uuid::Uuid;
 
 use super::rule::{Fate, Past};
 
@@ -71,13 +72,14 @@ fn write(file: &mut File, past: &[Past]) -> io::Result<()> {
 }
 
 fn line(past: &Past) -> String {
-    let Past { at, program, hash, place, fate } = past;
+    let Past { at, program, hash, place, fate, session, signal } = past;
     let fate = match fate {
         Fate::Well => "well",
         Fate::Failed => "failed",
         Fate::Counted => "counted",
     };
-    format!("{} {hash:016x} {fate} {program} {place}\n", at.as_millisecond())
+    let (at, signal) = (at.as_millisecond(), signal.unwrap_or_default());
+    format!("{at} {hash:016x} {fate} {program} {place} {session} {signal}\n")
 }
 
 fn parse(line: &str) -> Option<Past> {
@@ -91,7 +93,9 @@ fn parse(line: &str) -> Option<Past> {
         _ => return None,
     };
     let (program, place) = (words.next()?.to_owned(), words.next()?.to_owned());
-    Some(Past { at, program, hash, place, fate })
+    let session = words.next()?.parse().ok()?;
+    let signal = Some(words.next()?.parse().ok()?).filter(|signal: &Uuid| !signal.is_nil());
+    Some(Past { at, program, hash, place, fate, session, signal })
 }
 
 #[cfg(test)]
@@ -101,7 +105,8 @@ mod tests {
     fn past(millisecond: i64, fate: Fate) -> Past {
         let at = Timestamp::from_millisecond(millisecond).unwrap();
         let (program, place) = ("acme".to_owned(), "cli/acme/deploy".to_owned());
-        Past { at, program, hash: u64::MAX - 7, place, fate }
+        let signal = (fate != Fate::Well).then(Uuid::now_v7);
+        Past { at, program, hash: u64::MAX - 7, place, fate, session: 7, signal }
     }
 
     #[test]
@@ -117,9 +122,15 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_as_if_it_were_not_there() {
-        for bad in
-            ["", "x", "1 zz well a b", "1 00 odd a b", "1 00 well", "99999999999999999 0 well a b"]
-        {
+        for bad in [
+            "",
+            "x",
+            "1 zz well a b",
+            "1 00 odd a b",
+            "1 00 well",
+            "1 00 well a b",
+            "99999999999999999 0 well a b 1 x",
+        ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
         let mut file = tempfile::tempfile().unwrap();

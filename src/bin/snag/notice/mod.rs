@@ -14,37 +14,56 @@ mod send;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use snag::event::{Draft, Source};
+use snag::event::{Draft, SignalName, Source};
 use uuid::Uuid;
 
 pub(crate) use call::{Aim, Call, Rest};
 pub(crate) use rule::{Ended, Fired, How};
-pub(crate) use send::{confirm, send};
+pub(crate) use send::{Sent, confirm, send};
 
 /// What a command that ended is to be recorded as.
 pub(crate) struct Noticed {
     /// Its use, and its signals.
     pub(crate) drafts: Vec<Draft>,
-    /// The strongest signal, if any, and the id of its event.
-    pub(crate) strongest: Option<(Uuid, Fired)>,
+    /// What there is to ask about, if anything.
+    pub(crate) matter: Option<Matter>,
+}
+
+/// What stood out about a command.
+pub(crate) struct Matter {
+    /// The strongest of its signals.
+    pub(crate) fired: Fired,
+    /// All of them, the strongest first.
+    signals: Vec<(Uuid, Draft)>,
+    /// The signals of the commands before that the strongest is about as well.
+    earlier: Vec<Uuid>,
 }
 
 /// Looks at a command that ended, and remembers it for the next one.
 pub(crate) fn notice(ended: &Ended, source: Source) -> Noticed {
-    let fired = memory::with(|past| {
-        let fired = rule::fired(ended, past);
-        rule::remembered(ended, past);
-        fired
+    let (fired, earlier) = memory::with(|past| {
+        let fired: Vec<_> =
+            rule::fired(ended, past).into_iter().map(|fired| (Uuid::now_v7(), fired)).collect();
+        let earlier = rule::counted(ended, past);
+        let is_failure =
+            |fired: &Fired| matches!(fired.name, SignalName::Crash | SignalName::Failure);
+        let failure = fired.iter().find(|(_, fired)| is_failure(fired)).map(|(id, _)| *id);
+        rule::remembered(ended, failure, past);
+        (fired, earlier)
     });
     let is_use = ended.call.aim != Aim::Manual;
     let mut drafts: Vec<_> = is_use.then(|| used(ended, source)).into_iter().collect();
-    let mut strongest = None;
-    for fired in fired {
-        let id = Uuid::now_v7();
-        drafts.push(signal(id, ended, &fired, source));
-        strongest = strongest.or(Some((id, fired)));
-    }
-    Noticed { drafts, strongest }
+    let signals: Vec<_> =
+        fired.iter().map(|(id, fired)| (*id, signal(*id, ended, fired, source))).collect();
+    drafts.extend(signals.iter().map(|(_, draft)| draft.clone()));
+    let strongest = fired.into_iter().next();
+    let matter = strongest.map(|(_, fired)| Matter { fired, signals, earlier });
+    Noticed { drafts, matter }
+}
+
+/// Which terminal, or whatever else began a session, this process belongs to.
+pub(crate) fn session() -> i32 {
+    rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get())
 }
 
 fn used(ended: &Ended, source: Source) -> Draft {
@@ -99,11 +118,12 @@ mod tests {
 
     #[test]
     fn no_argument_is_told() {
-        let (call, _) = Call::of_line("acme deploy s3cret --token t0ken").unwrap();
+        let (call, _) = Call::of_line("acme deploy s3cret --token t0ken", &[]).unwrap();
         let ended = Ended {
             place: call.place(),
             call,
             how: How::Died(11),
+            session: 1,
             at: Timestamp::UNIX_EPOCH,
             lasted: Duration::from_millis(1234),
         };

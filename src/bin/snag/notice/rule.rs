@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use snag::event::{Kind, SignalName};
+use uuid::Uuid;
 
 use super::call::{Aim, Call};
 
@@ -46,6 +47,8 @@ pub(crate) struct Ended {
     /// Where it happened.
     pub(crate) place: String,
     pub(crate) how: How,
+    /// In which session: help read in one terminal is not about a failure in another.
+    pub(crate) session: i32,
     /// When it ended,
     pub(crate) at: Timestamp,
     /// and how long it had taken.
@@ -60,6 +63,9 @@ pub(crate) struct Past {
     pub(crate) hash: u64,
     pub(crate) place: String,
     pub(crate) fate: Fate,
+    pub(crate) session: i32,
+    /// The signal that its failure is recorded as.
+    pub(crate) signal: Option<Uuid>,
 }
 
 /// What became of it.
@@ -93,6 +99,8 @@ impl How {
     pub(crate) fn of_status(status: u8) -> Self {
         match status {
             INTERRUPTED => Self::BrokenOff,
+            // SIGSTOP, SIGTSTP, SIGTTIN and SIGTTOU: it was sent away, and has not ended.
+            147..=150 => Self::Unknown,
             // Shells add 128; programs that exit with such a code themselves look the same.
             129..=192 => Self::Died(i32::from(status) - 128),
             status => Self::Exited(status),
@@ -114,9 +122,9 @@ pub(crate) fn fired(ended: &Ended, before: &[Past]) -> Vec<Fired> {
 }
 
 /// What is remembered once a command has ended; nothing of one that tells nothing later.
-pub(crate) fn remembered(ended: &Ended, before: &mut Vec<Past>) {
+pub(crate) fn remembered(ended: &Ended, signal: Option<Uuid>, before: &mut Vec<Past>) {
     before.retain(|past| past.at <= ended.at && ended.at.duration_since(past.at) < RERUN_WITHIN);
-    let Ended { call, place, at, .. } = ended;
+    let Ended { call, place, at, session, .. } = ended;
     let is_for_help = matches!(call.aim, Aim::Help | Aim::Manual);
     let fate = if is_rerun(ended, before) {
         let same = before.iter_mut().filter(|past| past.is_same_failure(ended));
@@ -130,13 +138,24 @@ pub(crate) fn remembered(ended: &Ended, before: &mut Vec<Past>) {
         return;
     };
     let (program, place) = (call.program.clone(), place.clone());
-    before.push(Past { at: *at, program, hash: call.hash, place, fate });
+    before.push(Past { at: *at, program, hash: call.hash, place, fate, session: *session, signal });
+}
+
+/// The signals of the failures that a `rerun` counts, but for that of the command itself.
+pub(crate) fn counted(ended: &Ended, before: &[Past]) -> Vec<Uuid> {
+    let same = before.iter().filter(|past| is_rerun(ended, before) && past.is_same_failure(ended));
+    same.filter_map(|past| past.signal).collect()
 }
 
 impl Past {
     fn is_within(&self, ended: &Ended, most: SignedDuration) -> bool {
         let gap = ended.at.duration_since(self.at);
         self.program == ended.call.program && !gap.is_negative() && gap <= most
+    }
+
+    /// Whether it is what happened last in the same terminal, or may be.
+    fn is_there(&self, ended: &Ended, most: SignedDuration) -> bool {
+        self.session == ended.session && self.is_within(ended, most)
     }
 
     fn is_same_failure(&self, ended: &Ended) -> bool {
@@ -221,7 +240,7 @@ fn help_after_error(ended: &Ended, before: &[Past]) -> Option<Fired> {
     if !matches!(ended.call.aim, Aim::Help | Aim::Manual) {
         return None;
     }
-    let last = before.iter().rev().find(|past| past.is_within(ended, HELP_WITHIN))?;
+    let last = before.iter().rev().find(|past| past.is_there(ended, HELP_WITHIN))?;
     (last.fate != Fate::Well).then(|| Fired {
         name: SignalName::HelpAfterError,
         kind: Kind::Confusing,
@@ -240,7 +259,7 @@ fn undo(ended: &Ended, before: &[Past]) -> Option<Fired> {
     if ended.call.aim != Aim::Undo || ended.how != How::Exited(0) {
         return None;
     }
-    let last = before.iter().rev().find(|past| past.is_within(ended, UNDO_WITHIN))?;
+    let last = before.iter().rev().find(|past| past.is_there(ended, UNDO_WITHIN))?;
     (last.fate == Fate::Well).then(|| Fired {
         name: SignalName::Undo,
         kind: Kind::Unexpected,
@@ -263,10 +282,10 @@ mod tests {
 
     /// A command that ends so many seconds after some moment.
     fn ended(line: &str, how: How, second: i64) -> Ended {
-        let (call, _) = Call::of_line(line).unwrap();
+        let (call, _) = Call::of_line(line, &["acme a", "acme b"].map(str::to_owned)).unwrap();
         let place = call.place();
         let at = Timestamp::from_second(1_795_000_000 + second).unwrap();
-        Ended { call, place, how, at, lasted: Duration::from_secs(1) }
+        Ended { call, place, how, session: 1, at, lasted: Duration::from_secs(1) }
     }
 
     /// The signals that a session makes, one list for each command.
@@ -275,7 +294,7 @@ mod tests {
         let mut step = |(line, how, second): &(&str, How, i64)| {
             let ended = ended(line, *how, *second);
             let names = fired(&ended, &past).iter().map(|fired| name(fired.name)).collect();
-            remembered(&ended, &mut past);
+            remembered(&ended, None, &mut past);
             names
         };
         commands.iter().map(&mut step).collect()
@@ -345,11 +364,37 @@ mod tests {
         let past = [("acme a", BAD, 0)].map(|(line, how, second)| {
             let ended = ended(line, how, second);
             let mut past = Vec::new();
-            remembered(&ended, &mut past);
+            remembered(&ended, None, &mut past);
             past.remove(0)
         });
         let fired = fired(&ended("acme --help", WELL, 1), &past);
         assert_eq!(fired[0].place, "cli/acme/a", "where it failed");
+    }
+
+    #[test]
+    fn help_read_in_another_terminal_is_about_something_else() {
+        let mut past = Vec::new();
+        remembered(&ended("acme a", BAD, 0), None, &mut past);
+        let there = Ended { session: 2, ..ended("acme --help", WELL, 1) };
+        assert!(fired(&there, &past).is_empty());
+        let again = [1, 2].map(|second| Ended { session: 2, ..ended("acme a", BAD, second) });
+        remembered(&again[0], None, &mut past);
+        assert_eq!(
+            fired(&again[1], &past)[0].name,
+            SignalName::Rerun,
+            "wherever it is tried again"
+        );
+    }
+
+    #[test]
+    fn a_rerun_knows_the_failures_it_counts() {
+        let mut past = Vec::new();
+        for (second, line) in [(0_u8, "acme a"), (1, "acme b"), (2, "acme a")] {
+            let failure = ended(line, BAD, second.into());
+            assert!(counted(&failure, &past).is_empty(), "no rerun yet");
+            remembered(&failure, Some(Uuid::from_u128(second.into())), &mut past);
+        }
+        assert_eq!(counted(&ended("acme a", BAD, 3), &past), [0, 2].map(Uuid::from_u128));
     }
 
     #[test]

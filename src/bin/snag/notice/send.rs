@@ -1,44 +1,57 @@
 //! To the daemon, or kept for it; nothing is said on the way.
 
+use std::os::unix::fs::MetadataExt;
 use std::pin::pin;
 
 use anyhow::Context;
 use bytes::Bytes;
+use rustix::process::geteuid;
 use serde_json::json;
 use snag::client::{ClientError, Target};
 use snag::doors::now;
-use snag::event::{Draft, Event, Source};
+use snag::event::{Decision, Draft, Event, Source, Verdict};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use super::Fired;
+use super::{Fired, Matter};
 use crate::log::{self, PATIENCE};
-use crate::reach;
+use crate::reach::{self, Keep};
+
+/// What became of what was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// A daemon has it.
+    Recorded,
+    /// It waits in a file.
+    Kept,
+}
 
 /// Records what was noticed; says what is to be said where that cannot be done.
-pub(crate) async fn send(drafts: Vec<Draft>, url: Option<&Target>) -> anyhow::Result<()> {
+pub(crate) async fn send(drafts: Vec<Draft>, url: Option<&Target>) -> anyhow::Result<Sent> {
     let deadline = Instant::now() + PATIENCE;
     let names_person = names_person(&drafts, url);
     let events =
         drafts.into_iter().map(|draft| log::check(draft)?.without_secrets().map_err(log::rejected));
     let events = events.collect::<anyhow::Result<Vec<Event>>>()?;
-    let bodies: Vec<_> =
-        events.iter().map(|event| (event.id, log::body(event, names_person))).collect();
-    let lines = bodies.iter().flat_map(|(_, body)| [body.as_slice(), b"\n"]).flatten().copied();
+    let bodies: Vec<_> = events.iter().map(|event| log::body(event, names_person)).collect();
+    let lines = bodies.iter().flat_map(|body| [body.as_slice(), b"\n"]).flatten().copied();
     let posting = pin!(post(lines.collect(), url));
     match timeout_at(deadline, posting).await {
-        Ok(Ok(())) => return Ok(()),
+        Ok(Ok(())) => return Ok(Sent::Recorded),
         Ok(Err(error @ ClientError::Told(_))) if !log::is_temporary(&error) => {
             return Err(error.into());
         }
         Ok(Err(_)) | Err(_) => {}
     }
-    let keep = reach::keep(url)?;
-    for (id, body) in &bodies {
-        keep.put(*id, body)
+    put(&reach::keep(url)?, &events, names_person)
+}
+
+fn put(keep: &Keep<'_>, events: &[Event], names_person: bool) -> anyhow::Result<Sent> {
+    for event in events {
+        keep.put(event.id, &log::body(event, names_person))
             .with_context(|| format!("no snagd answers, and {keep} cannot be written to"))?;
     }
-    Ok(())
+    Ok(Sent::Kept)
 }
 
 /// A line that is refused is as good as told: the same would be refused again.
@@ -47,29 +60,79 @@ async fn post(lines: Bytes, url: Option<&Target>) -> Result<(), ClientError> {
     connection.post_lines(lines).await.map(drop)
 }
 
-/// Makes a report of a signal, with the person's own words if there are some: the daemon turns the
-/// signal into one, or else, where that is not to be had, a report is told beside it.
+/// Confirms all signals of a matter, with the person's own words, if there are some, about the
+/// strongest. Where no daemon answers, each is kept again with what was decided, which counts once
+/// both are there; from whom the daemon would not believe that, a report is told beside the signal.
 pub(crate) async fn confirm(
-    signal: Uuid,
-    fired: &Fired,
+    matter: &Matter,
     note: Option<&str>,
     url: Option<&Target>,
-) -> anyhow::Result<()> {
-    let asked = timeout_at(Instant::now() + PATIENCE, ask(signal, note, url)).await;
-    if matches!(asked, Ok(Ok(()))) {
-        return Ok(());
+) -> anyhow::Result<Sent> {
+    let mut open: Vec<_> = matter.signals.iter().map(|(id, _)| *id).collect();
+    let strongest = open.first().copied();
+    open.extend(&matter.earlier);
+    // Whatever was not decided in time is still among them.
+    let _ = timeout_at(Instant::now() + PATIENCE, decide(&mut open, note, url)).await;
+    let drafts = matter.signals.iter().filter(|(id, _)| open.contains(id));
+    let drafts: Vec<_> = drafts.map(|(_, draft)| draft.clone()).collect();
+    if drafts.is_empty() {
+        return Ok(Sent::Recorded);
     }
-    let mut report = super::draft(Uuid::now_v7(), "report", &fired.place, now(), Source::Run);
-    report.set("kind", fired.kind.to_string());
-    report.set("note", note.unwrap_or(&fired.found));
+    let keep = reach::keep(url)?;
+    let is_open = open.first() == strongest.as_ref();
+    if is_believed(&keep) {
+        let names_person = names_person(&drafts, url);
+        let decided = drafts.into_iter().enumerate().map(|(nth, draft)| {
+            let event = log::check(draft)?;
+            let note = note.filter(|_| is_open && nth == 0).map(ToOwned::to_owned);
+            let by = event.person.clone();
+            let verdict = Verdict::Confirmed;
+            let decision = Decision { at: now(), verdict, by, severity: None, note };
+            event.decided(Some(decision)).without_secrets().map_err(log::rejected)
+        });
+        let kept = put(&keep, &decided.collect::<anyhow::Result<Vec<_>>>()?, names_person)?;
+        return Ok(if is_open { kept } else { Sent::Recorded });
+    }
+    if !is_open {
+        return Ok(Sent::Recorded);
+    }
+    let Fired { place, kind, found, .. } = &matter.fired;
+    let mut report = super::draft(Uuid::now_v7(), "report", place, now(), Source::Run);
+    report.set("kind", kind.to_string());
+    report.set("note", note.unwrap_or(found));
     send(vec![report], url).await
 }
 
-async fn ask(signal: Uuid, note: Option<&str>, url: Option<&Target>) -> Result<(), ClientError> {
+/// Confirms them one by one, and leaves those that are not known, or not ours to decide about.
+async fn decide(
+    open: &mut Vec<Uuid>,
+    note: Option<&str>,
+    url: Option<&Target>,
+) -> Result<(), ClientError> {
     let mut connection = reach::connect_to_post(url).await?;
-    let body = note.map_or_else(|| json!({}), |note| json!({"note": note}));
-    let path = format!("/v1/events/{signal}/confirm");
-    connection.post(&path, "application/json", body.to_string().into()).await.map(drop)
+    for (nth, id) in open.clone().into_iter().enumerate() {
+        let note = note.filter(|_| nth == 0);
+        let body = note.map_or_else(|| json!({}), |note| json!({"note": note}));
+        let path = format!("/v1/events/{id}/confirm");
+        match connection.post(&path, "application/json", body.to_string().into()).await {
+            Ok(_) => open.retain(|other| *other != id),
+            Err(ClientError::Told(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the daemon that will take it runs as us, or we are root: from these alone it takes a
+/// decision together with its event.
+fn is_believed(keep: &Keep<'_>) -> bool {
+    let theirs = match keep {
+        Keep::Drop(dir) => dir,
+        Keep::Outbox(_, Target::Unix(socket)) => socket,
+        Keep::Outbox(_, Target::Tcp { .. }) => return false,
+    };
+    let us = geteuid();
+    us.is_root() || theirs.metadata().is_ok_and(|theirs| theirs.uid() == us.as_raw())
 }
 
 /// Over a socket or by a file the daemon knows who we are; loopback TCP has to be told.

@@ -19,12 +19,16 @@ pub(crate) fn coverage(answer: &CoverageAnswer, look: &Look) -> String {
     page.push(look.line().bold("Coverage").space(GAP).dim(window(answer.window)));
     page.prose(0, Tone::Plain, &crowd(answer.crowd, &answer.places));
     let sections = [
-        (Quiet::Hurts, "Hurts"),
-        (Quiet::Good, "Used, and nobody was hurt"),
-        (Quiet::Thin, "Used too little to say"),
+        (Quiet::Hurts, true, "Hurts"),
+        (Quiet::Hurts, false, "Noticed, and nobody said yet whether it hurts"),
+        (Quiet::Good, true, "Used, and nobody was hurt"),
+        (Quiet::Thin, true, "Used too little to say"),
     ];
-    for (quiet, title) in sections {
-        let places: Vec<_> = answer.places.iter().filter(|at| at.quiet == quiet).collect();
+    for (quiet, is_said, title) in sections {
+        let is_here = |at: &&PlaceCoverage| {
+            at.quiet == quiet && (quiet != Quiet::Hurts || (at.reports != 0) == is_said)
+        };
+        let places: Vec<_> = answer.places.iter().filter(is_here).collect();
         if !places.is_empty() {
             page.blank();
             page.push(look.line().bold(title));
@@ -50,11 +54,12 @@ fn crowd(crowd: Crowd, places: &[PlaceCoverage]) -> String {
     let people = plural(crowd.used as u64, "person", "people");
     let all = plural(places.len() as u64, "known place", "known places");
     let told = number(crowd.told as u64);
-    format!("{people} used something, {told} said something; {touched} of {all} were touched.")
+    let were = if touched == 1 || places.len() == 1 { "was" } else { "were" };
+    format!("{people} used something, {told} said something; {touched} of {all} {were} touched.")
 }
 
 fn table(places: &[&PlaceCoverage], page: &mut Page, look: &Look) {
-    let has_rates = WIDE <= look.width && places.iter().any(|at| at.hurt_per_use.is_some());
+    let has_rates = WIDE <= look.width && places.iter().any(|at| !rate(at).is_empty());
     let mut columns = vec![
         Column::words(look, "place", Give::Start(7)),
         Column::figures(look, "uses"),
@@ -75,12 +80,22 @@ fn table(places: &[&PlaceCoverage], page: &mut Page, look: &Look) {
             (Tone::Plain, look.safe(first_time(at))),
         ];
         if has_rates {
-            let rate = at.hurt_per_use.as_ref().map(short_rate);
-            cells.push((Tone::Plain, look.safe(rate.unwrap_or_default())));
+            cells.push((Tone::Plain, look.safe(rate(at))));
         }
         table.row(cells);
     }
     page.extend(table.lines());
+}
+
+/// How often it hurts, and what nobody decided about, which may make it more.
+fn rate(at: &PlaceCoverage) -> String {
+    let wait = plural(at.signals, "signal waits", "signals wait");
+    match (&at.hurt_per_use, at.signals) {
+        (None, 0) => String::new(),
+        (None, _) => wait,
+        (Some(rate), 0) => short_rate(rate),
+        (Some(rate), _) => format!("{}; {wait}", short_rate(rate)),
+    }
 }
 
 fn first_time(at: &PlaceCoverage) -> String {

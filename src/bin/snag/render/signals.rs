@@ -132,12 +132,19 @@ pub(crate) fn decided(event: &Event, look: &Look) -> String {
 }
 
 /// What a rule at a place is from now on.
-pub(crate) fn muted(muting: &Muting, look: &Look) -> String {
+pub(crate) fn muted(muting: &Muting, changed: bool, look: &Look) -> String {
     let mut page = look.page();
-    let (done, undo) = if muting.is_muted { ("muted", "unmute") } else { ("heard again", "mute") };
+    let (done, undo) = match (muting.is_muted, changed) {
+        (true, true) => ("muted", "unmute"),
+        (true, false) => ("muted already", "unmute"),
+        (false, true) => ("heard again", "mute"),
+        (false, false) => ("was not muted", "mute"),
+    };
     let line = look.line().tone(Tone::Good, done).space(GAP).bold(muting.place.as_str());
     page.push(line.space(GAP).plain(human(muting.signal)));
     let place = shell(muting.place.as_str());
-    page.next("undo it:", &format!("snag signals {undo} {place} {}", muting.signal));
+    if changed {
+        page.next("undo it:", &format!("snag signals {undo} {place} {}", muting.signal));
+    }
     page.finish()
 }

@@ -38,7 +38,7 @@ fn views(told: &[Event], look: &Look) -> Vec<String> {
         views.push(super::signal_group(group, 1, 9, look));
         views.push(super::decided(&group.latest, look));
     }
-    views.extend(inbox.muted.iter().map(|muting| super::muted(muting, look)));
+    views.extend(inbox.muted.iter().map(|muting| super::muted(muting, true, look)));
     let mut status = status();
     if let Some(one) = told.first() {
         status.state_dir = one.person.clone();

@@ -5,7 +5,9 @@ use snag::event::Day;
 
 use super::Look;
 
-pub(super) use snag::words::{exactly, human, id_tail, minutes, number, rate, short_rate, window};
+pub(super) use snag::words::{
+    exactly, human, id_tail, minutes, no_rate, number, rate, short_rate, window,
+};
 pub(crate) use snag::words::{plural, shell};
 
 /// An event may lie so far ahead: clocks differ.

@@ -3,7 +3,8 @@
 //! # Promises
 //!
 //! - The command has the terminal, the streams, the signals and the process group it would have
-//!   without us, and how it ends is how we end.
+//!   without us, and how it ends is how we end. A stream that is closed is the one exception: the
+//!   runtime opens `/dev/null` in its place before we begin, and so it is that for the command.
 //! - Nothing of ours comes before it: whatever cannot be recorded is found out after it ended, and
 //!   changes neither its output nor its exit code. A panic of ours changes nothing either.
 //! - We say something only where all three streams are a terminal, and only if something stood out.
@@ -22,7 +23,8 @@ use snag::doors::now;
 use snag::event::Source;
 
 use crate::args;
-use crate::notice::{self, Call, Ended, How, Noticed};
+use crate::hook;
+use crate::notice::{self, Call, Ended, Fired, How, Noticed, Sent};
 use crate::output::Output;
 use crate::usage;
 use ask::Answer;
@@ -62,9 +64,11 @@ fn quietly(whatever: impl FnOnce()) {
 fn record(said: &args::Run, run: &Run, url: Option<Target>, output: &Output) -> anyhow::Result<()> {
     let words: Vec<_> =
         said.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let call = Call::of_words(&words).context("the command has no name")?;
+    let watched = hook::watched().unwrap_or_default();
+    let call = Call::of_words(&words, &watched).context("the command has no name")?;
     let place = said.at.as_ref().map_or_else(|| call.place(), ToString::to_string);
-    let ended = Ended { call, place, how: how(run), at: now(), lasted: run.lasted };
+    let (how, session) = (how(run), notice::session());
+    let ended = Ended { call, place, how, session, at: now(), lasted: run.lasted };
     let noticed = notice::notice(&ended, Source::Run);
     let url = url.map_or_else(usage::url, |url| Ok(Some(url)))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -77,17 +81,21 @@ fn record(said: &args::Run, run: &Run, url: Option<Target>, output: &Output) -> 
 /// Records what was noticed, and asks whoever looks at it whether it matters.
 async fn tell(noticed: Noticed, url: Option<&Target>, output: &Output) -> anyhow::Result<()> {
     notice::send(noticed.drafts, url).await?;
-    let Some((signal, fired)) = noticed.strongest.filter(|_| ask::is_possible()) else {
+    let Some(matter) = noticed.matter.filter(|_| ask::is_possible()) else {
         return Ok(());
     };
     let look = output.look();
-    let note = match ask::ask(&fired.found, look) {
+    let note = match ask::ask(&matter.fired.found, look) {
         Answer::Skip => return Ok(()),
         Answer::Confirm => None,
         Answer::Says(note) => Some(note),
     };
-    notice::confirm(signal, &fired, note.as_deref(), url).await?;
-    ask::tell(&format!("recorded  {}  {}", fired.place, note.unwrap_or(fired.found)), look);
+    let became = match notice::confirm(&matter, note.as_deref(), url).await? {
+        Sent::Recorded => "recorded",
+        Sent::Kept => "kept",
+    };
+    let Fired { place, found, .. } = matter.fired;
+    ask::tell(&format!("{became}  {place}  {}", note.unwrap_or(found)), look);
     Ok(())
 }
 

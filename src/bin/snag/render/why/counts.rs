@@ -11,10 +11,7 @@ use crate::render::Look;
 use crate::render::line::{Page, Tone};
 use crate::render::spark::bar;
 use crate::render::table::{Cell, Column, Give, Table};
-use crate::render::words::{human, minutes, number, plural, rate};
-
-/// Below so many uses the library gives no rate.
-const FEWEST_USES: u64 = 5;
+use crate::render::words::{human, minutes, no_rate, number, plural, rate};
 
 /// Everything that is shown as counts.
 pub(super) fn counts(answer: &WhyAnswer, page: &mut Page, look: &Look) {
@@ -119,10 +116,7 @@ fn cost(why: &Why, page: &mut Page, look: &Look) {
         let rate = rate(hurt);
         said.push(format!("{rate}. The interval is the 95 % one, and no rank depends on it."));
     } else if why.uses != 0 {
-        let uses = plural(why.uses, "use is", "uses are");
-        said.push(format!(
-            "{uses} known, too few to say how often it hurts: that takes {FEWEST_USES}."
-        ));
+        said.push(no_rate(why));
     }
     if said.is_empty() {
         return;
