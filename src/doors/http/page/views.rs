@@ -19,7 +19,7 @@ use crate::index::{Filter, HotspotsAnswer, Order};
 use crate::page::{self, Address, Visit};
 use crate::sheet;
 
-/// The rows of a map and of an export unless said otherwise.
+/// The rows of an export unless said otherwise.
 const ALL: usize = 1000;
 /// The days of a calendar unless said otherwise: eighteen weeks, as many as are kept in memory.
 const CALENDAR_DAYS: i32 = 126;
@@ -75,8 +75,8 @@ pub(super) async fn map(
     let query::Hotspots { mut question, .. } = query::Hotspots::read(&address.query())?;
     question.by = By::Place;
     let visit = visit(&desk, address);
-    let (_, answer) = rank(&desk, &sender, question, ALL).await?;
-    Ok(document(StatusCode::OK, page::map(&visit, &answer)))
+    let land = read(&desk, move |desk| desk.index.land(&question)).await?;
+    Ok(document(StatusCode::OK, page::map(&visit, &land)))
 }
 
 /// `GET /page/why` shows everything behind one place's rank.
