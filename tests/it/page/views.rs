@@ -202,8 +202,8 @@ fn a_thousand_places_are_no_trouble() {
     let cells = cells.as_array().unwrap();
     assert_eq!(cells.len(), 7, "each area is a cell: {cells:#?}");
     for cell in cells {
-        let [link, told, shown] = [&cell[0], &cell[1], &cell[2]].map(|text| text.as_str().unwrap());
-        assert!(link.contains("under=area-"), "{link} leads nowhere");
+        let [href, told, shown] = [&cell[0], &cell[1], &cell[2]].map(|text| text.as_str().unwrap());
+        assert!(href.contains("under=area-"), "{href} leads nowhere");
         assert!(told.contains(" places") && told.contains(", together: "), "{told}");
         assert!(shown.contains(" people") && shown.contains('Σ'), "{shown}");
     }
