@@ -8,6 +8,8 @@
 //!   is led by an apostrophe. Figures are as they are.
 //! - Times are exact, lists are JSON, and what is absent is an empty cell.
 
+pub mod markdown;
+
 use crate::event::Event;
 use crate::index::{HotspotsAnswer, WhyAnswer};
 use serde::Serialize;

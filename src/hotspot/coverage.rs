@@ -92,6 +92,30 @@ pub struct Crowd {
     pub told: usize,
 }
 
+/// The places of a question that hurt nobody in its window, each with its uses; `known` are the
+/// places there are.
+pub fn painless<'a>(
+    question: &Question,
+    cells: impl IntoIterator<Item = (&'a CellKey, &'a Cell)>,
+    known: impl IntoIterator<Item = Place>,
+) -> BTreeMap<Place, u64> {
+    let is_asked =
+        |place: &Place| question.under.as_ref().is_none_or(|under| place.is_under(under));
+    let known = known.into_iter().filter(is_asked);
+    let mut uses: BTreeMap<_, _> = known.map(|place| (place, 0)).collect();
+    for (key, cell) in cells {
+        if !question.window.contains(key.day) || !question.covers(key) {
+            continue;
+        }
+        if question.wants(key.kind) && points(key.kind, cell) != 0 {
+            uses.remove(&key.place);
+        } else if let Some(uses) = uses.get_mut(&key.place) {
+            *uses += cell.uses;
+        }
+    }
+    uses
+}
+
 /// The counts of days as they come in.
 pub struct Coverage<'a> {
     question: &'a Question,
@@ -289,6 +313,11 @@ mod tests {
         ];
         let question = Question::over(Window::ending(UNTIL, 14));
         let never = Place::parse("web/never").unwrap();
+        let known = cells.iter().map(|(key, _)| key.place.clone()).chain([never.clone()]);
+        let painless = painless(&question, cells.iter().map(|(key, cell)| (key, cell)), known);
+        let painless: Vec<_> =
+            painless.iter().map(|(place, uses)| (place.as_str(), *uses)).collect();
+        assert_eq!(painless, [("web/home", 7), ("web/never", 0), ("web/old", 0), ("web/rare", 1)]);
         let mut coverage = Coverage::new(&question, [never]);
         for (key, cell) in &cells {
             coverage.add(key, cell);

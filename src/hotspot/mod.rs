@@ -36,7 +36,7 @@ mod vectors;
 pub use alike::{MOST_ALIKE, Note, NoteGroup, fingerprint, group, mask};
 pub use calendar::{DaySum, calendar};
 pub use cell::{Cell, CellKey};
-pub use coverage::{Coverage, Crowd, PersonCoverage, PlaceCoverage, Quiet};
+pub use coverage::{Coverage, Crowd, PersonCoverage, PlaceCoverage, Quiet, painless};
 pub use fold::Child;
 pub use pain::{CAP, POINTS, Pain, points, signal_points};
 pub use question::{By, Question, Shape};

@@ -38,6 +38,20 @@ pub enum TrendWord {
     Unclear,
 }
 
+impl TrendWord {
+    /// The word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::New => "new",
+            Self::Worse => "worse",
+            Self::Better => "better",
+            Self::Unclear => "unclear",
+        }
+    }
+}
+
 /// The counts a trend is judged by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weeks {

@@ -12,8 +12,8 @@ use super::list::{Order, Spot};
 use super::{Index, IndexError};
 use crate::event::{Actor, Day, Event, Kind, Place, SignalName};
 use crate::hotspot::{
-    Cell, CellKey, DaySum, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Why, Window,
-    calendar, group, rank, why,
+    Cell, CellKey, DaySum, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Shape, Why,
+    Window, calendar, group, painless, rank, why,
 };
 
 /// The ranked rows of a window.
@@ -27,6 +27,19 @@ pub struct HotspotsAnswer {
     pub rows: Vec<Hotspot>,
     /// How many more there are.
     pub more: usize,
+}
+
+/// What a map shows.
+#[derive(Clone, Debug)]
+pub struct Land {
+    /// The days counted.
+    pub window: Window,
+    /// The ranked rows.
+    pub rows: Vec<Hotspot>,
+    /// The same rolled up to the first level that is asked about.
+    pub parts: Vec<Hotspot>,
+    /// Places that hurt nobody, each with its uses.
+    pub painless: BTreeMap<Place, u64>,
 }
 
 /// Everything behind one place's rank.
@@ -62,6 +75,21 @@ impl Index {
             row.quote = self.strongest_quote(question, &row.members, &mut shown)?;
         }
         Ok(HotspotsAnswer { v: 1, window: question.window, rows, more })
+    }
+
+    /// All that a map shows of a question by place, without what anybody said.
+    pub fn land(&self, question: &Question) -> Result<Land, IndexError> {
+        let span = self.span(question)?;
+        let ranked =
+            |question: &Question| rank(question, pairs(&span), |place| self.first_seen(place));
+        let above = question.under.as_ref().map_or(0, Place::depth);
+        let shape = Shape::Depth(above + 1);
+        Ok(Land {
+            window: question.window,
+            rows: ranked(question),
+            parts: ranked(&Question { shape, ..question.clone() }),
+            painless: painless(question, pairs(&span), self.places()),
+        })
     }
 
     /// Everything behind a place's rank; none if nothing was ever recorded there or below.

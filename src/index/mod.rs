@@ -67,7 +67,7 @@ use decide::Mutings;
 use store::Store;
 
 pub use apply::Fresh;
-pub use ask::{HotspotsAnswer, WhyAnswer};
+pub use ask::{HotspotsAnswer, Land, WhyAnswer};
 pub use check::Sum;
 pub use coverage::CoverageAnswer;
 pub use known::Known;

@@ -20,6 +20,9 @@ pub struct Visit {
     pub behind: Option<String>,
 }
 
+/// What `snag coverage` is asked.
+const COVERED: [&str; 4] = ["since", "until", "under", "actor"];
+
 /// A small stone with a notch, so that no browser asks for an icon.
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='4' fill='%23b5400b'/%3E%3Cpath d='M3 11l3-5 2 3 2-5 3 7z' fill='%23fff'/%3E%3C/svg%3E";
 
@@ -85,7 +88,9 @@ fn footer(address: &Address) -> Markup {
     html! {
         footer {
             p {
-                "The same in a terminal: " code { (command(address)) }
+                @if address.path() == CALENDAR { "Who used what, in a terminal: " }
+                @else { "The same in a terminal: " }
+                code { (command(address)) }
             }
         }
     }
@@ -98,10 +103,12 @@ fn command(address: &Address) -> String {
     }
     let verb = match address.path() {
         super::WHY => "why",
+        CALENDAR => "coverage",
         super::RECORD => return "snag log web/checkout/pay \"what happened\"".to_owned(),
         _ => "hotspots",
     };
-    let flags = address.pairs().map(|(name, value)| match name {
+    let taken = address.pairs().filter(|(name, _)| verb != "coverage" || COVERED.contains(name));
+    let flags = taken.map(|(name, value)| match name {
         "place" => shell(value),
         "flat" => "--flat".to_owned(),
         _ => format!("--{name} {}", shell(value)),

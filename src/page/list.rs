@@ -79,12 +79,22 @@ fn entry(visit: &Visit, row: &Hotspot, days: &[u32], scale: Scale) -> Markup {
             (tell::badge(row, scale.until))
             @if let Some(outcome) = tell::outcome(row) { span.outcome { (outcome) } }
             (chart::spark(days, scale.highest))
+            (said(row))
+        }
+    }
+}
+
+/// What else there is to a row; most have little, and a page is light.
+fn said(row: &Hotspot) -> Markup {
+    let Hotspot { folded, signals, quote, .. } = row;
+    html! {
+        @if folded.is_some() || *signals != 0 || quote.is_some() {
             div.said {
-                @if let Some(folded) = &row.folded {
+                @if let Some(folded) = folded {
                     span.folded { (folded) @if !row.children.is_empty() { ": " (children(row)) } }
                 }
-                @if row.signals != 0 { span.signals { (plural(row.signals, "signal", "signals")) } }
-                @if let Some(quote) = &row.quote { q { (text::line(&quote.text, QUOTE)) } }
+                @if *signals != 0 { span.signals { (plural(*signals, "signal", "signals")) } }
+                @if let Some(quote) = quote { q { (text::line(&quote.text, QUOTE)) } }
             }
         }
     }
@@ -122,8 +132,8 @@ fn after(visit: &Visit, answer: &HotspotsAnswer) -> Markup {
             }
             span { "Take it along: "
                 a href=(export("csv")) download { "CSV" } " · "
-                a href=(export("json")) download { "JSON" } " · Markdown with "
-                code { "snag hotspots --markdown" }
+                a href=(export("json")) download { "JSON" } " · "
+                a href=(export("md")) download { "Markdown" }
             }
         }
     }

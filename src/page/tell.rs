@@ -10,13 +10,14 @@ use crate::words::{ago, human, number, percent, plural};
 
 /// A trend's class, sign and word.
 pub(super) fn trend(word: TrendWord) -> (&'static str, &'static str, &'static str) {
-    match word {
-        TrendWord::Worse => ("worse", "▲", "worse"),
-        TrendWord::New => ("new", "✚", "new"),
-        TrendWord::Better => ("better", "▼", "better"),
-        TrendWord::Unclear => ("unclear", "●", "unclear"),
-        TrendWord::Unknown => ("unclear", "○", "unknown"),
-    }
+    let (class, sign) = match word {
+        TrendWord::Worse => ("worse", "▲"),
+        TrendWord::New => ("new", "✚"),
+        TrendWord::Better => ("better", "▼"),
+        TrendWord::Unclear => ("unclear", "●"),
+        TrendWord::Unknown => ("unclear", "○"),
+    };
+    (class, sign, word.word())
 }
 
 /// A trend as a badge, its sign before it by the style; where nothing can be said, when it was

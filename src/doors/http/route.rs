@@ -5,13 +5,14 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::handler::Handler;
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{self, MethodRouter};
+use hyper::header::{self, HeaderMap};
 use hyper::{Method, StatusCode};
 
-use super::Hall;
 use super::gate::check_content_type;
 use super::problem::Problem;
+use super::{Hall, page};
 use crate::doors::side::RouteName;
 
 /// One of them. `HEAD` is answered wherever `GET` is.
@@ -54,7 +55,12 @@ pub(super) fn router(
     }
     let unknown = format!("the API has {}", known.join(", "));
     router
-        .fallback(async || Problem::not_found(unknown))
+        .fallback(async |headers: HeaderMap| {
+            if is_browser(&headers) {
+                return page::nowhere();
+            }
+            Problem::not_found(unknown).into_response()
+        })
         .method_not_allowed_fallback(async || {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -71,6 +77,12 @@ pub(super) fn router(
 async fn declared(request: Request, next: Next) -> Result<Response, Problem> {
     check_content_type(&request)?;
     Ok(next.run(request).await)
+}
+
+/// Whether an answer is for people to look at.
+fn is_browser(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/html"))
 }
 
 /// Leaves the route's path, as it is written above, with the answer: requests are counted by it.

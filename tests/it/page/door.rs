@@ -9,7 +9,7 @@ use crate::chromium::Page;
 use crate::harness::{Answer, Dir, Snagd};
 
 /// Every kind of view.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 9] = [
     "/page",
     "/page/map",
     "/page/why?place=web/pay",
@@ -17,6 +17,7 @@ const PATHS: [&str; 8] = [
     "/page/record",
     "/page/hotspots.json",
     "/page/hotspots.csv",
+    "/page/hotspots.md",
     "/page/event/00000000",
 ];
 
@@ -105,7 +106,7 @@ fn a_link_lets_in_once_and_its_cookie_sees_the_page_alone() {
     get(&snagd, &link, &[]).is(303);
     get(&snagd, &link, &[]).is(401);
     let cookie = cookie(&snagd);
-    for path in &PATHS[..7] {
+    for path in &PATHS[..8] {
         get(&snagd, path, &[&cookie]).is(200);
     }
     for path in ["/v1/hotspots", "/v1/events", "/v1/status", "/v1/stream", "/metrics"] {
@@ -301,4 +302,27 @@ fn an_evil_page_on_another_port_gets_nothing() {
 fn still_lets_in(page: &Page, base: &str) {
     page.go(&format!("{base}/page"));
     assert_eq!(page.run("document.body.innerText.includes('a secret of ours')"), true);
+}
+
+#[test]
+fn the_list_is_taken_along_as_a_table_that_does_nothing() {
+    let snagd = Snagd::start();
+    snagd.post(r#"{"place":"web/pay","person":"ana","note":"a | b\n<b>@ana</b>"}"#).is(201);
+    let answer = snagd.get("/page/hotspots.md").is(200);
+    assert_eq!(answer.header("content-type"), Some("text/markdown; charset=utf-8"));
+    let table = answer.text();
+    let row = r"| 1 | `web/pay` | 3 | 1 | unknown |  | a \| b \<b\>@";
+    assert!(table.contains(row) && !table.contains("@ana"), "{table}");
+    assert!(snagd.get("/page").text().contains("/page/hotspots.md"));
+}
+
+#[test]
+fn an_address_with_nothing_at_it_leads_a_browser_on() {
+    let snagd = Snagd::start();
+    for path in ["/page/nothing", "/nothing"] {
+        let page = get(&snagd, path, &["Accept: text/html,*/*;q=0.8"]).is(404);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(page.text().contains("href=\"/page\""), "{}", page.text());
+        get(&snagd, path, &["Accept: */*"]).tells(404, "/v1/events");
+    }
 }

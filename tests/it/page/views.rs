@@ -83,6 +83,21 @@ fn every_view_is_sound_in_every_light() {
 }
 
 #[test]
+fn a_place_that_hurts_nobody_is_on_the_map() {
+    let snagd = Snagd::start();
+    snagd.post(r#"{"place":"web/pay","note":"it hurts"}"#).is(201);
+    snagd.post(r#"{"place":"web/home","class":"use","count":9}"#).is(201);
+    snagd.post(r#"{"place":"web/old","class":"use","at":"2026-01-01T00:00:00Z"}"#).is(201);
+    let (_chromium, page, base) = let_in(&snagd);
+    page.go(&format!("{base}/page/map"));
+    is_sound(&page, "the map with quiet places");
+    let text =
+        |class: &str| page.run(&format!("document.querySelector('.painless {class}').innerText"));
+    assert_eq!(text(".quiet"), "web/home 9 uses");
+    assert_eq!(text(".unused"), "web/old");
+}
+
+#[test]
 fn nothing_recorded_is_said_well() {
     let snagd = Snagd::start();
     let (_chromium, page, base) = let_in(&snagd);
@@ -167,7 +182,7 @@ fn a_thousand_places_are_no_trouble() {
     let lines: String = (0..1000).map(line).collect();
     snagd.post_as("application/x-ndjson", lines.as_bytes()).is(200);
     let hundred = snagd.get("/page?flat=true&top=100").is(200).text();
-    assert!(hundred.len() < 60 * 1024, "{} bytes for 100 places", hundred.len());
+    assert!(hundred.len() < 60_000, "{} bytes for 100 places", hundred.len());
     let (_chromium, page, base) = let_in(&snagd);
     for (name, path) in [
         ("thousand-list", "/page?flat=true&top=1000"),
@@ -180,6 +195,17 @@ fn a_thousand_places_are_no_trouble() {
             is_sound(&page, path);
         }
         keep(&page, name);
+    }
+    page.go(&format!("{base}/page/map?flat=true"));
+    let cells = "[...document.querySelectorAll('.map a')].map(a => [a.getAttribute('href'), a.getAttribute('aria-label'), a.textContent])";
+    let cells = page.run(cells);
+    let cells = cells.as_array().unwrap();
+    assert_eq!(cells.len(), 7, "each area is a cell: {cells:#?}");
+    for cell in cells {
+        let [href, told, shown] = [&cell[0], &cell[1], &cell[2]].map(|text| text.as_str().unwrap());
+        assert!(href.contains("under=area-"), "{href} leads nowhere");
+        assert!(told.contains(" places") && told.contains(", together: "), "{told}");
+        assert!(shown.contains(" people") && shown.contains('Σ'), "{shown}");
     }
 }
 

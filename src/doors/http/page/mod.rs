@@ -10,6 +10,7 @@
 //! - Only the form changes anything, and only with the token that came with it.
 //! - Every document carries [`POLICY`]; no other site may frame, fetch or post to it.
 
+mod asked;
 mod form;
 mod keys;
 mod views;
@@ -20,7 +21,7 @@ use axum::body::Body;
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{Method, StatusCode, Uri};
+use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::body;
@@ -36,7 +37,7 @@ use crate::page::{self, HOME, Notice, POLICY};
 pub(super) use keys::{Links, reader};
 
 /// Every route of the page.
-pub(super) fn routes() -> [Route; 12] {
+pub(super) fn routes() -> [Route; 13] {
     [
         Route::get("/", async || see(HOME)),
         Route::get(page::HOME, views::list),
@@ -46,6 +47,7 @@ pub(super) fn routes() -> [Route; 12] {
         Route::get("/page/event/{id}", views::event),
         Route::get("/page/hotspots.json", views::json),
         Route::get("/page/hotspots.csv", views::csv),
+        Route::get("/page/hotspots.md", views::markdown),
         Route::get(page::RECORD, form::show),
         Route::post(page::RECORD, form::record),
         Route::get(page::LIVE, stream::stream),
@@ -167,6 +169,15 @@ fn document(status: StatusCode, html: String) -> Response {
     (status, headers, html).into_response()
 }
 
+/// What a browser is shown at an address where there is nothing.
+pub(super) fn nowhere() -> Response {
+    let notice = Notice {
+        title: "There is no such page",
+        detail: "the address is mistyped, or from another version of snag: everything is reached from the list",
+    };
+    document(StatusCode::NOT_FOUND, page::notice(notice))
+}
+
 /// What a reader is shown instead of a view.
 enum Shown {
     /// What is wrong.
@@ -195,13 +206,4 @@ impl IntoResponse for Shown {
         };
         document(status, html)
     }
-}
-
-/// The address of a request. A field that a form left empty asks for nothing, and has no place in
-/// an address that is passed on.
-fn address(uri: &Uri) -> Result<page::Address, Shown> {
-    let query = uri.query().unwrap_or_default();
-    let address = page::Address::read(uri.path(), query);
-    let has_empty = form_urlencoded::parse(query.as_bytes()).any(|(_, value)| value.is_empty());
-    if has_empty { Err(Shown::Elsewhere(address)) } else { Ok(address) }
 }

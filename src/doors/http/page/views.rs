@@ -1,97 +1,61 @@
 //! What each view is made of: the same questions as the API's, answered as a document.
 
-use std::sync::Arc;
-
-use axum::extract::{Extension, Path, State};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use hyper::{StatusCode, Uri, header};
+use hyper::{StatusCode, header};
 
 use super::super::ask::{hide_names, may_ask_about, unknown_place};
 use super::super::events::{find, json_response, read, to_json};
-use super::super::gate::require_reader;
 use super::super::problem::Problem;
 use super::super::query;
-use super::{Shown, address, document};
-use crate::doors::{Desk, today};
-use crate::event::{Sender, Word};
+use super::asked::Asked;
+use super::{Shown, document};
+use crate::event::Word;
 use crate::hotspot::{By, Question, Window};
 use crate::index::{Filter, HotspotsAnswer, Order};
-use crate::page::{self, Address, Visit};
+use crate::page;
 use crate::sheet;
 
-/// The rows of a map and of an export unless said otherwise.
+/// The rows of an export unless said otherwise.
 const ALL: usize = 1000;
 /// The days of a calendar unless said otherwise: eighteen weeks, as many as are kept in memory.
 const CALENDAR_DAYS: i32 = 126;
 /// The latest events of a place.
 const LATEST: usize = 20;
 
-fn visit(desk: &Desk, address: Address) -> Visit {
-    Visit {
-        address,
-        today: today(),
-        seen: *desk.recorder.visible().borrow(),
-        behind: desk.behind(),
-    }
-}
-
 /// `GET /page` shows what hurts most.
-pub(super) async fn list(
-    State(desk): State<Arc<Desk>>,
-    Extension(sender): Extension<Sender>,
-    uri: Uri,
-) -> Result<Response, Shown> {
-    require_reader(&sender)?;
-    let address = address(&uri)?;
-    let query::Hotspots { question, top } = query::Hotspots::read(&address.query())?;
-    let visit = visit(&desk, address);
-    let (by, answer) = rank(&desk, &sender, question, top).await?;
-    let events = desk.index.events();
-    Ok(document(StatusCode::OK, page::list(&visit, by, &answer, events)))
+pub(super) async fn list(asked: Asked) -> Result<Response, Shown> {
+    let query::Hotspots { question, top } = asked.hotspots()?;
+    let (by, answer) = rank(&asked, question, top).await?;
+    let events = asked.desk.index.events();
+    Ok(document(StatusCode::OK, page::list(&asked.visit, by, &answer, events)))
 }
 
 async fn rank(
-    desk: &Arc<Desk>,
-    sender: &Sender,
+    asked: &Asked,
     mut question: Question,
     top: usize,
 ) -> Result<(By, HotspotsAnswer), Problem> {
     let by = question.by;
     if by == By::Person {
-        question.person = may_ask_about(desk, sender, question.person)?;
+        question.person = may_ask_about(&asked.desk, &asked.sender, question.person)?;
     }
-    let answer = read(desk, move |desk| desk.index.hotspots(&question, top)).await?;
+    let answer = read(&asked.desk, move |desk| desk.index.hotspots(&question, top)).await?;
     Ok((by, answer))
 }
 
 /// `GET /page/map` shows the tree of places.
-pub(super) async fn map(
-    State(desk): State<Arc<Desk>>,
-    Extension(sender): Extension<Sender>,
-    uri: Uri,
-) -> Result<Response, Shown> {
-    require_reader(&sender)?;
-    let address = address(&uri)?;
-    let query::Hotspots { mut question, .. } = query::Hotspots::read(&address.query())?;
+pub(super) async fn map(asked: Asked) -> Result<Response, Shown> {
+    let query::Hotspots { mut question, .. } = asked.hotspots()?;
     question.by = By::Place;
-    let visit = visit(&desk, address);
-    let (_, answer) = rank(&desk, &sender, question, ALL).await?;
-    Ok(document(StatusCode::OK, page::map(&visit, &answer)))
+    let land = read(&asked.desk, move |desk| desk.index.land(&question)).await?;
+    Ok(document(StatusCode::OK, page::map(&asked.visit, &land)))
 }
 
 /// `GET /page/why` shows everything behind one place's rank.
-pub(super) async fn why(
-    State(desk): State<Arc<Desk>>,
-    Extension(sender): Extension<Sender>,
-    uri: Uri,
-) -> Result<Response, Shown> {
-    require_reader(&sender)?;
-    let address = address(&uri)?;
-    let query::Why { question, place } = query::Why::read(&address.query())?;
-    if question.person.is_some() {
-        may_ask_about(&desk, &sender, question.person.clone())?;
-    }
-    let visit = visit(&desk, address);
+pub(super) async fn why(asked: Asked) -> Result<Response, Shown> {
+    let query::Why { question, place } = query::Why::read(&asked.visit.address.query())?;
+    asked.may_see(&question)?;
     let filter = Filter {
         since: Some(question.window.since),
         until: Some(question.window.until),
@@ -102,84 +66,61 @@ pub(super) async fn why(
         actor: Some(question.actor),
         ..Filter::default()
     };
-    let asked = place.clone();
-    let answer = read(&desk, move |desk| {
-        let Some(why) = desk.index.why(&question, &asked)? else { return Ok(None) };
+    let at = place.clone();
+    let answer = read(&asked.desk, move |desk| {
+        let Some(why) = desk.index.why(&question, &at)? else { return Ok(None) };
         let latest = desk.index.list(&filter, Order::Newest, None, LATEST)?;
         Ok(Some((why, latest.events)))
     });
     let Some((mut why, latest)) = answer.await? else {
-        return Err(unknown_place(&desk, &place).into());
+        return Err(unknown_place(&asked.desk, &place).into());
     };
-    if !desk.rules().shows_names {
-        hide_names(&mut why, sender.name());
+    if !asked.desk.rules().shows_names {
+        hide_names(&mut why, asked.sender.name());
     }
-    Ok(document(StatusCode::OK, page::place(&visit, &why, &latest)))
+    Ok(document(StatusCode::OK, page::place(&asked.visit, &why, &latest)))
 }
 
 /// `GET /page/calendar` shows friction and use by day.
-pub(super) async fn calendar(
-    State(desk): State<Arc<Desk>>,
-    Extension(sender): Extension<Sender>,
-    uri: Uri,
-) -> Result<Response, Shown> {
-    require_reader(&sender)?;
-    let address = address(&uri)?;
-    let query::Hotspots { mut question, .. } = query::Hotspots::read(&address.query())?;
-    if question.person.is_some() {
-        may_ask_about(&desk, &sender, question.person.clone())?;
-    }
-    if address.get("since").is_none() {
+pub(super) async fn calendar(asked: Asked) -> Result<Response, Shown> {
+    let query::Hotspots { mut question, .. } = asked.hotspots()?;
+    asked.may_see(&question)?;
+    if asked.visit.address.get("since").is_none() {
         question.window = Window::ending(question.window.until, CALENDAR_DAYS);
     }
-    let visit = visit(&desk, address);
     let window = question.window;
-    let days = read(&desk, move |desk| desk.index.calendar(&question)).await?;
-    Ok(document(StatusCode::OK, page::calendar(&visit, window, &days)))
+    let days = read(&asked.desk, move |desk| desk.index.calendar(&question)).await?;
+    Ok(document(StatusCode::OK, page::calendar(&asked.visit, window, &days)))
 }
 
 /// `GET /page/event/{id}` shows one event, and all that is stored of it.
-pub(super) async fn event(
-    State(desk): State<Arc<Desk>>,
-    Extension(sender): Extension<Sender>,
-    Path(id): Path<String>,
-    uri: Uri,
-) -> Result<Response, Shown> {
-    require_reader(&sender)?;
-    let visit = visit(&desk, Address::read(uri.path(), ""));
-    let stored = read(&desk, move |desk| Ok(find(desk, &id))).await??;
-    Ok(document(StatusCode::OK, page::event(&visit, &stored.event, stored.is_retracted)))
+pub(super) async fn event(asked: Asked, Path(id): Path<String>) -> Result<Response, Shown> {
+    let stored = read(&asked.desk, move |desk| Ok(find(desk, &id))).await??;
+    Ok(document(StatusCode::OK, page::event(&asked.visit, &stored.event, stored.is_retracted)))
 }
 
 /// `GET /page/hotspots.json` gives the list as the API does.
-pub(super) async fn json(
-    State(desk): State<Arc<Desk>>,
-    Extension(sender): Extension<Sender>,
-    uri: Uri,
-) -> Result<Response, Shown> {
-    let (_, answer) = export(&desk, &sender, &uri).await?;
+pub(super) async fn json(asked: Asked) -> Result<Response, Shown> {
+    let (_, answer) = export(&asked).await?;
     Ok(json_response(StatusCode::OK, to_json(&answer)))
 }
 
 /// `GET /page/hotspots.csv` gives the list as `snag hotspots --csv` does.
-pub(super) async fn csv(
-    State(desk): State<Arc<Desk>>,
-    Extension(sender): Extension<Sender>,
-    uri: Uri,
-) -> Result<Response, Shown> {
-    let (by, answer) = export(&desk, &sender, &uri).await?;
+pub(super) async fn csv(asked: Asked) -> Result<Response, Shown> {
+    let (by, answer) = export(&asked).await?;
     let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
     Ok((headers, sheet::hotspots(&answer, by.word())).into_response())
 }
 
-async fn export(
-    desk: &Arc<Desk>,
-    sender: &Sender,
-    uri: &Uri,
-) -> Result<(By, HotspotsAnswer), Shown> {
-    require_reader(sender)?;
-    let address = Address::read(uri.path(), uri.query().unwrap_or_default());
-    let query::Hotspots { question, top } = query::Hotspots::read(&address.query())?;
-    let top = if address.get("top").is_some() { top } else { ALL };
-    Ok(rank(desk, sender, question, top).await?)
+/// `GET /page/hotspots.md` gives the list as a table to paste into an issue.
+pub(super) async fn markdown(asked: Asked) -> Result<Response, Shown> {
+    let (by, answer) = export(&asked).await?;
+    let headers = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
+    Ok((headers, sheet::markdown::hotspots(&answer, by.word())).into_response())
+}
+
+async fn export(asked: &Asked) -> Result<(By, HotspotsAnswer), Shown> {
+    let query::Hotspots { question, top } = asked.hotspots()?;
+    let top = if asked.visit.address.get("top").is_some() { top } else { ALL };
+    Ok(rank(asked, question, top).await?)
 }

@@ -1,0 +1,72 @@
+//! What every view begins with: a reader, what they ask for, and the day it is.
+//!
+//! # Promises
+//!
+//! - Nobody but a reader gets beyond this.
+//! - What a view is asked has no empty fields: whoever sends some is sent to the address without.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts};
+use hyper::Uri;
+use hyper::http::request::Parts;
+
+use super::super::Hall;
+use super::super::ask::may_ask_about;
+use super::super::gate::require_reader;
+use super::super::problem::Problem;
+use super::super::query;
+use super::Shown;
+use crate::doors::{Desk, today};
+use crate::event::Sender;
+use crate::hotspot::Question;
+use crate::page::{Address, Visit};
+
+/// A view that a reader asks for.
+pub(super) struct Asked {
+    pub(super) desk: Arc<Desk>,
+    pub(super) sender: Sender,
+    pub(super) visit: Visit,
+}
+
+impl FromRequestParts<Hall> for Asked {
+    type Rejection = Shown;
+
+    async fn from_request_parts(parts: &mut Parts, hall: &Hall) -> Result<Self, Shown> {
+        let desk = Arc::<Desk>::from_ref(hall);
+        // The gate says of every request who sends it.
+        let sender = parts.extensions.get::<Sender>().cloned().unwrap_or(Sender::Anonymous);
+        require_reader(&sender)?;
+        let visit = Visit {
+            address: address(&parts.uri)?,
+            today: today(),
+            seen: *desk.recorder.visible().borrow(),
+            behind: desk.behind(),
+        };
+        Ok(Self { desk, sender, visit })
+    }
+}
+
+impl Asked {
+    /// What a ranking, a map or a calendar is asked.
+    pub(super) fn hotspots(&self) -> Result<query::Hotspots, Problem> {
+        query::Hotspots::read(&self.visit.address.query())
+    }
+
+    /// Whether the reader may be told of the person who is asked about.
+    pub(super) fn may_see(&self, question: &Question) -> Result<(), Problem> {
+        if question.person.is_some() {
+            may_ask_about(&self.desk, &self.sender, question.person.clone())?;
+        }
+        Ok(())
+    }
+}
+
+/// The address of a request. A field that a form left empty asks for nothing, and has no place in
+/// an address that is passed on.
+fn address(uri: &Uri) -> Result<Address, Shown> {
+    let query = uri.query().unwrap_or_default();
+    let address = Address::read(uri.path(), query);
+    let has_empty = form_urlencoded::parse(query.as_bytes()).any(|(_, value)| value.is_empty());
+    if has_empty { Err(Shown::Elsewhere(address)) } else { Ok(address) }
+}

@@ -1,0 +1,96 @@
+//! Markdown as GitHub and GitLab read it: a table to paste into an issue.
+//!
+//! # Promises
+//!
+//! - What somebody wrote is shown and does nothing: it opens no table, heading, list, link, code or
+//!   HTML, and mentions nobody. [`text`] and [`code`] are the ways for it to get in.
+
+use crate::event::is_unprintable;
+use crate::hotspot::Hotspot;
+use crate::index::HotspotsAnswer;
+use crate::words::{human, number, window};
+
+/// The most letters of what somebody said.
+const MOST_WORDS: usize = 300;
+/// What Markdown sees something in, wherever it stands.
+const MEANS_SOMETHING: &[char] =
+    &['\\', '`', '*', '_', '[', ']', '<', '>', '|', '~', '#', '$', '&'];
+/// What it sees something in at the start of a line.
+const BEGINS_SOMETHING: &[char] = &['-', '+', '='];
+/// Between a sign and a name or number it leaves nothing to see and nobody to call: an issue
+/// tracker looks for `@name` and `#7` in what is shown, where escaping does not help.
+const NOTHING: char = '\u{200b}';
+
+/// A line of text that means itself only.
+#[must_use]
+pub fn text(text: &str) -> String {
+    let text = text.trim();
+    let number = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let mut escaped = String::with_capacity(text.len() + 8);
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        let begins = at == 0 && BEGINS_SOMETHING.contains(&letter)
+            || at == number && at != 0 && matches!(letter, '.' | ')');
+        if begins || MEANS_SOMETHING.contains(&letter) {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+        let is_name = letters.peek().is_some_and(|(_, next)| next.is_alphanumeric());
+        if matches!(letter, '@' | '#' | '!') && is_name {
+            escaped.push(NOTHING);
+        }
+    }
+    escaped
+}
+
+/// A line in the letters of a program, fenced by more backticks than it holds in a row.
+#[must_use]
+pub fn code(text: &str) -> String {
+    if text.trim().is_empty() {
+        return String::new();
+    }
+    let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let is_bare = !text.starts_with(['`', ' ']) && !text.ends_with(['`', ' ']);
+    let blank = if is_bare { "" } else { " " };
+    format!("{fence}{blank}{text}{blank}{fence}")
+}
+
+/// The ranking as a table; `by` is what its rows stand for.
+#[must_use]
+pub fn hotspots(answer: &HotspotsAnswer, by: &str) -> String {
+    let title = format!("### Hotspots, {}", window(answer.window));
+    let head = format!("| # | {by} | pain | people | trend | worst outcome | in their words |");
+    let rule = "| --: | :-- | --: | --: | :-- | :-- | :-- |";
+    let mut lines = vec![title, String::new(), head, rule.to_owned()];
+    let ranked = (1..).zip(&answer.rows);
+    lines.extend(ranked.map(|(rank, row)| format!("| {rank} | {} |", cells(row).join(" | "))));
+    lines.join("\n") + "\n"
+}
+
+fn cells(row: &Hotspot) -> [String; 6] {
+    let name = row.key.name().unwrap_or("(none)");
+    let name = if row.key.place().is_some() { code(name) } else { said(name) };
+    let folded = row.folded.as_ref().map(|folded| format!(", {}", text(folded)));
+    [
+        name + &folded.unwrap_or_default(),
+        number(row.figures.pain),
+        number(row.figures.people.into()),
+        row.trend.word.word().to_owned(),
+        row.worst_outcome.map(human).unwrap_or_default(),
+        row.quote.as_ref().map(|quote| said(&quote.text)).unwrap_or_default(),
+    ]
+}
+
+/// What somebody wrote, in one line.
+fn said(words: &str) -> String {
+    let mut line = String::new();
+    for letter in words.trim().chars().take(MOST_WORDS) {
+        match letter {
+            letter if letter.is_whitespace() => line.push(' '),
+            letter if is_unprintable(letter) => line.extend(letter.escape_unicode()),
+            letter => line.push(letter),
+        }
+    }
+    text(&line)
+}
