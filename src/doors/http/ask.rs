@@ -221,7 +221,7 @@ pub struct JournalStatus {
     pub segments: usize,
     /// Bytes on disk.
     pub bytes: u64,
-    /// Damaged stretches found at the start, and one more once an answer met another.
+    /// Damaged stretches found at the start, and those that answers met since.
     pub damaged: u64,
     /// How long the last batch took to be on disk, in microseconds; none before the first.
     pub last_sync_us: Option<u64>,
@@ -282,7 +282,7 @@ fn gather(desk: &Desk, sender: &Sender) -> Result<Status, IndexError> {
             last: desk.journal.last(),
             segments: desk.journal.segments().len(),
             bytes: desk.journal.size_bytes(),
-            damaged: facts.damaged + desk.lag.damaged() + u64::from(desk.index.has_lost()),
+            damaged: facts.damaged + desk.lag.damaged() + desk.index.lost_runs(),
             last_sync_us: last_sync.and_then(|took| u64::try_from(took.as_micros()).ok()),
         },
         index: IndexStatus {
