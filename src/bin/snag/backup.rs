@@ -28,7 +28,7 @@ use crate::stop::{Code, stop};
 /// The name that means stdout.
 const STDOUT: &str = "-";
 
-/// `snag backup`.
+/// `snag backup`; fails with 65 where the journal is damaged, once what is left is kept.
 pub(crate) async fn backup(
     said: Backup,
     global: &Global,
@@ -60,7 +60,11 @@ pub(crate) async fn backup(
     let made = made.map_err(|error| refused(error, &state_dir))?;
     tell_made(&made, &said.to, output)?;
     tell_waiting(&state_dir, output);
-    Ok(ExitCode::SUCCESS)
+    if made.damage.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let message = "the backup is made, and lacks what the journal has lost: an older one may have it; `snagd verify` says where";
+    Err(stop(Code::BadData, message))
 }
 
 /// `snag restore`.

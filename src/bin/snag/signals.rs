@@ -14,7 +14,7 @@ use crate::args::{Decide, Global, RuleAt, Said, Signals};
 use crate::log::event_path;
 use crate::output::{Format, Output};
 use crate::prompt;
-use crate::read::{Query, read};
+use crate::read::{Query, read, warn_if_incomplete};
 use crate::stop::{Code, stop};
 use crate::{reach, render};
 
@@ -36,6 +36,7 @@ pub(crate) async fn signals(said: Signals, global: &Global, output: &Output) -> 
     let mut query = Query::new(&said.asked);
     query.say("top", said.top.as_deref());
     let answer = connection.get(&query.on("/v1/signals")).await?;
+    warn_if_incomplete(&answer, output);
     if output.format == Format::Json {
         return output.json(&answer.body);
     }

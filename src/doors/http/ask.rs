@@ -12,7 +12,7 @@ use hyper::{StatusCode, Uri};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::events::{json_response, read, to_json};
+use super::events::{json_response, lacking, read, to_json};
 use super::gate::require_reader;
 use super::problem::Problem;
 use super::{etag, query};
@@ -43,7 +43,8 @@ pub(super) async fn hotspots(
         return Ok((StatusCode::NOT_MODIFIED, tagged).into_response());
     }
     let answer = read(&desk, move |desk| desk.index.hotspots(&question, top)).await?;
-    Ok((tagged, json_response(StatusCode::OK, to_json(&answer))).into_response())
+    let response = (tagged, json_response(StatusCode::OK, to_json(&answer))).into_response();
+    Ok(lacking(answer.lacks, response))
 }
 
 /// `GET /v1/why` explains one place's rank.
@@ -63,7 +64,7 @@ pub(super) async fn why(
     if !desk.rules().shows_names {
         hide_names(&mut answer, sender.name());
     }
-    Ok(json_response(StatusCode::OK, to_json(&answer)))
+    Ok(lacking(answer.lacks, json_response(StatusCode::OK, to_json(&answer))))
 }
 
 /// `GET /v1/coverage` tells who used what, and what nobody touched.
