@@ -121,6 +121,7 @@ pub(super) fn recover(
     for damage in findings.damage.iter().filter(seen).chain(&caught_up.damage) {
         tracing::error!(%damage, "the journal is damaged: what can be read was recovered, the damaged bytes stay where they are and are copied to journal/aside");
         journal.reader.set_aside(damage).map_err(unreadable)?;
+        index.note_lost(damage.missing.clone());
     }
     if 0 < caught_up.unknown {
         tracing::error!(

@@ -27,6 +27,9 @@ pub struct HotspotsAnswer {
     pub rows: Vec<Hotspot>,
     /// How many more there are.
     pub more: usize,
+    /// Events looked at for its words that the journal has lost; told beside the answer.
+    #[serde(skip)]
+    pub lacks: usize,
 }
 
 /// What a map shows.
@@ -54,7 +57,13 @@ pub struct WhyAnswer {
     pub notes: Vec<NoteGroup>,
     /// The rules of the signals that count here, as they last fired.
     pub rules: BTreeMap<SignalName, String>,
+    /// Events looked at for its words that the journal has lost; told beside the answer.
+    #[serde(skip)]
+    pub lacks: usize,
 }
+
+/// The sequences of events that were looked at and are lost.
+pub(super) type Lacking = HashSet<u64>;
 
 /// Notes read to explain a place: people repeat each other, and programs much more.
 const MOST_NOTES: usize = 2000;
@@ -70,11 +79,11 @@ impl Index {
         let mut rows = rank(question, pairs(&span), |place| self.first_seen(place));
         let more = rows.len().saturating_sub(top);
         rows.truncate(top);
-        let mut shown = HashSet::new();
+        let (mut shown, mut lacking) = (HashSet::new(), Lacking::new());
         for row in &mut rows {
-            row.quote = self.strongest_quote(question, &row.members, &mut shown)?;
+            row.quote = self.strongest_quote(question, &row.members, &mut shown, &mut lacking)?;
         }
-        Ok(HotspotsAnswer { v: 1, window: question.window, rows, more })
+        Ok(HotspotsAnswer { v: 1, window: question.window, rows, more, lacks: lacking.len() })
     }
 
     /// All that a map shows of a question by place, without what anybody said.
@@ -99,12 +108,14 @@ impl Index {
         }
         let span = self.span(question)?;
         let mut why = why(question, place, pairs(&span), |place| self.first_seen(place));
-        let notes = self.latest_notes(question, &why.places)?;
+        let mut lacking = Lacking::new();
+        let notes = self.latest_notes(question, &why.places, &mut lacking)?;
         if let Some(row) = &mut why.hotspot {
-            row.quote = self.strongest_quote(question, &row.members, &mut HashSet::new())?;
+            let shown = &mut HashSet::new();
+            row.quote = self.strongest_quote(question, &row.members, shown, &mut lacking)?;
         }
-        let rules = self.rules(question, &why)?;
-        Ok(Some(WhyAnswer { v: 1, why, notes: group(notes), rules }))
+        let rules = self.rules(question, &why, &mut lacking)?;
+        Ok(Some(WhyAnswer { v: 1, why, notes: group(notes), rules, lacks: lacking.len() }))
     }
 
     /// The rule of each signal that counts, in the words of the latest event that has some.
@@ -112,6 +123,7 @@ impl Index {
         &self,
         question: &Question,
         why: &Why,
+        lacking: &mut Lacking,
     ) -> Result<BTreeMap<SignalName, String>, IndexError> {
         let mut rules = BTreeMap::new();
         let lists = why.places.iter();
@@ -128,7 +140,7 @@ impl Index {
             }
             if !rules.contains_key(&name) {
                 tries -= 1;
-                let signal = self.event_of(glance.sequence)?.0.signal;
+                let signal = self.told_of(glance.sequence, lacking)?.and_then(|event| event.signal);
                 rules.extend(signal.and_then(|signal| Some((name, signal.rule?))));
             }
         }
@@ -155,11 +167,12 @@ impl Index {
         question: &Question,
         places: &[Place],
         shown: &mut HashSet<u64>,
+        lacking: &mut Lacking,
     ) -> Result<Option<Quote>, IndexError> {
         for band in key::REPORTS {
             let mut strongest: Option<(Timestamp, u64, Event)> = None;
             for place in places {
-                let found = self.latest_in_band(question, place, band, shown)?;
+                let found = self.latest_in_band(question, place, band, shown, lacking)?;
                 if let Some((fingerprint, event)) = found
                     && strongest.as_ref().is_none_or(|(at, _, _)| *at < event.at)
                 {
@@ -183,6 +196,7 @@ impl Index {
         place: &Place,
         band: u8,
         shown: &HashSet<u64>,
+        lacking: &mut Lacking,
     ) -> Result<Option<(u64, Event)>, IndexError> {
         let sieve = sieve(question);
         let is_new = |glance: Glance| {
@@ -193,7 +207,7 @@ impl Index {
             glances.filter(|found| found.as_ref().map_or(true, |(_, glance)| is_new(*glance)));
         for entry in glances.take(MOST_TRIES) {
             let (_, glance) = entry?;
-            let Some((event, _)) = self.event_if_left(glance.sequence)? else { continue };
+            let Some(event) = self.told_of(glance.sequence, lacking)? else { continue };
             if fits(question, &event) {
                 return Ok(Some((glance.fingerprint, event)));
             }
@@ -202,7 +216,12 @@ impl Index {
     }
 
     /// The latest notes at these places, of reports and of signals.
-    fn latest_notes(&self, question: &Question, places: &[Place]) -> Result<Vec<Note>, IndexError> {
+    fn latest_notes(
+        &self,
+        question: &Question,
+        places: &[Place],
+        lacking: &mut Lacking,
+    ) -> Result<Vec<Note>, IndexError> {
         let (mut found, sieve) = (Vec::new(), sieve(question));
         for place in places {
             for band in 0..key::BANDS {
@@ -223,7 +242,7 @@ impl Index {
             if notes.len() == MOST_NOTES || (is_new && wordings.len() == MOST_ALIKE) {
                 break;
             }
-            let Some((event, _)) = self.event_if_left(glance.sequence)? else { continue };
+            let Some(event) = self.told_of(glance.sequence, lacking)? else { continue };
             if let (true, Some(text)) = (fits(question, &event), event.words()) {
                 wordings.insert(glance.fingerprint);
                 notes.push(Note {
@@ -237,6 +256,19 @@ impl Index {
             }
         }
         Ok(notes)
+    }
+
+    /// The event of a sequence; one that is lost is counted, and none.
+    pub(super) fn told_of(
+        &self,
+        sequence: u64,
+        lacking: &mut Lacking,
+    ) -> Result<Option<Event>, IndexError> {
+        let found = self.event_if_left(sequence)?;
+        if found.is_none() {
+            lacking.insert(sequence);
+        }
+        Ok(found.map(|(event, _)| event))
     }
 
     /// One band of a place within a window, the latest first.

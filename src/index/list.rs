@@ -105,6 +105,8 @@ pub struct Page {
     pub events: Vec<Event>,
     /// None where there are no more.
     pub next: Option<Cursor>,
+    /// Events that belong between these, and that the journal has lost.
+    pub lacks: usize,
 }
 
 /// One event's place in time, and where it is stored.
@@ -126,22 +128,28 @@ impl Index {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, IndexError> {
-        let mut page = Page { events: Vec::new(), next: None };
-        let (mut last, mut bytes) = (None, 0);
+        let mut page = Page { events: Vec::new(), next: None, lacks: 0 };
+        let (mut last, mut bytes, mut lacking) = (None, 0, 0);
         let mut walk = Walk::new(self, filter, order, after);
         while let Some(spot) = walk.next_spot()? {
-            let Some((event, size)) = self.event_if_left(spot.sequence)? else { continue };
+            let Some((event, size)) = self.event_if_left(spot.sequence)? else {
+                lacking += 1;
+                continue;
+            };
             if !filter.matches(&event) {
                 continue;
             }
             if page.events.len() == limit || PAGE_BYTES <= bytes {
+                // What is lost from here on, the next page comes upon again.
                 page.next = last;
-                break;
+                return Ok(page);
             }
+            page.lacks += std::mem::take(&mut lacking);
             bytes += size;
             page.events.push(event);
             last = Some(Cursor { at: spot.at, id: spot.id });
         }
+        page.lacks += lacking;
         Ok(page)
     }
 

@@ -43,6 +43,7 @@ mod key;
 mod known;
 mod leaf;
 mod list;
+mod lost;
 mod signals;
 mod store;
 mod tidy;
@@ -52,6 +53,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::{self, File};
 use std::io;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -64,6 +66,7 @@ use uuid::Uuid;
 
 use crate::event::{Day, Event, Place, Record};
 use decide::Mutings;
+use lost::Lost;
 use store::Store;
 
 pub use apply::Fresh;
@@ -111,6 +114,8 @@ pub enum IndexError {
     Lost {
         /// The record.
         sequence: u64,
+        /// All that is lost with it, itself included.
+        run: Range<u64>,
         /// How it was lost, where there is a trace of it.
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
@@ -179,8 +184,8 @@ pub struct Index {
     is_told: AtomicBool,
     /// What lies on disk was found broken: the next start must not believe it.
     is_broken: AtomicBool,
-    /// An answer lacked an event, because the journal has lost it.
-    has_lost: AtomicBool,
+    /// What the journal has lost.
+    lost: Mutex<Lost>,
 }
 
 /// An entry of the journal, named so that it cannot be mistaken for another.
@@ -236,7 +241,7 @@ impl Index {
             is_dirty: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
             is_broken: AtomicBool::new(false),
-            has_lost: AtomicBool::new(false),
+            lost: Mutex::default(),
         };
         if is_new {
             index.note_checkpoint(0).map_err(IndexError::Checkpoint)?;
@@ -287,19 +292,30 @@ impl Index {
         Timestamp::from_millisecond(millis).ok()
     }
 
-    /// Whether an answer lacked an event, because the journal has lost it.
-    pub fn has_lost(&self) -> bool {
-        self.has_lost.load(Ordering::Acquire)
+    /// Runs of records that answers were found to lack, beside those it was told of.
+    pub fn lost_runs(&self) -> u64 {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).met()
     }
 
-    /// The event of a sequence; none if the journal has lost it: that is told, the next start builds the index anew,
-    /// and whoever asks for many is answered with what is left.
+    /// Tells it what the journal is known to have lost, so that it need not look for that.
+    pub fn note_lost(&self, run: Range<u64>) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).add(run);
+    }
+
+    /// The event of a sequence; none if the journal has lost it: that is told once for each run of
+    /// lost records, the next start builds the index anew, and whoever asks for many is answered
+    /// with what is left.
     fn event_if_left(&self, sequence: u64) -> Result<Option<(Event, usize)>, IndexError> {
+        if self.lost.lock().unwrap_or_else(PoisonError::into_inner).has(sequence) {
+            self.distrust();
+            return Ok(None);
+        }
         match self.event_of(sequence) {
-            Err(lost @ IndexError::Lost { .. }) => {
-                let error: &dyn Error = &lost;
-                tracing::error!(error, "an answer lacks an event");
-                self.has_lost.store(true, Ordering::Release);
+            Err(IndexError::Lost { sequence, run, source }) => {
+                if self.lost.lock().unwrap_or_else(PoisonError::into_inner).meet(run.clone()) {
+                    let error: &dyn Error = &IndexError::Lost { sequence, run, source };
+                    tracing::error!(error, "answers lack events");
+                }
                 self.distrust();
                 Ok(None)
             }
@@ -316,7 +332,10 @@ impl Index {
                 Ok((event.decided(decision), record.len()))
             }
             Ok(_) => Err(IndexError::Damaged("what it takes for an event is none")),
-            Err(error) => Err(IndexError::Lost { sequence, source: Some(error.into()) }),
+            Err(error) => {
+                let run = sequence..sequence + 1;
+                Err(IndexError::Lost { sequence, run, source: Some(error.into()) })
+            }
         }
     }
 
@@ -351,7 +370,9 @@ impl Index {
 
     /// Makes the next start set it aside and rebuild it: something in it was found broken.
     pub fn distrust(&self) {
-        self.is_broken.store(true, Ordering::Release);
+        if self.is_broken.swap(true, Ordering::AcqRel) {
+            return;
+        }
         if let Err(error) = self.note_checkpoint(u64::MAX) {
             tracing::error!(%error, "could not note that the index is broken: delete its directory before the next start");
         }

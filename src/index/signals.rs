@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::ask::{MOST_GLANCES, fits, pairs};
+use super::ask::{Lacking, MOST_GLANCES, fits, pairs};
 use super::cells::DayCells;
 use super::key::{self, Glance};
 use super::list::Spot;
@@ -32,6 +32,9 @@ pub struct SignalsAnswer {
     pub more: usize,
     /// What is muted, and therefore not among them.
     pub muted: Vec<Muting>,
+    /// Events looked at that the journal has lost; told beside the answer.
+    #[serde(skip)]
+    pub lacks: usize,
 }
 
 /// What one rule noticed at one place.
@@ -66,7 +69,7 @@ impl Index {
     /// The first `top` groups of signals in a window.
     pub fn signals(&self, question: &Question, top: usize) -> Result<SignalsAnswer, IndexError> {
         let span = self.cells(question.window.since, question.window.until)?;
-        let mut counted = count(question, &span);
+        let (mut counted, mut lacking) = (count(question, &span), Lacking::new());
         let places: BTreeSet<&Place> = counted.keys().map(|(place, _)| *place).collect();
         for place in places {
             for entry in self.glances(question.window, place, key::SIGNALS).take(MOST_GLANCES) {
@@ -75,7 +78,7 @@ impl Index {
                 let Some(group) = group.filter(|group| group.spots.len() < MOST_IDS) else {
                     continue;
                 };
-                if self.is_asked(question, glance)? {
+                if self.is_asked(question, glance, &mut lacking)? {
                     group.spots.push(spot);
                 }
             }
@@ -86,30 +89,38 @@ impl Index {
         groups.sort_by_key(|(_, group)| Reverse(group.spots[0]));
         let more = groups.len().saturating_sub(top);
         groups.truncate(top);
-        let groups =
-            groups.into_iter().map(|((place, signal), Counted { count, people, spots })| {
-                let latest = self.event_of(spots[0].sequence)?.0;
-                let ids = spots.into_iter().map(|spot| spot.id).collect();
-                let (place, points, people) = (place.clone(), signal_points(signal), people.len());
-                Ok(SignalGroup { place, signal, points, count, people, latest, ids })
-            });
-        let groups = groups.collect::<Result<_, IndexError>>()?;
+        let mut told = Vec::new();
+        for ((place, signal), Counted { count, people, spots }) in groups {
+            // Of a group that is lost there is nothing to decide about.
+            let mut left = spots.iter().map(|spot| self.told_of(spot.sequence, &mut lacking));
+            let Some(latest) = left.find_map(Result::transpose).transpose()? else { continue };
+            let ids = spots.into_iter().map(|spot| spot.id).collect();
+            let (place, points, people) = (place.clone(), signal_points(signal), people.len());
+            told.push(SignalGroup { place, signal, points, count, people, latest, ids });
+        }
         let mut muted = self.muted();
         muted.retain(|muting| {
             question.under.as_ref().is_none_or(|under| muting.place.is_under(under))
         });
-        Ok(SignalsAnswer { v: 1, window: question.window, groups, more, muted })
+        let (window, lacks) = (question.window, lacking.len());
+        Ok(SignalsAnswer { v: 1, window, groups: told, more, muted, lacks })
     }
 
     /// Whether a signal is asked about; read only where a glance does not tell.
-    fn is_asked(&self, question: &Question, glance: Glance) -> Result<bool, IndexError> {
+    fn is_asked(
+        &self,
+        question: &Question,
+        glance: Glance,
+        lacking: &mut Lacking,
+    ) -> Result<bool, IndexError> {
         if glance.actor != question.actor || !question.wants(glance.kind) {
             return Ok(false);
         }
         if question.version.is_none() && question.person.is_none() {
             return Ok(true);
         }
-        Ok(fits(question, &self.event_of(glance.sequence)?.0))
+        let event = self.told_of(glance.sequence, lacking)?;
+        Ok(event.is_some_and(|event| fits(question, &event)))
     }
 }
 

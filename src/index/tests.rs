@@ -49,7 +49,7 @@ fn report(n: u32) -> Event {
 fn index_in(dir: &Path) -> Result<Index, IndexError> {
     let records = dir.join("records");
     let read = move |sequence: u64| {
-        let lost = |_| IndexError::Lost { sequence, source: None };
+        let lost = |_| IndexError::Lost { sequence, run: sequence..sequence + 1, source: None };
         fs::read(records.join(sequence.to_string())).map_err(lost)
     };
     Index::open(&dir.join("index"), Box::new(read))

@@ -1,5 +1,6 @@
 //! Bytes that were cut off or found damaged, kept for whoever wants to look into them.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -45,6 +46,21 @@ pub(super) fn keep(
     write_whole(&name, bytes)?;
     sync_dir(&aside)?;
     Ok(true)
+}
+
+/// The segments of which bytes were kept because they were damaged.
+pub(super) fn suspects(dir: &Path) -> io::Result<BTreeSet<u64>> {
+    let names = match fs::read_dir(dir.join("aside")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        names => names?,
+    };
+    let mut suspects = BTreeSet::new();
+    for item in names {
+        let name = item?.file_name();
+        let kept = name.to_str().and_then(|name| name.strip_suffix(".damaged")?.get(..20));
+        suspects.extend(kept.and_then(|first| first.parse::<u64>().ok()));
+    }
+    Ok(suspects)
 }
 
 fn write_whole(name: &Path, bytes: &[u8]) -> io::Result<()> {

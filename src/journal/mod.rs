@@ -93,8 +93,10 @@
 //! may have been there. Good records of that batch behind them stay where they are, in case it was
 //! acknowledged after all. A gap in the sequence (zeroed bytes, a missing segment) is damage.
 //!
-//! Opening reads the header of each segment and the frames of the last one, however many there
-//! are. Damage in older ones is found by whoever reads them: [`Records`] yields it and goes on.
+//! Opening reads the header of each segment and the frames of the last one, and compares where each
+//! packed one ends with where the next begins. A full segment that is not packed, or of which bytes
+//! lie in `aside/` because they were damaged, is read whole. Other damage is found by whoever reads
+//! the records: [`Records`] yields it and goes on.
 
 mod aside;
 mod error;

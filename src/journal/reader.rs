@@ -10,6 +10,7 @@ use super::aside::{self, Why};
 use super::error::JournalError;
 use super::frame::{self, Floor, HEAD, Head, Kind};
 use super::lookup::Lookup;
+use super::packed::PackedHeader;
 use super::recover::{self, Damage, Findings};
 use super::segment::{self, Form, HEADER};
 use super::source::{Source, read_packed};
@@ -133,7 +134,7 @@ impl Reader {
     /// Looks at a journal as it is, changing nothing, and never sees more than is there now.
     pub fn open(dir: &Path) -> Result<(Self, Findings), JournalError> {
         let listing = segment::list(dir).map_err(JournalError::unusable(dir))?;
-        let survey = recover::survey(dir, &listing.segments, SEGMENT_BYTES)?;
+        let survey = recover::survey(dir, &listing, SEGMENT_BYTES)?;
         let last = survey.last();
         let shared = Shared::new(dir, listing.begins, survey.segments);
         shared.publish(last);
@@ -153,24 +154,31 @@ impl Reader {
     }
 
     /// The record of a sequence, wherever in the journal it is: microseconds. None if there is none.
+    ///
+    /// [`JournalError::Damaged`] tells of all that is missing with it.
     pub fn get(&self, sequence: u64) -> Result<Option<Entry>, JournalError> {
-        let (Some(segment), _) = self.shared.segment_of(sequence) else { return Ok(None) };
-        if self.last() < sequence {
+        if sequence < self.begins() || self.last() < sequence {
             return Ok(None);
         }
-        if let Ok(Some(entry)) = self.shared.lookup.find(self.shared.dir(), segment, sequence) {
-            return Ok(Some(entry));
-        }
-        // It is not where it should be, or was packed at this very moment: a cursor can tell.
-        self.shared.lookup.forget(segment);
-        match self.from(sequence).next() {
-            Some(Ok(entry)) if entry.sequence == sequence => Ok(Some(entry)),
-            Some(Err(JournalError::Damaged(damage))) if !damage.missing.contains(&sequence) => {
-                Ok(None)
+        let segment = self.shared.segment_of(sequence).0;
+        if let Some(segment) = segment {
+            let found = self.shared.lookup.find(self.shared.dir(), segment, sequence);
+            if let Ok(Some(entry)) = found {
+                return Ok(Some(entry));
             }
-            None | Some(Ok(_)) => Ok(None),
-            Some(Err(error)) => Err(error),
+            // It is not where it should be, or was packed at this very moment: a cursor can tell.
+            self.shared.lookup.forget(segment);
         }
+        for found in self.from(segment.unwrap_or(0)) {
+            match found {
+                Ok(entry) if entry.sequence < sequence => {}
+                Ok(entry) => return Ok(Some(entry).filter(|entry| entry.sequence == sequence)),
+                Err(JournalError::Damaged(damage)) if damage.missing.end <= sequence => {}
+                Err(JournalError::Damaged(damage)) if sequence < damage.missing.start => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     /// A cursor whose first record is the first one not before `sequence`.
@@ -217,8 +225,11 @@ impl Reader {
 
     /// Copies the bytes of a bad place to `aside/`, unless they are there already; of a packed
     /// segment, all of it. Says whether it did: a place that is new should be told of louder than
-    /// one that is known.
+    /// one that is known. Of what is missing between two segments there is nothing to copy.
     pub fn set_aside(&self, damage: &Damage) -> Result<bool, JournalError> {
+        if damage.missing.end <= damage.segment && !damage.missing.is_empty() {
+            return Ok(false);
+        }
         let dir = self.shared.dir();
         let path = segment::path(dir, damage.segment);
         let length = usize::try_from(damage.bytes.min(SEGMENT_BYTES)).unwrap_or(0);
@@ -227,7 +238,14 @@ impl Reader {
         let (offset, bytes) = match source {
             Source::Packed(_) => {
                 let packed = read_packed(dir, damage.segment);
-                (0, packed.map_err(JournalError::unusable(&path))?)
+                let packed = packed.map_err(JournalError::unusable(&path))?;
+                if let PackedHeader::Good(extent) = PackedHeader::decode(&packed, damage.segment)
+                    && !damage.missing.is_empty()
+                    && extent.next <= damage.missing.start
+                {
+                    return Ok(false);
+                }
+                (0, packed)
             }
             Source::Raw(_) if length == 0 => return Ok(false),
             Source::Raw(_) => {

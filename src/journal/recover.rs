@@ -8,12 +8,12 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::SEGMENT_BYTES;
-use super::aside::Why;
+use super::aside::{self, Why};
 use super::error::JournalError;
 use super::frame::{self, Floor, Head, Kind, MIN_SPAN, Piece};
-use super::packed::{PACKED_HEADER, PackedHeader};
+use super::packed::{Extent, PACKED_HEADER, PackedHeader};
 use super::reader::Segment;
-use super::segment::{self, Form, HEADER, Header};
+use super::segment::{self, Form, HEADER, Header, Listing};
 use super::source::{Source, read_packed};
 
 /// A bad place in a journal.
@@ -47,8 +47,9 @@ pub struct Findings {
     /// Bad places of the last, unfinished batch. `missing` are the numbers withdrawn: no fewer
     /// than there were records. The next opening no longer finds them.
     pub torn: Vec<Damage>,
-    /// Bad places of headers and of the last segment. Found again at each opening, except a bad
-    /// header of the last segment, which is mended.
+    /// Bad headers, bad places of the last segment and of those that are not packed or were found
+    /// damaged before, and what is missing between two segments. Found again at each opening,
+    /// except a bad header of the last segment, which is mended.
     pub damage: Vec<Damage>,
 }
 
@@ -115,21 +116,30 @@ pub(super) struct Tail {
     pub(super) patches: Vec<Patch>,
 }
 
-/// Looks at each header and at the whole last segment.
+/// Looks at each header, at whether the segments follow one another, and at the whole last segment.
 pub(super) fn survey(
     dir: &Path,
-    segments: &BTreeMap<u64, Form>,
+    Listing { segments, begins, .. }: &Listing,
     size: u64,
 ) -> Result<Survey, JournalError> {
     let mut survey = Survey::default();
+    let suspects = aside::suspects(dir).map_err(JournalError::unusable(dir))?;
     let last = segments.last_key_value().map(|(first, _)| *first);
     for (&first, &form) in segments {
-        let (bytes, is_good) = read_header(dir, first, form)?;
+        let Front { bytes, is_good, extent } = read_front(dir, first, form)?;
         survey.segments.push(Segment { first, bytes, form });
         if !is_good && (form == Form::Packed || last != Some(first)) {
             survey.findings.damage.push(bad_header(first, bytes));
         }
+        let next = segments.range(first + 1..).next().map(|(next, _)| *next);
+        let next = next.or(extent.map(|extent| extent.next));
+        let lacks = match extent.filter(|_| !suspects.contains(&first)) {
+            Some(extent) => lacks_behind(first, extent, next),
+            None => lacks_within(dir, first, next)?,
+        };
+        survey.findings.damage.extend(lacks);
     }
+    survey.findings.damage.extend(lacks_before(*begins, segments));
     let Some((&first, &form)) = segments.last_key_value() else { return Ok(survey) };
     let bytes = read(dir, first)?;
     let before = match last_batch(first, &bytes) {
@@ -152,8 +162,60 @@ fn read(dir: &Path, first: u64) -> Result<Vec<u8>, JournalError> {
     source.map_err(JournalError::unusable(&path))
 }
 
-/// The size of a segment's file, and whether its header is whole.
-fn read_header(dir: &Path, first: u64, form: Form) -> Result<(u64, bool), JournalError> {
+/// What is missing before the first segment.
+fn lacks_before(begins: u64, segments: &BTreeMap<u64, Form>) -> Option<Damage> {
+    let (&first, _) = segments.first_key_value()?;
+    (begins < first).then_some(Damage {
+        segment: first,
+        offset: 0,
+        bytes: 0,
+        missing: begins..first,
+    })
+}
+
+/// What is missing between the end of a packed segment and the next one.
+fn lacks_behind(first: u64, extent: Extent, next: Option<u64>) -> Vec<Damage> {
+    let missing = extent.next..next.unwrap_or(extent.next);
+    let lacks = Damage { segment: first, offset: extent.bytes, bytes: 0, missing };
+    if lacks.missing.is_empty() { Vec::new() } else { vec![lacks] }
+}
+
+/// What is missing in a full segment and between its end and the next one; nothing is said of the
+/// one that is written to.
+fn lacks_within(dir: &Path, first: u64, next: Option<u64>) -> Result<Vec<Damage>, JournalError> {
+    let Some(next) = next else { return Ok(Vec::new()) };
+    let bytes = read(dir, first)?;
+    let (mut lacks, mut due, mut end, mut hole) = (Vec::new(), first, HEADER, None);
+    let mut miss = |(at, bad): (usize, usize), missing: Range<u64>| {
+        if !missing.is_empty() {
+            let (offset, bytes) = (at as u64, bad as u64);
+            lacks.push(Damage { segment: first, offset, bytes, missing });
+        }
+    };
+    for piece in pieces(first, &bytes) {
+        match piece {
+            Piece::Hole { at, bytes, .. } => hole = Some((at, bytes)),
+            Piece::Frame { at, head } => {
+                miss(hole.take().unwrap_or((at, 0)), due..head.sequence);
+                (due, end) = (head.next(), at + head.span());
+            }
+        }
+    }
+    miss(hole.unwrap_or((end, 0)), due..next);
+    Ok(lacks)
+}
+
+/// What the start of a segment's file tells.
+struct Front {
+    /// The size of the file.
+    bytes: u64,
+    /// Whether its header is whole.
+    is_good: bool,
+    /// How far it goes, where it is packed and says so.
+    extent: Option<Extent>,
+}
+
+fn read_front(dir: &Path, first: u64, form: Form) -> Result<Front, JournalError> {
     let path = match form {
         Form::Raw => segment::path(dir, first),
         Form::Packed => segment::packed_path(dir, first),
@@ -165,11 +227,16 @@ fn read_header(dir: &Path, first: u64, form: Form) -> Result<(u64, bool), Journa
     let newer = match form {
         Form::Raw => match Header::decode(&head, first) {
             Header::Newer { version } => version,
-            header => return Ok((bytes, header != Header::Bad)),
+            header => {
+                return Ok(Front { bytes, is_good: header != Header::Bad, extent: None });
+            }
         },
         Form::Packed => match PackedHeader::decode(&head, first) {
             PackedHeader::Newer { version } => version,
-            header => return Ok((bytes, header != PackedHeader::Bad)),
+            PackedHeader::Bad => return Ok(Front { bytes, is_good: false, extent: None }),
+            PackedHeader::Good(extent) => {
+                return Ok(Front { bytes, is_good: true, extent: Some(extent) });
+            }
         },
     };
     Err(JournalError::Newer { path, version: newer })

@@ -79,7 +79,7 @@ pub(super) fn open(dir: &Path, size: u64) -> Result<Opened, JournalError> {
     let listing = segment::list(dir).map_err(JournalError::unusable(dir))?;
     // A segment may have been named just before a crash.
     segment::sync_dir(dir).map_err(JournalError::unusable(dir))?;
-    let mut survey = recover::survey(dir, &listing.segments, size)?;
+    let mut survey = recover::survey(dir, &listing, size)?;
     for stray in listing.strays {
         // In the way of nothing: making a segment truncates it.
         let _ = fs::remove_file(stray);

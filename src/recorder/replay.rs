@@ -47,9 +47,13 @@ pub fn open_index(dir: &Path, journal: &Reader) -> Result<Index, IndexError> {
     let journal = journal.clone();
     let read = move |sequence| match journal.get(sequence) {
         Ok(Some(entry)) => Ok(entry.payload),
-        Ok(None) => Err(IndexError::Lost { sequence, source: None }),
-        Err(error @ JournalError::Damaged(_)) => {
-            Err(IndexError::Lost { sequence, source: Some(error.into()) })
+        Ok(None) => Err(IndexError::Lost { sequence, run: sequence..sequence + 1, source: None }),
+        Err(JournalError::Damaged(damage)) => {
+            // A copy also tells the next opening to look there. Without room it is made later.
+            let _ = journal.set_aside(&damage);
+            let run = damage.missing.clone();
+            let source = Some(JournalError::Damaged(damage).into());
+            Err(IndexError::Lost { sequence, run, source })
         }
         Err(error) => Err(IndexError::Unread { sequence, source: error.into() }),
     };

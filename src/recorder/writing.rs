@@ -323,6 +323,7 @@ impl Backlog {
             tracing::error!(%damage, "the journal is damaged: what can be read was recovered, the damaged bytes stay where they are and are copied to journal/aside");
             self.lag.damaged.fetch_add(1, Ordering::Relaxed);
             self.journal.set_aside(&damage).map_err(WritingError::Journal)?;
+            index.note_lost(damage.missing);
         }
         let more = more.map_err(|error| match error {
             CatchUpError::Journal(error) => WritingError::Journal(error),

@@ -152,6 +152,8 @@ pub(crate) enum Command {
     /// Look at the page in a browser: prints a link that lets it in, once
     Open,
     /// Print every event as NDJSON, the oldest first
+    ///
+    /// Where snagd's journal has lost events, what is left is printed, and the exit code is 65.
     Export(Filter),
     /// Record events from NDJSON, CSV or a friction log; the same file twice changes nothing
     ///
@@ -175,7 +177,8 @@ pub(crate) enum Command {
     ///
     /// Into a directory goes only what is not there yet; an archive is written anew each time. What
     /// was acknowledged before is in it. What was forgotten is in it no more. The configuration, the
-    /// token and files that wait in the drop directory are no part of it.
+    /// token and files that wait in the drop directory are no part of it. Of a damaged journal, what is
+    /// left is copied, and the exit code is 65.
     Backup(Backup),
     /// Put a backup into an empty state directory
     ///

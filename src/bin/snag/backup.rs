@@ -32,7 +32,7 @@ const STREAM: &str = "-";
 /// Endings of archives that are not made here: nobody means a directory by them.
 const ARCHIVES: [&str; 9] = ["tgz", "gz", "txz", "xz", "bz2", "tzst", "zst", "zip", "7z"];
 
-/// `snag backup`.
+/// `snag backup`; fails with 65 where the journal is damaged, once what is left is kept.
 pub(crate) async fn backup(
     said: Backup,
     global: &Global,
@@ -67,7 +67,11 @@ pub(crate) async fn backup(
     let made = made.map_err(|error| refused(error, &state_dir))?;
     tell_made(&made, &said.to, output)?;
     tell_waiting(&state_dir, output);
-    Ok(ExitCode::SUCCESS)
+    if made.damage.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let message = "the backup is made, and lacks what the journal has lost: an older one may have it; `snagd verify` says where";
+    Err(stop(Code::BadData, message))
 }
 
 /// `snag restore`.

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use snag::client::{Answer, Connection};
-use snag::doors::http::{BEHIND, RETRACTED, Status};
+use snag::doors::http::{BEHIND, LACKS, RETRACTED, Status};
 use snag::event::Event;
 use snag::hotspot::Window;
 use snag::index::{CoverageAnswer, HotspotsAnswer, WhyAnswer};
@@ -16,6 +16,7 @@ use crate::log::event_path;
 use crate::output::{Format, Output};
 use crate::query::Query;
 use crate::render::Look;
+use crate::stop::{Code, stop};
 use crate::{outbox, reach, render};
 
 /// A page of `/v1/events`.
@@ -23,7 +24,13 @@ use crate::{outbox, reach, render};
 pub(crate) struct Page {
     pub(crate) events: Vec<Event>,
     pub(crate) next: Option<String>,
+    /// Events that belong on it and that snagd's journal has lost.
+    #[serde(skip)]
+    lacks: u64,
 }
+
+/// What to do about a journal that has lost something.
+const LOST_ADVICE: &str = "`snagd verify` says where, a backup may have them (`snag restore`), and `snagd repair` goes on without them";
 
 /// The events asked for at once by `snag export`.
 const EXPORT_PAGE: &str = "1000";
@@ -34,7 +41,26 @@ pub(crate) fn read<T: DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
         .context("snagd's answer cannot be read: are snag and snagd of the same version?")
 }
 
-/// Says how far snagd is, where its index still catches up with its journal.
+/// Says what an answer lacks: how far snagd is, where its index still catches up with its journal,
+/// and what that has lost.
+pub(crate) fn warn_if_incomplete(answer: &Answer, output: &Output) {
+    warn_if_behind(answer, output);
+    warn_of_lost(lacks(answer), output);
+}
+
+/// How many events an answer lacks because snagd's journal has lost them.
+fn lacks(answer: &Answer) -> u64 {
+    let lacks = answer.headers.get(LACKS).and_then(|lacks| lacks.to_str().ok()?.parse().ok());
+    lacks.unwrap_or(0)
+}
+
+fn warn_of_lost(lacks: u64, output: &Output) {
+    if lacks != 0 {
+        let events = render::plural(lacks, "event is", "events are");
+        output.note(&format!("{events} missing: snagd's journal has lost them; {LOST_ADVICE}"));
+    }
+}
+
 fn warn_if_behind(answer: &Answer, output: &Output) {
     if let Some(behind) = answer.headers.get(BEHIND).and_then(|behind| behind.to_str().ok()) {
         output.note(&format!(
@@ -65,7 +91,7 @@ pub(crate) async fn hotspots(
         query.say("flat", Some("true"));
     }
     let answer = connection.get(&query.on("/v1/hotspots")).await?;
-    warn_if_behind(&answer, output);
+    warn_if_incomplete(&answer, output);
     let hotspots: HotspotsAnswer = read(&answer)?;
     let look = as_of(hotspots.window, output);
     match output.format {
@@ -115,7 +141,7 @@ pub(crate) async fn why(said: Why, global: &Global, output: &Output) -> anyhow::
     let mut query = Query::new(&said.asked);
     query.say("place", Some(&said.place)).say("class", said.class.as_deref());
     let answer = connection.get(&query.on("/v1/why")).await?;
-    warn_if_behind(&answer, output);
+    warn_if_incomplete(&answer, output);
     if output.format == Format::Json {
         return output.json(&answer.body);
     }
@@ -181,9 +207,15 @@ pub(crate) async fn page(
     query: Query,
     output: &Output,
 ) -> anyhow::Result<Page> {
+    let page = fetch(connection, query, output).await?;
+    warn_of_lost(page.lacks, output);
+    Ok(page)
+}
+
+async fn fetch(connection: &mut Connection, query: Query, output: &Output) -> anyhow::Result<Page> {
     let answer = connection.get(&query.on("/v1/events")).await?;
     warn_if_behind(&answer, output);
-    read(&answer)
+    Ok(Page { lacks: lacks(&answer), ..read(&answer)? })
 }
 
 /// `snag events`.
@@ -216,19 +248,20 @@ pub(crate) async fn list(said: Events, global: &Global, output: &Output) -> anyh
     Ok(())
 }
 
-/// `snag export`.
+/// `snag export`; fails with 65 where snagd's journal has lost something.
 pub(crate) async fn export(
     filter: &Filter,
     global: &Global,
     output: &Output,
 ) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
-    let mut cursor = None;
+    let (mut cursor, mut lacks) = (None, 0);
     loop {
         let mut query = Query::new(&filter.asked);
         query.say("class", filter.class.as_deref()).say("cursor", cursor.as_deref());
         query.say("order", Some("oldest")).say("limit", Some(EXPORT_PAGE));
-        let page = page(&mut connection, query, output).await?;
+        let page = fetch(&mut connection, query, output).await?;
+        lacks += page.lacks;
         let mut lines = Vec::new();
         for event in &page.events {
             lines.extend(serde_json::to_vec(event)?);
@@ -238,10 +271,21 @@ pub(crate) async fn export(
             output.json(&lines)?;
         }
         match page.next {
-            None => return Ok(()),
+            None => break,
             next => cursor = next,
         }
     }
+    let status: Status = read(&connection.get("/v1/status").await?)?;
+    let lost = match (lacks, status.journal.damaged) {
+        (0, 0) => return Ok(()),
+        // Once the index is built anew, nobody knows any more how many there were.
+        (0, _) => "the export may lack events: snagd's journal is damaged".to_owned(),
+        (lacks, _) => {
+            let events = render::plural(lacks, "event", "events");
+            format!("the export lacks {events}: snagd's journal has lost them")
+        }
+    };
+    Err(stop(Code::BadData, format!("{lost}; {LOST_ADVICE}")))
 }
 
 /// `snag status`.

@@ -16,7 +16,7 @@ use crate::log::{self, event_path};
 use crate::output::{Format, Output};
 use crate::prompt;
 use crate::query::Query;
-use crate::read::read;
+use crate::read::{read, warn_if_incomplete};
 use crate::stop::{Code, stop};
 use crate::{reach, render};
 
@@ -38,6 +38,7 @@ pub(crate) async fn signals(said: Signals, global: &Global, output: &Output) -> 
     let mut query = Query::new(&said.asked);
     query.say("top", said.top.as_deref());
     let answer = connection.get(&query.on("/v1/signals")).await?;
+    warn_if_incomplete(&answer, output);
     if output.format == Format::Json {
         return output.json(&answer.body);
     }

@@ -12,7 +12,7 @@ use hyper::{StatusCode, Uri};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::events::{json_response, read, to_json};
+use super::events::{json_response, lacking, read, to_json};
 use super::gate::require_reader;
 use super::problem::Problem;
 use super::{etag, query};
@@ -43,7 +43,8 @@ pub(super) async fn hotspots(
         return Ok((StatusCode::NOT_MODIFIED, tagged).into_response());
     }
     let answer = read(&desk, move |desk| desk.index.hotspots(&question, top)).await?;
-    Ok((tagged, json_response(StatusCode::OK, to_json(&answer))).into_response())
+    let response = (tagged, json_response(StatusCode::OK, to_json(&answer))).into_response();
+    Ok(lacking(answer.lacks, response))
 }
 
 /// `GET /v1/why` explains one place's rank.
@@ -63,7 +64,7 @@ pub(super) async fn why(
     if !desk.rules().shows_names {
         hide_names(&mut answer, sender.name());
     }
-    Ok(json_response(StatusCode::OK, to_json(&answer)))
+    Ok(lacking(answer.lacks, json_response(StatusCode::OK, to_json(&answer))))
 }
 
 /// `GET /v1/coverage` tells who used what, and what nobody touched.
@@ -221,7 +222,7 @@ pub struct JournalStatus {
     pub segments: usize,
     /// Bytes on disk.
     pub bytes: u64,
-    /// Damaged stretches found at the start, and one more once an answer met another.
+    /// Damaged stretches found at the start, and those that answers met since.
     pub damaged: u64,
     /// How long the last batch took to be on disk, in microseconds; none before the first.
     pub last_sync_us: Option<u64>,
@@ -282,7 +283,7 @@ fn gather(desk: &Desk, sender: &Sender) -> Result<Status, IndexError> {
             last: desk.journal.last(),
             segments: desk.journal.segments().len(),
             bytes: desk.journal.size_bytes(),
-            damaged: facts.damaged + desk.lag.damaged() + u64::from(desk.index.has_lost()),
+            damaged: facts.damaged + desk.lag.damaged() + desk.index.lost_runs(),
             last_sync_us: last_sync.and_then(|took| u64::try_from(took.as_micros()).ok()),
         },
         index: IndexStatus {

@@ -19,7 +19,7 @@ use hyper::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
 use super::body;
-use super::events::{find, json_response, read, readable_id, tell_new_place, to_json};
+use super::events::{find, json_response, lacking, read, readable_id, tell_new_place, to_json};
 use super::gate::require_reader;
 use super::problem::Problem;
 use super::query;
@@ -66,7 +66,7 @@ pub(super) async fn inbox(
     require_reader(&sender)?;
     let query::Signals { question, top } = query::Signals::read(uri.query().unwrap_or_default())?;
     let answer = read(&desk, move |desk| desk.index.signals(&question, top)).await?;
-    Ok(json_response(StatusCode::OK, to_json(&answer)))
+    Ok(lacking(answer.lacks, json_response(StatusCode::OK, to_json(&answer))))
 }
 
 /// `POST /v1/events/{id}/confirm`, `/dismiss` and `/reopen`: a verdict about a signal.

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::gate::{ContentType, require_reader};
 use super::problem::Problem;
 use super::query;
+use super::serve::LACKS;
 use super::{body, cloud};
 use crate::doors::{Desk, now};
 use crate::event::{
@@ -243,7 +244,7 @@ pub(super) async fn list(
     if let Some(link) = next.and_then(|next| query::next_link(&uri, &next)) {
         response.headers_mut().insert(header::LINK, link);
     }
-    Ok(response)
+    Ok(lacking(page.lacks, response))
 }
 
 /// `GET /v1/events/{id}` shows one event; its last digits are enough.
@@ -364,6 +365,14 @@ pub(super) fn tell_new_place(desk: &Desk, place: &Place, may_read: bool, respons
     if let Some(near) = near(desk, place).filter(|_| may_read) {
         response.headers_mut().insert(NEAR_PLACES, near);
     }
+}
+
+/// An answer that says how many events it lacks.
+pub(super) fn lacking(lacks: usize, mut response: Response) -> Response {
+    if lacks != 0 {
+        response.headers_mut().insert(LACKS, lacks.into());
+    }
+    response
 }
 
 fn near(desk: &Desk, place: &Place) -> Option<HeaderValue> {

@@ -51,7 +51,7 @@ pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 pub use forget::Forgetting;
 pub use keys::{KeyList, Made, Wanted};
 pub use page::PageLink;
-pub use serve::{BEHIND, Door, Listener, serve};
+pub use serve::{BEHIND, Door, LACKS, Listener, serve};
 
 /// Every route of the API; those of the page are in [`page`].
 fn routes() -> Vec<Route> {

@@ -47,6 +47,8 @@ const WRITE_TIME: Duration = Duration::from_secs(30);
 /// How far the index is, like `120000/1000000`, on every answer while it catches up with the
 /// journal: until then answers are incomplete.
 pub const BEHIND: HeaderName = HeaderName::from_static("snag-behind");
+/// How many events an answer lacks because the journal has lost them; absent where it lacks none.
+pub const LACKS: HeaderName = HeaderName::from_static("snag-lacks");
 /// How long a connection stays open once the daemon stops, for a request that was on its way.
 const LINGER: Duration = Duration::from_secs(1);
 /// How long the accept loop rests when the process is out of file descriptors.

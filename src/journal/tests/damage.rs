@@ -179,7 +179,9 @@ fn a_missing_segment_is_damage() {
         let maimed = copy(dir.path());
         fs::remove_file(segment::path(maimed.path(), *first)).unwrap();
         let left = survive(maimed.path(), &model, &format!("without segment {nth}"));
-        assert_eq!(left.damaged, (*first..firsts[nth + 1]).collect());
+        let missing: BTreeSet<u64> = (*first..firsts[nth + 1]).collect();
+        assert_eq!(sequences(&left.findings.damage), missing, "opening tells");
+        assert_eq!(left.damaged, missing);
     }
     let (reader, _) = Reader::open(dir.path()).unwrap();
     fs::remove_file(segment::path(dir.path(), firsts[1])).unwrap();
@@ -247,9 +249,9 @@ fn half_a_last_batch_is_kept_and_the_rest_withdrawn() {
 #[test]
 fn damage_found_by_a_cursor_can_be_set_aside_once() {
     let (dir, _) = journal();
-    write_at(dir.path(), 80, b"rot");
     let Opened { reader, findings, .. } = open_small(dir.path());
-    assert!(findings.is_clean(), "opening looks at the last segment only");
+    assert!(findings.is_clean());
+    write_at(dir.path(), 80, b"rot");
     let damage = reader.from(1).find_map(|entry| match entry {
         Err(JournalError::Damaged(damage)) => Some(damage),
         _ => None,
@@ -259,6 +261,8 @@ fn damage_found_by_a_cursor_can_be_set_aside_once() {
     assert!(!reader.set_aside(&damage).unwrap());
     let name = format!("aside/00000000000000000001-{}.damaged", damage.offset);
     assert_eq!(fs::read(dir.path().join(name)).unwrap().len() as u64, damage.bytes);
+    let (_, findings) = Reader::open(dir.path()).unwrap();
+    assert_eq!(findings.damage, [damage], "opening reads a full segment that is not packed");
 }
 
 #[test]
@@ -312,8 +316,8 @@ fn mending_may_be_cut_short_anywhere() {
     }
     bytes[3] ^= 0xff;
     fs::write(&path, &bytes).unwrap();
-    let firsts = segment::list(dir.path()).unwrap().segments;
-    let patches = recover::survey(dir.path(), &firsts, SMALL).unwrap().tail.unwrap().patches;
+    let listing = segment::list(dir.path()).unwrap();
+    let patches = recover::survey(dir.path(), &listing, SMALL).unwrap().tail.unwrap().patches;
     assert!(1 < patches.len());
     for (nth, patch) in patches.iter().enumerate() {
         let at = usize::try_from(patch.at).unwrap();

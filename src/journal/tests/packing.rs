@@ -189,3 +189,43 @@ fn no_number_is_given_twice_behind_a_packed_segment() {
     let read: Vec<_> = opened.reader.from(1).filter_map(Result::ok).collect();
     assert_eq!(read.len(), kept + 1);
 }
+
+#[test]
+fn opening_tells_of_a_missing_segment_and_of_damage_that_is_known() {
+    let dir = directory();
+    let mut opened = open_small(dir.path());
+    for n in 0..200 {
+        opened.writer.append(&[format!("{n} of many").repeat(5)]).unwrap();
+    }
+    while opened.packer.pack_next().unwrap().is_some() {}
+    let firsts: Vec<u64> = segment::list(dir.path()).unwrap().segments.into_keys().collect();
+    assert!(4 < firsts.len());
+    drop(opened);
+    fs::remove_file(segment::packed_path(dir.path(), firsts[0])).unwrap();
+    fs::remove_file(segment::packed_path(dir.path(), firsts[2])).unwrap();
+    let missing: BTreeSet<u64> = (firsts[0]..firsts[1]).chain(firsts[2]..firsts[3]).collect();
+    let Opened { reader, findings, .. } = open_small(dir.path());
+    assert_eq!(sequences(&findings.damage), missing);
+    assert!(!dir.path().join("aside").exists(), "there is nothing to copy");
+    let Err(JournalError::Damaged(damage)) = reader.get(firsts[3] - 1) else { panic!("not told") };
+    assert_eq!(damage.missing, firsts[2]..firsts[3], "all that is missing with it");
+    assert!(findings.damage.contains(&damage), "the same as opening tells");
+
+    // A bad block is met by who reads it, and remembered from then on.
+    let path = segment::packed_path(dir.path(), firsts[3]);
+    let whole = fs::read(&path).unwrap();
+    let mut bytes = whole.clone();
+    let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let Opened { reader, findings, .. } = open_small(dir.path());
+    assert_eq!(sequences(&findings.damage), missing, "opening does not read it");
+    let Err(JournalError::Damaged(damage)) = reader.get(firsts[3]) else { panic!("not told") };
+    assert!(reader.set_aside(&damage).unwrap(), "it is new");
+    let Opened { findings, .. } = open_small(dir.path());
+    let longer: BTreeSet<u64> = missing.iter().copied().chain(firsts[3]..firsts[4]).collect();
+    assert_eq!(sequences(&findings.damage), longer);
+    fs::write(&path, whole).unwrap();
+    let Opened { findings, .. } = open_small(dir.path());
+    assert_eq!(sequences(&findings.damage), missing, "what was put back is whole");
+}

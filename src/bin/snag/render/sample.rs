@@ -197,7 +197,7 @@ pub(super) fn hotspots_by(events: &[Event], question: &Question) -> HotspotsAnsw
             Quote { id, place, severity, at, text }
         });
     }
-    HotspotsAnswer { v: 1, window: question.window, rows, more: 0 }
+    HotspotsAnswer { v: 1, window: question.window, rows, more: 0, lacks: 0 }
 }
 
 pub(super) fn hotspots(events: &[Event]) -> HotspotsAnswer {
@@ -231,7 +231,7 @@ pub(super) fn why_shaped(events: &[Event], place: &str, shape: Shape) -> WhyAnsw
     let signals = events.iter().filter(|event| why.places.contains(&event.place));
     let signals = signals.filter_map(|event| event.signal.clone());
     let rules = signals.filter_map(|signal| Some((signal.name, signal.rule?))).collect();
-    WhyAnswer { v: 1, why, notes, rules }
+    WhyAnswer { v: 1, why, notes, rules, lacks: 0 }
 }
 
 /// An inbox of events, each of a place of its own.
@@ -253,7 +253,7 @@ pub(super) fn inbox(events: &[Event]) -> SignalsAnswer {
         by: event.person.clone(),
     });
     let (window, groups) = (question().window, events.iter().map(group).collect());
-    SignalsAnswer { v: 1, window, groups, more: 2, muted: muted.collect() }
+    SignalsAnswer { v: 1, window, groups, more: 2, muted: muted.collect(), lacks: 0 }
 }
 
 /// One event with every field.

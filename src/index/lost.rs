@@ -1,0 +1,57 @@
+//! Which records the journal is known to have lost: runs of sequences, so that one long run is told
+//! and looked for once, not once a record.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Runs of lost records.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    /// By the sequence behind each, where it begins.
+    runs: BTreeMap<u64, u64>,
+    /// How many of them an answer came upon first.
+    met: u64,
+}
+
+impl Lost {
+    pub(super) fn add(&mut self, run: Range<u64>) {
+        if !run.is_empty() {
+            let start = self.runs.entry(run.end).or_insert(run.start);
+            *start = run.start.min(*start);
+        }
+    }
+
+    /// Adds a run that an answer came upon; says whether it is news.
+    pub(super) fn meet(&mut self, run: Range<u64>) -> bool {
+        let is_news = !self.has(run.start);
+        self.met += u64::from(is_news);
+        self.add(run);
+        is_news
+    }
+
+    pub(super) fn met(&self) -> u64 {
+        self.met
+    }
+
+    pub(super) fn has(&self, sequence: u64) -> bool {
+        let run = self.runs.range(sequence + 1..).next();
+        run.is_some_and(|(_, start)| *start <= sequence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_lost_within_a_run_only() {
+        let mut lost = Lost::default();
+        for run in [5..9, 12..13, 3..3, 7..9] {
+            lost.add(run);
+        }
+        let found: Vec<u64> = (0..20).filter(|sequence| lost.has(*sequence)).collect();
+        assert_eq!(found, [5, 6, 7, 8, 12]);
+        assert!(lost.meet(14..16) && !lost.meet(14..16) && !lost.meet(6..9));
+        assert_eq!(lost.met(), 1);
+    }
+}
