@@ -152,6 +152,9 @@ pub(crate) enum Command {
     /// Look at the page in a browser: prints a link that lets it in, once
     Open,
     /// Print every event as NDJSON, the oldest first
+    ///
+    /// That is what `snag import` records, and what was decided about a signal goes with it. Rules
+    /// that were muted are no events: `snag backup` has them too.
     Export(Filter),
     /// Record events from NDJSON, CSV or a friction log; the same file twice changes nothing
     ///
