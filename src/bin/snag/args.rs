@@ -153,7 +153,9 @@ pub(crate) enum Command {
     Open,
     /// Print every event as NDJSON, the oldest first
     ///
-    /// Where snagd's journal has lost events, what is left is printed, and the exit code is 65.
+    /// That is what `snag import` records, and what was decided about a signal goes with it. Rules
+    /// that were muted are no events: `snag backup` has them too. Where snagd's journal has lost
+    /// events, what is left is printed, and the exit code is 65.
     Export(Filter),
     /// Record events from NDJSON, CSV or a friction log; the same file twice changes nothing
     ///

@@ -96,7 +96,10 @@ pub(crate) fn restore(said: &Restore, output: &Output) -> anyhow::Result<ExitCod
             stop(Code::NotAllowed, format!("{} cannot be written: {user}", state_dir.display()))
         }
         RestoreError::Open(OpenError::Unusable { source, .. }) => {
-            stop(code_of(&source), format!("{} cannot be used: {source}", state_dir.display()))
+            let dir = state_dir.display();
+            let message =
+                format!("{dir} cannot be used ({source}): name another with `--state-dir`");
+            stop(code_of(&source), message)
         }
         other @ RestoreError::Open(_) => other.into(),
     })?;

@@ -155,12 +155,12 @@ fn journal(status: &Status) -> Finding {
     let damaged = status.journal.damaged;
     let records = plural(status.journal.last, "record", "records");
     if damaged == 0 {
-        return fine("journal", format!("{records}, none damaged"));
+        return fine("journal", format!("{records} so far, none damaged"));
     }
     let found = plural(damaged, "damaged stretch", "damaged stretches");
     wrong(
         "journal",
-        format!("{records}; {found} found when snagd started"),
+        format!("{records} so far; {found} found when snagd started"),
         format!(
             "copy {} to another disk, then run `snagd verify`: it says where; all that could be read is there",
             shell(&status.state_dir)

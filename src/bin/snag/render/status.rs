@@ -92,7 +92,9 @@ fn millis(micros: u64) -> String {
 fn journal(status: &Status) -> String {
     let journal = &status.journal;
     let segments = plural(journal.segments as u64, "segment", "segments");
-    format!("{} in {segments}, {}", bytes(journal.bytes), plural(journal.last, "record", "records"))
+    // What was dropped or forgotten keeps its number.
+    let records = plural(journal.last, "record", "records");
+    format!("{} in {segments}, {records} so far", bytes(journal.bytes))
 }
 
 fn index(status: &Status) -> String {
