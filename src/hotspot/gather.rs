@@ -3,8 +3,8 @@
 //! A query sees tens of thousands of cells, so persons become small numbers here and a group keeps
 //! its person-days in one sorted vector.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use super::pain::{self, PersonDay, PersonDays};
 use super::trend::RECENT_DAYS;
@@ -88,15 +88,14 @@ pub(super) fn gather<'a, K: Copy + Eq + Hash>(
     key_of: impl Fn(&'a CellKey) -> K,
 ) -> (Vec<(K, Group)>, Presence) {
     let horizon = question.horizon();
-    let mut people = BTreeMap::new();
+    let mut people = Numbers::default();
     let mut presence = Presence { until: horizon.until, days: Vec::new() };
     let mut heaps = Heaps::default();
     for (key, cell) in cells {
         if !horizon.contains(key.day) || !question.met(key) {
             continue;
         }
-        let next = u32::try_from(people.len()).unwrap_or(u32::MAX);
-        let person = *people.entry(&*key.person).or_insert(next);
+        let person = people.of(&key.person);
         if question.presence_since() <= key.day {
             presence.add(person, key.day);
         }
@@ -105,6 +104,44 @@ pub(super) fn gather<'a, K: Copy + Eq + Hash>(
         }
     }
     (heaps.settle(), presence)
+}
+
+/// A number for each person, in the order in which they are met.
+#[derive(Default)]
+struct Numbers<'a> {
+    by_name: HashMap<&'a str, u32>,
+    /// The same by where a name lies in memory. An index shares names, so that hardly any is read.
+    by_address: HashMap<*const str, u32, BuildHasherDefault<Address>>,
+}
+
+impl<'a> Numbers<'a> {
+    fn of(&mut self, name: &'a str) -> u32 {
+        let Self { by_name, by_address } = self;
+        *by_address.entry(name).or_insert_with(|| {
+            let next = u32::try_from(by_name.len()).unwrap_or(u32::MAX);
+            *by_name.entry(name).or_insert(next)
+        })
+    }
+}
+
+/// The hash of an address and a length: addresses differ in their middle bits.
+#[derive(Default)]
+struct Address(u64);
+
+impl Hasher for Address {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_usize(usize::from(*byte));
+        }
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.0 = (self.0.rotate_left(5) ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.swap_bytes()
+    }
 }
 
 /// Groups as they grow: their person-days are not sorted yet.
@@ -172,6 +209,15 @@ impl Heap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_person_has_one_number_wherever_their_name_lies() {
+        let (ana, ben) = ("ana".to_owned(), "ben".to_owned());
+        let text = "anaben ana".to_owned();
+        let mut numbers = Numbers::default();
+        let met = [&*ana, &ben, &text[..3], &text[3..6], &text[..6], &text[7..], &ana];
+        assert_eq!(met.map(|name| numbers.of(name)), [0, 1, 0, 1, 2, 0, 0]);
+    }
 
     #[test]
     fn presence_is_counted_by_weeks() {

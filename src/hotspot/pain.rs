@@ -42,6 +42,10 @@ pub fn points(kind: Option<Kind>, cell: &Cell) -> u32 {
 
 /// The unconfirmed signal with the most points.
 pub(super) fn worst_signal(cell: &Cell) -> Option<SignalName> {
+    // Most cells have none, and a query looks at tens of thousands.
+    if cell.signals == [0; SignalName::ALL.len()] {
+        return None;
+    }
     let names = SignalName::ALL.iter().zip(&cell.signals);
     let met = names.filter(|&(_, &count)| count != 0).map(|(name, _)| *name);
     met.max_by_key(|name| (signal_points(*name), std::cmp::Reverse(*name)))

@@ -98,6 +98,28 @@ fn shaped(shape: Shape, cells: &BTreeMap<CellKey, Cell>) -> Vec<Hotspot> {
 
 proptest! {
     #[test]
+    fn names_count_and_not_where_they_lie(events in events()) {
+        let own = add_up(events);
+        let mut names = BTreeSet::<Arc<str>>::new();
+        let mut share = |name: &Arc<str>| {
+            names.insert(name.clone());
+            names.get(name).unwrap_or(name).clone()
+        };
+        let shared = own.iter().map(|(key, cell)| {
+            (CellKey { person: share(&key.person), ..key.clone() }, cell.clone())
+        });
+        let shared: BTreeMap<_, _> = shared.collect();
+        for by in By::ALL {
+            let question = Question { by: *by, ..question() };
+            prop_assert_eq!(rank(&question, &own, |_| None), rank(&question, &shared, |_| None));
+        }
+        for at in ["web/a", "web/b", "cli/go"].map(place) {
+            let why = |cells| why(&question(), &at, cells, |_| None);
+            prop_assert_eq!(why(&own), why(&shared));
+        }
+    }
+
+    #[test]
     fn no_signal_gains_by_volume(events in events(), times in 1..10_000_u32) {
         let cells = add_up(events);
         let loud: BTreeMap<_, _> = cells.iter().map(|(key, cell)| {

@@ -131,10 +131,11 @@ pub fn why<'a>(
     let hotspot = own.map(|at| rows.swap_remove(at));
     let places = hotspot.as_ref().map_or_else(|| vec![place.clone()], |row| row.members.clone());
     let scope: HashSet<_> = places.iter().collect();
-    let inside = |key: &CellKey| {
-        question.window.contains(key.day) && question.covers(key) && scope.contains(&key.place)
-    };
-    let terms: Vec<_> = cells.into_iter().filter(|(key, _)| inside(key)).collect();
+    // Cells come sorted by day and place: a run of them is at one place.
+    let runs = cells.chunk_by(|(one, _), (next, _)| one.place == next.place);
+    let there = runs.filter(|run| run.first().is_some_and(|(key, _)| scope.contains(&key.place)));
+    let inside = |key: &CellKey| question.window.contains(key.day) && question.covers(key);
+    let terms: Vec<_> = there.flatten().copied().filter(|(key, _)| inside(key)).collect();
     Why {
         rank: own.map(|at| at + 1),
         of,

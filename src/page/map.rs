@@ -101,10 +101,10 @@ fn way(visit: &Visit, under: Option<&Place>) -> Markup {
 }
 
 fn legend() -> Markup {
-    use TrendWord::{Better, New, Unclear, Worse};
+    use TrendWord::{Better, New, Unclear, Unknown, Worse};
     html! {
         ul.legend {
-            @for word in [Worse, New, Unclear, Better] {
+            @for word in [Worse, New, Unclear, Unknown, Better] {
                 @let (class, sign, name) = tell::trend(word);
                 li { span class={ "key " (class) } aria-hidden="true" { (sign) } (name) }
             }
