@@ -119,7 +119,7 @@ pub(super) fn recover(
     };
     let seen = |damage: &&journal::Damage| !caught_up.damage.contains(damage);
     for damage in findings.damage.iter().filter(seen).chain(&caught_up.damage) {
-        tracing::error!(%damage, "the journal is damaged: what can be read was recovered, the damaged bytes stay where they are and are copied to journal/aside");
+        tracing::error!(%damage, "the journal is damaged: what can be read was recovered, the damaged bytes stay where they are and are copied to journal/aside; `snagd verify` says what is missing");
         journal.reader.set_aside(damage).map_err(unreadable)?;
         index.note_lost(damage.missing.clone());
     }

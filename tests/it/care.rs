@@ -211,7 +211,7 @@ fn a_damaged_journal_is_not_rewritten_unasked() {
     daemon.restart();
     assert!(daemon.log().contains("the journal is damaged"), "{}", daemon.log());
     assert_eq!(daemon.events().len(), 2, "what the journal lost is lost");
-    assert!(daemon.log().contains("snagd repair"), "{}", daemon.log());
+    assert!(daemon.log().contains("`snagd verify` says"), "{}", daemon.log());
     let refused = daemon.snag(&["forget", "--place", "web/a", "--yes"]).ended(2);
     assert!(refused.stderr.contains("--lose-damaged"), "{refused:#?}");
     assert_eq!(daemon.events().len(), 2);

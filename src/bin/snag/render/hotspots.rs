@@ -355,3 +355,25 @@ fn quote(row: &Hotspot, room: usize, look: &Look) -> Option<Safe> {
     let room = room.saturating_sub(2);
     (8 <= room).then(|| look.safe("“").join(&look.cut(&text, room)).join(&look.safe("”")))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::query::Query;
+    use crate::render::sample::{hotspots, look, month};
+
+    #[test]
+    fn what_is_suggested_asks_about_the_same() {
+        let mut asked = Query::default();
+        asked.say("since", Some("7d")).say("under", Some("web")).say("top", Some("3"));
+        let mut answer = hotspots(&month());
+        answer.more = 2;
+        let shown = super::hotspots(&answer, 45, &asked, &look(80));
+        let all = answer.rows.len() + 2;
+        for command in [
+            "snag why web/checkout/pay --since 7d\n".to_owned(),
+            format!("snag hotspots --top {all} --since 7d --under web\n"),
+        ] {
+            assert!(shown.contains(&command), "no {command}in\n{shown}");
+        }
+    }
+}

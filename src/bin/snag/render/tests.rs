@@ -1,6 +1,5 @@
 //! What every view looks like, and what none of them may do.
 
-use crate::query::Query;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use serde_json::json;
@@ -15,6 +14,7 @@ use super::sample::{
 };
 use super::{Look, Receipt, event, events, recorded, tail_head, tailed, taken_back};
 use crate::doctor::{Finding, Grade};
+use crate::query::Query;
 use crate::service::{Answers, Found, Left, Placed, Report, Scope, State};
 
 /// Every view of some events.
@@ -487,20 +487,4 @@ fn what_is_left_of_a_service() {
     (left.removed, left.kept) = (vec![], vec![]);
     let user = super::uninstalled(&left, &look(80));
     assert_snapshot!([system, user].join("----\n"));
-}
-
-#[test]
-fn what_is_suggested_asks_about_the_same() {
-    let mut asked = Query::default();
-    asked.say("since", Some("7d")).say("under", Some("web")).say("top", Some("3"));
-    let mut answer = hotspots(&month());
-    answer.more = 2;
-    let shown = super::hotspots(&answer, 45, &asked, &look(80));
-    let all = answer.rows.len() + 2;
-    for command in [
-        "snag why web/checkout/pay --since 7d\n".to_owned(),
-        format!("snag hotspots --top {all} --since 7d --under web\n"),
-    ] {
-        assert!(shown.contains(&command), "no {command}in\n{shown}");
-    }
 }
