@@ -46,6 +46,8 @@ pub struct Repaired {
     pub last: u64,
     /// Damaged stretches of the journal: what was in them is gone.
     pub damaged: u64,
+    /// Segments of which bad bytes are kept in `journal/aside`.
+    pub aside: usize,
 }
 
 /// Mends the tail of the journal and builds the index anew, whatever the old one is like; that one
@@ -57,7 +59,8 @@ pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
     let _lock = lock(state_dir)?;
     // What this snagd cannot read is left as it is, the index too.
     let dir = state_dir.join("journal");
-    journal::Reader::open(&dir).map_err(|source| OpenError::Journal { dir, source })?;
+    journal::Reader::open(&dir)
+        .map_err(|source| OpenError::Journal { dir: dir.clone(), source })?;
     let room = Room::of(state_dir).map_err(unusable(state_dir))?;
     set_aside(&state_dir.join("index"))?;
     let recovered = recover(&Paths::in_state_dir(state_dir), Retention::default(), &room)?;
@@ -71,8 +74,10 @@ pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
     })?;
     index.checkpoint()?;
     mark_stopped(state_dir).map_err(unusable(state_dir))?;
-    let damaged = damaged + rest.damage.len() as u64;
-    Ok(Repaired { events: index.events(), last: journal.reader.last(), damaged })
+    let is_news = |damage: &&journal::Damage| index.note_lost(damage.missing.clone());
+    let damaged = damaged + rest.damage.iter().filter(is_news).count() as u64;
+    let aside = journal.reader.aside().map_err(|source| OpenError::Journal { dir, source })?;
+    Ok(Repaired { events: index.events(), last: journal.reader.last(), damaged, aside })
 }
 
 /// A progress line is logged each time so many more events were applied.
@@ -119,7 +124,7 @@ pub(super) fn recover(
     };
     let seen = |damage: &&journal::Damage| !caught_up.damage.contains(damage);
     for damage in findings.damage.iter().filter(seen).chain(&caught_up.damage) {
-        tracing::error!(%damage, "the journal is damaged: what can be read was recovered, the damaged bytes stay where they are and are copied to journal/aside; `snagd verify` says what is missing");
+        tracing::error!(%damage, "the journal is damaged: what can be read was recovered; bad bytes stay where they are, and a copy of them goes to journal/aside; `snagd verify` says what is missing");
         journal.reader.set_aside(damage).map_err(unreadable)?;
         index.note_lost(damage.missing.clone());
     }

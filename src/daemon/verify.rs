@@ -149,7 +149,8 @@ fn compare(
         }
         None => IndexVerdict::Agrees {
             events: index.events(),
-            behind: journal.last().saturating_sub(position.sequence),
+            // Numbers of what was forgotten are no records.
+            behind: journal.from(position.sequence + 1).flatten().count() as u64,
         },
     })
 }

@@ -131,6 +131,13 @@ impl Desk {
         self.lag.is_behind().then(|| format!("{done}/{of}"))
     }
 
+    /// How many sequences the index still has to look at, while it catches up.
+    #[must_use]
+    pub fn to_go(&self) -> Option<u64> {
+        let to_go = self.journal.last().saturating_sub(self.index.position().sequence);
+        self.lag.is_behind().then_some(to_go)
+    }
+
     /// Checks a draft that just arrived. A "me too" copies from the event it refers to.
     pub fn admit(&self, draft: Draft, sender: Sender, source: Source) -> Result<Event, Rejection> {
         let original = draft.same_as().and_then(|id| self.index.event(id).ok().flatten());

@@ -14,18 +14,20 @@ pub(super) struct Lost {
 }
 
 impl Lost {
-    pub(super) fn add(&mut self, run: Range<u64>) {
+    /// Adds a run; says whether it is news.
+    pub(super) fn add(&mut self, run: Range<u64>) -> bool {
+        let is_news = run.is_empty() || !self.has(run.start);
         if !run.is_empty() {
             let start = self.runs.entry(run.end).or_insert(run.start);
             *start = run.start.min(*start);
         }
+        is_news
     }
 
     /// Adds a run that an answer came upon; says whether it is news.
     pub(super) fn meet(&mut self, run: Range<u64>) -> bool {
-        let is_news = !self.has(run.start);
+        let is_news = self.add(run);
         self.met += u64::from(is_news);
-        self.add(run);
         is_news
     }
 

@@ -297,9 +297,10 @@ impl Index {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).met()
     }
 
-    /// Tells it what the journal is known to have lost, so that it need not look for that.
-    pub fn note_lost(&self, run: Range<u64>) {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).add(run);
+    /// Tells it what the journal is known to have lost, so that it need not look for that. Says
+    /// whether it is news.
+    pub fn note_lost(&self, run: Range<u64>) -> bool {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).add(run)
     }
 
     /// The event of a sequence; none if the journal has lost it: that is told once for each run of

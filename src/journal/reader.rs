@@ -223,6 +223,13 @@ impl Reader {
         self.shared.read_segments(|segments| segments.iter().map(|segment| segment.bytes).sum())
     }
 
+    /// Of how many segments bad bytes are kept in `aside/`.
+    pub fn aside(&self) -> Result<usize, JournalError> {
+        let dir = self.shared.dir();
+        let suspects = aside::suspects(dir).map_err(JournalError::unusable(&dir.join("aside")))?;
+        Ok(suspects.len())
+    }
+
     /// Copies the bytes of a bad place to `aside/`, unless they are there already; of a packed
     /// segment, all of it. Says whether it did: a place that is new should be told of louder than
     /// one that is known. Of what is missing between two segments there is nothing to copy.

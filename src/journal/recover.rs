@@ -32,7 +32,13 @@ pub struct Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { segment, offset, bytes, missing } = self;
-        write!(f, "{bytes} bad bytes at {offset} of {}", segment::name(*segment))?;
+        // The name of its file, whether that is packed or not.
+        match (bytes, offset) {
+            (0, 0) => write!(f, "before segment {segment:020}")?,
+            (0, _) => write!(f, "at {offset} of segment {segment:020}")?,
+            (1, _) => write!(f, "1 bad byte at {offset} of segment {segment:020}")?,
+            _ => write!(f, "{bytes} bad bytes at {offset} of segment {segment:020}")?,
+        }
         match missing.end.saturating_sub(missing.start) {
             0 => Ok(()),
             1 => write!(f, ", record {} is missing", missing.start),

@@ -320,10 +320,12 @@ impl Backlog {
             tracing::info!("the index is at {done} of {of} records");
         }
         for damage in self.replay.caught_up.damage.drain(..) {
-            tracing::error!(%damage, "the journal is damaged: what can be read was recovered, the damaged bytes stay where they are and are copied to journal/aside");
-            self.lag.damaged.fetch_add(1, Ordering::Relaxed);
             self.journal.set_aside(&damage).map_err(WritingError::Journal)?;
-            index.note_lost(damage.missing);
+            // Opening the journal has told of some of it.
+            if index.note_lost(damage.missing.clone()) {
+                tracing::error!(%damage, "the journal is damaged: what can be read was recovered; bad bytes stay where they are, and a copy of them goes to journal/aside");
+                self.lag.damaged.fetch_add(1, Ordering::Relaxed);
+            }
         }
         let more = more.map_err(|error| match error {
             CatchUpError::Journal(error) => WritingError::Journal(error),

@@ -30,7 +30,7 @@ pub(crate) struct Page {
 }
 
 /// What to do about a journal that has lost something.
-const LOST_ADVICE: &str = "`snagd verify` says where, a backup may have them (`snag restore`), and `snagd repair` goes on without them";
+const LOST_ADVICE: &str = "`snagd verify` says where, and a backup may have them (`snag restore`)";
 
 /// The events asked for at once by `snag export`.
 const EXPORT_PAGE: &str = "1000";

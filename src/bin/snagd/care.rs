@@ -28,9 +28,8 @@ pub(crate) fn verify(sources: &Sources) -> anyhow::Result<ExitCode> {
 
 fn lines(verdict: &Verdict) -> Vec<String> {
     let Verdict { records, segments, damage, torn, unknown, index } = verdict;
-    let segments =
-        if *segments == 1 { "1 segment".to_owned() } else { format!("{segments} segments") };
-    let mut lines = vec![format!("journal  {records} records in {segments}")];
+    let records = count(*records, "record");
+    let mut lines = vec![format!("journal  {records} in {}", count(*segments as u64, "segment"))];
     for place in damage {
         lines.push(format!("         damaged: {place}; restore a backup if they matter"));
     }
@@ -40,15 +39,18 @@ fn lines(verdict: &Verdict) -> Vec<String> {
         ));
     }
     if 0 < *unknown {
-        lines.push(format!(
-            "         {unknown} records were written by a newer snagd: install that one"
-        ));
+        let records = count(*unknown, "record");
+        lines.push(format!("         {records} of a newer snagd: install that one"));
     }
     lines.push(match index {
-        IndexVerdict::Agrees { events, behind: 0 } => format!("index    {events} events, as the journal has them"),
-        IndexVerdict::Agrees { events, behind } => format!(
-            "index    {events} events, as the journal has them; {behind} records are still to come, at the next start"
-        ),
+        IndexVerdict::Agrees { events, behind } => {
+            let events = count(*events, "event");
+            let rest = match behind {
+                0 => String::new(),
+                _ => format!("; {} still to come, at the next start", count(*behind, "record")),
+            };
+            format!("index    {events}, as the journal has them{rest}")
+        }
         IndexVerdict::Missing => "index    none; the next start builds it".to_owned(),
         IndexVerdict::InUse => {
             "index    in use by a running snagd: stop it to have the index checked too".to_owned()
@@ -64,17 +66,26 @@ fn lines(verdict: &Verdict) -> Vec<String> {
     lines
 }
 
+fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 /// `snagd repair`.
 pub(crate) fn repair(sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = sources.read().map_err(OpenError::from)?;
-    let Repaired { events, last, damaged } = daemon::repair(settings.state_dir())?;
+    let Repaired { events, last, damaged, aside } = daemon::repair(settings.state_dir())?;
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "repaired: {events} events from a journal of {last} records")?;
+    let events = count(events, "event");
+    writeln!(stdout, "repaired: {events}, from a journal that goes up to record {last}")?;
     if 0 < damaged {
+        let places = count(damaged, "bad place");
         writeln!(
             stdout,
-            "{damaged} places of the journal are damaged, and what was in them is gone: copies are in journal/aside, and a backup may still have it"
+            "the journal has {places}, and what was there is gone: a backup may still have it"
         )?;
+    }
+    if 0 < aside {
+        writeln!(stdout, "copies of bad bytes are in journal/aside")?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -233,6 +233,9 @@ pub struct JournalStatus {
 pub struct IndexStatus {
     /// The last journal sequence applied.
     pub position: u64,
+    /// Sequences it still has to look at while it catches up with the journal, as after damage or
+    /// an upgrade; else 0.
+    pub behind: u64,
     /// Bytes on disk.
     pub bytes: u64,
 }
@@ -288,6 +291,7 @@ fn gather(desk: &Desk, sender: &Sender) -> Result<Status, IndexError> {
         },
         index: IndexStatus {
             position: desk.index.position().sequence,
+            behind: desk.to_go().unwrap_or(0),
             bytes: desk.index.size_bytes(),
         },
         drop: DropStatus {

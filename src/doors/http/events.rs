@@ -323,9 +323,10 @@ pub(super) fn find(desk: &Desk, id: &str) -> Result<Stored, Problem> {
     }
     let ids = desk.index.ids_ending(digits, MOST_SHOWN)?;
     match ids[..] {
-        [] => Err(Problem::not_found(format!(
-            "no event's id ends with {digits}: `snag events` lists them"
-        ))),
+        [] => Err(desk.behind().map_or_else(
+            || Problem::not_found(format!("no event's id ends with {digits}: `snag events` lists them")),
+            |behind| Problem::behind(format!("no event's id that snagd's index knows yet ends with {digits}, and it is at {behind} of its records: ask again once `snag status` says it is up to date")),
+        )),
         [id] => desk.index.event(id)?.ok_or_else(|| Problem::not_found("the event is gone")),
         _ => {
             let matches: Vec<String> = ids.iter().map(Uuid::to_string).collect();

@@ -99,6 +99,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing here", detail)
     }
 
+    /// The index may not have come to it yet.
+    pub(super) fn behind(detail: impl Into<String>) -> Self {
+        let title = "The index is being built";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "behind", title, detail).retry_after(5)
+    }
+
     pub(super) fn conflict(first: &Event) -> Self {
         let detail = format!(
             "the id {} belongs to another event, and that one stays: give this event an id of its own",
@@ -179,6 +185,11 @@ impl From<Refusal> for Problem {
 impl From<IndexError> for Problem {
     fn from(error: IndexError) -> Self {
         tracing::error!(error = %chain(&error), "a query failed");
+        if matches!(error, IndexError::Lost { .. }) {
+            let detail = "snagd's journal has lost the event: `snagd verify` says where, and a backup may have it (`snag restore`)";
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            return Self::new(status, "lost", "The event is lost", detail);
+        }
         Self::internal()
     }
 }

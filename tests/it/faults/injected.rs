@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::acknowledged::{Acknowledged, fresh_id};
 use super::strace::{self, Strace};
-use super::{copy, rounds};
+use super::{rounds, start_on_copy};
 use crate::harness::{Dir, Snagd, until};
 use snag::event::{Arrival, Draft, Record, Sender, Source};
 
@@ -260,13 +260,4 @@ fn record(bytes: usize) -> Vec<u8> {
     let json = String::from_utf8(event.to_json()).unwrap();
     let bulk = "x".repeat(bytes - json.len() - 1);
     Record::of_event_json(json.replace(r#""log":"""#, &format!(r#""log":"{bulk}""#)).as_bytes())
-}
-
-/// A daemon on a copy of a state directory.
-fn start_on_copy(of: &Path) -> Snagd {
-    let dir = Dir::new();
-    copy(of, &dir.path().join("state"));
-    let mut snagd = Snagd::new(dir);
-    snagd.restart();
-    snagd
 }

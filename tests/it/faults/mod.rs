@@ -7,6 +7,7 @@
 //! | `limits` | file sizes, descriptors, memory, a stopped process |
 //! | `clock` | the clock jumps by hours and years, both ways |
 //! | `doors` | SIGKILL while every door is used at once |
+//! | `forget` | SIGKILL while somebody is forgotten |
 //! | `load` | a thousand connections, slow senders, floods of nonsense |
 //! | `cut` | the power goes: any state a disk may show then |
 //! | `corrupt` | files damaged, cut short, emptied, deleted |
@@ -19,6 +20,7 @@ mod corrupt;
 mod cut;
 mod disk;
 mod doors;
+mod forget;
 mod full;
 mod injected;
 mod limits;
@@ -30,6 +32,8 @@ mod trace;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+
+use crate::harness::{Dir, Snagd};
 
 /// How many rounds to run where there is no end by itself.
 fn rounds(usual: u64) -> u64 {
@@ -55,6 +59,15 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), to).unwrap();
         }
     }
+}
+
+/// A daemon on a copy of a state directory.
+fn start_on_copy(of: &Path) -> Snagd {
+    let dir = Dir::new();
+    copy(of, &dir.path().join("state"));
+    let mut snagd = Snagd::new(dir);
+    snagd.restart();
+    snagd
 }
 
 /// Numbers without chance, from a seed that a failing test can name.

@@ -187,9 +187,9 @@ async fn ask_status(target: &Target, connection: &mut Connection) -> Outcome {
     }
 }
 
-/// Whether something is on its way into journal and index.
+/// Whether something is on its way into the journal.
 fn is_busy(status: &Status) -> bool {
-    status.drop.waiting != 0 || status.index.position < status.journal.last
+    status.drop.waiting != 0
 }
 
 fn read_status(body: &[u8]) -> Outcome {

@@ -10,7 +10,7 @@ use snag::doors::http::{DiskStatus, Status};
 
 use super::facts::{Asked, Facts, Files, Found, Outcome};
 use super::{Finding, Grade};
-use crate::render::{bytes, plural, shell};
+use crate::render::{bytes, plural, reach, shell, to_go};
 
 /// Clocks may differ so much that nobody notices,
 const CLOCK_SECONDS: u64 = 2;
@@ -153,14 +153,14 @@ fn room(disk: DiskStatus, state_dir: &str) -> Finding {
 
 fn journal(status: &Status) -> Finding {
     let damaged = status.journal.damaged;
-    let records = plural(status.journal.last, "record", "records");
+    let reach = reach(status);
     if damaged == 0 {
-        return fine("journal", format!("{records} so far, none damaged"));
+        return fine("journal", format!("{reach}, no damage known"));
     }
     let found = plural(damaged, "damaged stretch", "damaged stretches");
     wrong(
         "journal",
-        format!("{records} so far; {found} found when snagd started"),
+        format!("{reach}; {found} found since snagd started"),
         format!(
             "copy {} to another disk, then run `snagd verify`: it says where; all that could be read is there",
             shell(&status.state_dir)
@@ -169,14 +169,12 @@ fn journal(status: &Status) -> Finding {
 }
 
 fn index(status: &Status) -> Finding {
-    match status.journal.last.saturating_sub(status.index.position) {
-        0 => fine("index", "where the journal is"),
-        behind => wrong(
-            "index",
-            format!("{} behind the journal", plural(behind, "record", "records")),
-            "start snagd again: the index catches up from the journal",
-        ),
-    }
+    let says = match status.index.behind {
+        0 => "has all that the journal has".to_owned(),
+        // It ends by itself, and nothing is lost by waiting.
+        _ => to_go(status) + ": until then answers are incomplete",
+    };
+    fine("index", says)
 }
 
 /// Over TCP as well, where the unix socket was asked.

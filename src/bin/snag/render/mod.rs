@@ -46,7 +46,7 @@ pub(crate) use safe::{is_obeyed, json_for_terminal, text_for_terminal};
 pub(crate) use service::{log_of, service, uninstalled};
 pub(crate) use session::session;
 pub(crate) use signals::{decided, muted, signal_group, signals};
-pub(crate) use status::{status, waits};
+pub(crate) use status::{reach, status, to_go, waits};
 pub(crate) use tail::{tail_head, tailed, taken_back};
 pub(crate) use why::why;
 pub(crate) use words::{bytes, plural, shell};

@@ -298,7 +298,7 @@ pub(super) fn status() -> Status {
             damaged: 0,
             last_sync_us: Some(412),
         },
-        index: IndexStatus { position: 1207, bytes: 4_300_000 },
+        index: IndexStatus { position: 1207, behind: 0, bytes: 4_300_000 },
         drop: DropStatus {
             dir: "/disk/ada/.local/state/snag/drop".to_owned(),
             waiting: 0,

@@ -92,17 +92,26 @@ fn millis(micros: u64) -> String {
 fn journal(status: &Status) -> String {
     let journal = &status.journal;
     let segments = plural(journal.segments as u64, "segment", "segments");
-    // What was dropped or forgotten keeps its number.
-    let records = plural(journal.last, "record", "records");
-    format!("{} in {segments}, {records} so far", bytes(journal.bytes))
+    format!("{} in {segments}, {}", bytes(journal.bytes), reach(status))
 }
 
 fn index(status: &Status) -> String {
     let size = bytes(status.index.bytes);
-    match status.journal.last.saturating_sub(status.index.position) {
+    match status.index.behind {
         0 => format!("{size}, up to date"),
-        behind => format!("{size}, {} behind the journal", plural(behind, "record", "records")),
+        _ => format!("{size}, {}", to_go(status)),
     }
+}
+
+/// The journal's records so far: what was dropped or forgotten keeps its number.
+pub(crate) fn reach(status: &Status) -> String {
+    plural(status.journal.last, "record", "records") + " so far"
+}
+
+/// How much of the journal an index that is being built has not seen yet.
+pub(crate) fn to_go(status: &Status) -> String {
+    let (to_go, last) = (status.index.behind, number(status.journal.last));
+    format!("being built: {} of {last} records to go", number(to_go))
 }
 
 fn drops(status: &Status) -> String {

@@ -279,7 +279,7 @@ fn the_state_of_things() {
     bad.journal.damaged = 1;
     bad.drop.rejected = 2;
     bad.drop.waiting = 1;
-    bad.index.position = 1200;
+    (bad.index.position, bad.index.behind) = (1200, 7);
     bad.listening.clear();
     (bad.queue.jobs, bad.queue.bytes) = (3, 12 * 1024);
     bad.journal.last_sync_us = Some(1_912_345);
