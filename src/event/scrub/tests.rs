@@ -291,7 +291,7 @@ fn names_of_no_secrets() {
 }
 
 #[test]
-fn hostile_texts_take_no_time() {
+fn hostile_texts_are_looked_through_a_few_times() {
     let units = [
         "-----BEGIN PRIVATE KEY-----\"",
         "token=",
@@ -315,9 +315,8 @@ fn hostile_texts_take_no_time() {
     ];
     for unit in units {
         let text = unit.repeat((64 << 10) / unit.len());
-        let start = std::time::Instant::now();
-        let clean = scrub(&text);
-        assert!(start.elapsed().as_secs() < 20, "{unit} took {:?}", start.elapsed());
+        let (clean, rounds) = scrub_counting(&text);
+        assert!(rounds <= 3, "{unit} took {rounds} rounds");
         assert!(clean.is_none_or(|(clean, _)| scrub(&clean).is_none()), "{unit}");
     }
 }
