@@ -194,6 +194,51 @@ fn verify_looks_and_repair_mends() {
 }
 
 #[test]
+fn the_number_of_what_was_forgotten_last_is_no_record_to_come() {
+    let mut daemon = Snagd::start();
+    for place in ["web/a", "web/b"] {
+        daemon.post(&json!({"place": place, "note": "x"}).to_string()).is(201);
+    }
+    daemon.snag(&["forget", "--place", "web/b", "--yes"]).ok();
+    let status = daemon.get("/v1/status").json();
+    assert_eq!((&status["journal"]["last"], &status["index"]["behind"]), (&json!(2), &json!(0)));
+    let said = daemon.snag(&["status"]).ok();
+    assert!(
+        said.stdout.contains("up to date") && said.stdout.contains("2 records so far"),
+        "{said:#?}"
+    );
+    daemon.snag(&["doctor"]).ok();
+    daemon.stop();
+    let good = verify(&daemon).ok();
+    assert!(good.stdout.contains("journal  1 record in "), "{good:#?}");
+    assert!(good.stdout.ends_with("index    1 event, as the journal has them\n"), "{good:#?}");
+}
+
+#[test]
+fn a_repair_tells_of_copies_only_where_there_are_some() {
+    let mut daemon = Snagd::start();
+    let full = daemon.state().join("journal/00000000000000000001.pak");
+    until("a segment is packed", || {
+        let note = "x".repeat(4000);
+        let line =
+            json!({"place": "web/a", "expected": note, "got": note, "note": note}).to_string();
+        let lines = vec![line; 80].join("\n");
+        daemon.post_as("application/x-ndjson", lines.as_bytes()).is(200);
+        full.exists()
+    });
+    daemon.stop();
+    fs::remove_file(full).unwrap();
+    let mut command = snagd(daemon.dir.path());
+    command.arg("repair").arg("--state-dir").arg(daemon.state());
+    let mended = Said::new(&mut command, &["repair"]).ok();
+    assert!(mended.stdout.contains("the journal has 1 bad place, and"), "{mended:#?}");
+    assert!(!mended.stdout.contains("aside"), "{mended:#?}");
+    assert!(!daemon.state().join("journal/aside").exists());
+    let looked = verify(&daemon).ended(1);
+    assert!(looked.stdout.contains("damaged: before segment 0000"), "{looked:#?}");
+}
+
+#[test]
 fn a_damaged_journal_is_not_rewritten_unasked() {
     let mut daemon = Snagd::start();
     for place in ["web/a", "web/b", "web/c"] {

@@ -250,12 +250,20 @@ fn a_long_rebuild_goes_on_while_events_are_recorded() {
     assert!(behind.ends_with("/24001") || behind.ends_with("/24000"), "{behind}");
     let said = snagd.snag(&["hotspots"]).ok();
     assert!(said.stderr.contains("until then this is incomplete"), "{said:#?}");
+    let early = snagd.get("/v1/events/00000000-0000-7000-8000-00000000abcd").is(503);
+    assert!(early.header("retry-after").is_some(), "{}", early.text());
+    assert!(early.text().contains("ask again once"), "{}", early.text());
+    let status = snagd.get("/v1/status").json();
+    assert!(4_000 < status["index"]["behind"].as_u64().unwrap(), "{status}");
+    let healthy = snagd.snag(&["doctor"]).ok();
+    assert!(healthy.stdout.contains("being built: "), "{healthy:#?}");
     // Not known yet, so recorded again: the first record counts in the end.
     snagd.post(&body.to_string()).is(201);
     until("the index has caught up", || {
         snagd.get("/v1/status").is(200).header("snag-behind").is_none()
     });
     snagd.post(&body.to_string()).is(200);
+    snagd.get("/v1/events/00000000-0000-7000-8000-00000000abcd").is(200);
     assert_eq!(snagd.events().len(), 24_001);
     assert!(snagd.log().contains("answers are incomplete until then"), "{}", snagd.log());
     snagd.delete("/v1/events/00000000-0000-7000-8000-00000000abcd").is(204);
