@@ -43,7 +43,7 @@ pub(crate) async fn start_to_exit(snagd: &Server, story: &mut Story) -> anyhow::
     say("\nsnag, start to exit, in ms                     median     p99");
     let mut loaded = 0;
     for size in SIZES {
-        ask::load(snagd, size - loaded, story).await?;
+        ask::load(&[snagd], size - loaded, story).await?;
         loaded = size;
         say(&format!("at {size} events, of {TIMES} runs in turns"));
         let mut took = ROWS.map(|_| Vec::with_capacity(TIMES));

@@ -1,4 +1,4 @@
-//! The two servers as child processes, each on a fresh directory beside the build.
+//! The servers as child processes, each on a fresh directory beside the build.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -68,13 +68,13 @@ impl Server {
         Ok(())
     }
 
-    /// The floor: this program again, told to be it.
-    pub(crate) fn floor() -> anyhow::Result<Self> {
+    /// What snagd is measured beside: this program again, told to be `floor` or `sqlite`.
+    pub(crate) fn beside(role: &str) -> anyhow::Result<Self> {
         let dir = fresh_dir()?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("floor").arg(dir.path().join("events")).stdout(Stdio::piped());
-        let mut child = command.spawn().context("the floor does not start")?;
-        let stdout = child.stdout.take().context("the floor says nothing")?;
+        command.arg(role).arg(dir.path().join("events")).stdout(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("{role} does not start"))?;
+        let stdout = child.stdout.take().with_context(|| format!("{role} says nothing"))?;
         let mut address = String::new();
         BufReader::new(stdout).read_line(&mut address)?;
         let tcp = format!("http://{}", address.trim()).parse().map_err(anyhow::Error::msg)?;

@@ -301,7 +301,9 @@ fn the_keys_of_a_terminal_do_what_they_do_without_us() {
     let bash = "exec env PS1='$ ' bash --norc --noprofile -i";
     let mut terminal = Terminal::run(&shell(&snagd, bash));
     terminal.shows("$ ");
-    let waiting = "snag run -- acme run 'trap \"echo; echo broken off; exit 130\" INT; trap \"stty size\" WINCH; trap \"printf contin%s ued\" CONT; echo rea''dy; while :; do sleep 0.1; done'\r";
+    // It begins no process while it waits: a shell whose child is stopped between vfork and exec cannot
+    // be stopped itself, with snag or without.
+    let waiting = "snag run -- acme run 'sleep 1000 & trap \"kill $!; echo; echo broken off; exit 130\" INT; trap \"stty size\" WINCH; trap \"printf contin%s ued\" CONT; echo rea''dy; while :; do wait; done'\r";
     terminal.press(waiting);
     terminal.shows("ready");
     terminal.resize(77);

@@ -1,0 +1,89 @@
+//! Recording: servers that keep the same promise, in turns.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+
+use crate::load::{self, MANY, ONE, Run, median};
+use crate::server::Server;
+use crate::story::Story;
+use crate::{ms, say};
+
+/// One row of the table: what is posted, over how many connections, how many requests a round.
+struct Row {
+    batch: usize,
+    connections: usize,
+    requests: usize,
+}
+
+const ROWS: [Row; 8] = [
+    Row { batch: 1, connections: 1, requests: 1500 },
+    Row { batch: 1, connections: 8, requests: 6000 },
+    Row { batch: 1, connections: 32, requests: 12_000 },
+    Row { batch: 1, connections: 256, requests: 16_000 },
+    Row { batch: 10, connections: 8, requests: 1500 },
+    Row { batch: 100, connections: 1, requests: 150 },
+    Row { batch: 100, connections: 8, requests: 300 },
+    Row { batch: 1000, connections: 4, requests: 40 },
+];
+
+/// Records with each of the servers in turns, round by round; prints medians, and how the first does
+/// beside each.
+pub(crate) async fn in_turns(
+    servers: &[(&str, Server)],
+    story: &mut Story,
+    rounds: usize,
+) -> anyhow::Result<()> {
+    let sample = story.event();
+    let bytes = sample.len();
+    say(&format!(
+        "recording, {rounds} rounds in turns, ms and µs of processor time an event; like this one, of {bytes} bytes:"
+    ));
+    say(&sample);
+    say(
+        "\nbatch  at once            requests/s    p50    p99  p99.9    cpu    snagd's rate to its",
+    );
+    for row in &ROWS {
+        let mut runs: Vec<Vec<Run>> = servers.iter().map(|_| Vec::new()).collect();
+        let mut cpu = vec![Duration::ZERO; servers.len()];
+        // The first round warms up.
+        for round in 0..=rounds {
+            let bodies: Vec<Bytes> = (0..row.requests).map(|_| body(story, row.batch)).collect();
+            let kind = if row.batch == 1 { ONE } else { MANY };
+            for turn in 0..servers.len() {
+                let nth = (round + turn) % servers.len();
+                let server = &servers[nth].1;
+                let before = server.processor_time()?;
+                let run = load::post(&server.tcp, row.connections, kind, bodies.clone()).await?;
+                if round != 0 {
+                    cpu[nth] += server.processor_time()?.saturating_sub(before);
+                    runs[nth].push(run);
+                }
+            }
+        }
+        let events = (rounds * row.requests * row.batch) as f64;
+        for ((name, _), (theirs, cpu)) in servers.iter().zip(runs.iter().zip(cpu)) {
+            let pairs = runs[0].iter().zip(theirs);
+            let ratio = median(pairs.map(|(our, their)| our.rate / their.rate).collect());
+            let ratio = ratio.context("no round")?;
+            let what = format!("{:>5}  {:>7}", row.batch, row.connections);
+            let figures = show(theirs, cpu.as_secs_f64() * 1e6 / events);
+            say(&format!("{what}  {name:<8} {figures} {ratio:>12.2}"));
+        }
+    }
+    Ok(())
+}
+
+fn body(story: &mut Story, batch: usize) -> Bytes {
+    Bytes::from(if batch == 1 { story.event() } else { story.batch(batch) })
+}
+
+/// The medians of some rounds, in ms; and what an event took of the processors, in µs.
+fn show(runs: &[Run], cpu: f64) -> String {
+    let rate = median(runs.iter().map(|run| run.rate).collect()).unwrap_or(0.0);
+    let of =
+        |figure: fn(&Run) -> Duration| median(runs.iter().map(figure).collect()).map_or(0.0, ms);
+    let (p50, p99, p999) = (of(|run| run.p50), of(|run| run.p99), of(|run| run.p999));
+    format!("{rate:>10.0} {p50:>6.2} {p99:>6.2} {p999:>6.2} {cpu:>6.1}  ")
+}
