@@ -105,7 +105,7 @@ pub(super) fn recover(
     }
     let findings = &journal.findings;
     for torn in &findings.torn {
-        tracing::warn!(%torn, "cut an unfinished batch off the journal: it was never acknowledged; its bytes are in journal/aside");
+        tracing::warn!(%torn, "cut an unfinished batch off the journal, as a stop amid writing leaves one; its bytes are in journal/aside");
     }
     let is_suspect = was_cut_off(state_dir);
     // From here on a power cut is noticed by the next start.
@@ -139,7 +139,7 @@ pub(super) fn recover(
     let stretches = findings.damage.iter().chain(&caught_up.damage);
     let damaged: HashSet<(u64, u64)> =
         stretches.map(|found| (found.segment, found.offset)).collect();
-    let damaged = damaged.len() as u64 + u64::from(has_lost_its_end(&journal.reader, known));
+    let damaged = damaged.len() as u64 + u64::from(has_lost_its_end(&journal, known));
     Ok(Recovered { journal, index: Arc::new(index), damaged, is_behind, waits_to_forget })
 }
 
@@ -185,16 +185,19 @@ fn is_damage(error: &OpenError) -> bool {
     }
 }
 
-/// Whether the journal ends before a sequence that was in the index, and so on disk. That leaves no
-/// trace in the journal itself.
-fn has_lost_its_end(journal: &journal::Reader, known: u64) -> bool {
-    let last = journal.last();
-    let has_lost = last < known;
+/// Whether the journal ends, or is torn, before a sequence that was in the index, and so on disk and
+/// acknowledged. An end that is gone leaves no trace in the journal itself, and how far it went
+/// behind that nobody knows.
+fn has_lost_its_end(journal: &journal::Opened, known: u64) -> bool {
+    let torn = journal.findings.torn.iter().filter(|torn| !torn.missing.is_empty());
+    let behind_the_end = journal.reader.last() + 1;
+    let first = torn.map(|torn| torn.missing.start).fold(behind_the_end, u64::min);
+    let has_lost = first <= known;
     if has_lost {
         tracing::error!(
-            first = last + 1,
+            first,
             last = known,
-            "the journal has lost its end: look into the disk, and restore a backup if these records matter"
+            "the journal has lost its end, these records at least: look into the disk, and restore a backup if these records matter"
         );
     }
     has_lost

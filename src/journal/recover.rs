@@ -34,6 +34,7 @@ impl fmt::Display for Damage {
         let Self { segment, offset, bytes, missing } = self;
         // The name of its file, whether that is packed or not.
         match (bytes, offset) {
+            (0, 0) if missing.is_empty() => write!(f, "segment {segment:020} is empty")?,
             (0, 0) => write!(f, "before segment {segment:020}")?,
             (0, _) => write!(f, "at {offset} of segment {segment:020}")?,
             (1, _) => write!(f, "1 bad byte at {offset} of segment {segment:020}")?,

@@ -35,7 +35,7 @@ fn lines(verdict: &Verdict) -> Vec<String> {
     }
     for place in torn {
         lines.push(format!(
-            "         unfinished: {place}; never acknowledged, the next start puts it aside"
+            "         unfinished: {place}; the next start puts it aside, and it was never acknowledged unless the index knows of it"
         ));
     }
     if 0 < *unknown {

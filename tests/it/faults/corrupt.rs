@@ -95,7 +95,7 @@ fn a_segment_that_is_gone_after_a_clean_stop_is_told_of_at_once() {
         snagd.get("/v1/events?limit=1000&order=oldest").header("snag-lacks"),
         Some(&*lost.to_string())
     );
-    let listed = snagd.snag(&["events", "--limit", "1000"]).ok();
+    let listed = snagd.snag(&["events", "--under", "web/b"]).ok();
     assert!(listed.stderr.contains("missing"), "{}", listed.stderr);
     assert_eq!(snagd.get("/v1/hotspots").header("snag-lacks"), Some("1"));
     let why = snagd.get("/v1/why?place=web/b").is(200);
@@ -110,6 +110,26 @@ fn a_segment_that_is_gone_after_a_clean_stop_is_told_of_at_once() {
     snagd.restart();
     let exported = snagd.snag(&["export"]).ended(65);
     assert!(exported.stderr.contains("may lack"), "{exported:#?}");
+}
+
+#[test]
+fn a_torn_end_that_was_acknowledged_is_told_of_as_lost() {
+    let mut snagd = Snagd::start();
+    for _ in 0..3 {
+        post(&snagd.socket(), &event(&fresh_id(), 300)).is(201);
+    }
+    snagd.stop();
+    // In the middle of the last record, as if it had never been written whole.
+    let segment = snagd.state().join("journal/00000000000000000001.seg");
+    let end = fs::read(&segment).unwrap().iter().rposition(|byte| *byte != 0).unwrap();
+    let file = OpenOptions::new().write(true).open(&segment).unwrap();
+    file.write_all_at(&[0; 100], end as u64 - 99).unwrap();
+    snagd.restart();
+    assert!(snagd.log().contains("cut an unfinished batch off the journal"), "{}", snagd.log());
+    assert!(snagd.log().contains("has lost its end"), "{}", snagd.log());
+    assert_eq!(snagd.get("/v1/status").json()["journal"]["damaged"], 1, "{}", snagd.log());
+    assert_eq!(snagd.snag(&["export"]).ended(65).stdout.lines().count(), 2);
+    post(&snagd.socket(), &event(&fresh_id(), 300)).is(201);
 }
 
 /// The first sequence of the journal's second segment.
@@ -267,7 +287,8 @@ fn missing(line: &str) -> Option<(u64, u64)> {
     };
     let behind = |what: &str| line.split_once(what).map(|(_, rest)| rest);
     if line.contains("lost its end") {
-        return Some((number(behind("first=")?)?, number(behind(" last=")?)?));
+        // How far it went, nobody knows once the index is damaged too.
+        return Some((number(behind("first=")?)?, u64::MAX));
     }
     if line.contains("are missing") {
         let (first, last) = behind(", records ")?.split_once(" to ")?;
