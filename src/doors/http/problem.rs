@@ -123,7 +123,7 @@ impl Problem {
         let detail = format!(
             "`{person}` had {SIGNALS_AN_HOUR} signals in this hour, and no more are kept: this one is counted, so do not send it again; reports are always taken"
         );
-        let title = "That are more signals than are kept";
+        let title = "More signals than are kept";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-signals", title, detail)
     }
 
