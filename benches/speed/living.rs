@@ -1,10 +1,11 @@
 //! Living with it: what two years of events take on disk and in memory, how long it takes to start,
-//! to ask and to build the index anew, and how often it wakes up when nothing happens.
+//! to ask, to be backed up and to build the index anew, and how often it wakes up when nothing happens.
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use serde_json::Value;
 use snag::client::Connection;
@@ -34,6 +35,7 @@ pub(crate) async fn with(program: &str, events: usize) -> anyhow::Result<()> {
     idle(&snagd).await?;
     ask(&snagd).await?;
     say(&format!("{:>6} MiB resident", mib(snagd.resident()?)));
+    back_up(&snagd, &mut story).await?;
     snagd.end(true)?;
     let clean = snagd.start_again().await?;
     say(&format!("{:>6.0} ms to start after a clean stop", ms(clean)));
@@ -113,11 +115,15 @@ async fn ask(snagd: &Server) -> anyhow::Result<()> {
         .filter_map(|event| Some(event["id"].as_str()?.to_owned()))
         .collect();
     let id = |nth: usize| &ids[nth * 29 % ids.len()];
-    let questions: [(&str, &dyn Fn(usize) -> String); 7] = [
+    let deep = deep(&mut asked).await?;
+    let questions: [(&str, &dyn Fn(usize) -> String); 10] = [
         ("hotspots", &|_| "/v1/hotspots".to_owned()),
         ("why a place", &|nth| format!("/v1/why?place={}", name(nth as u64 * 7))),
         ("events, a page of 50", &|_| "/v1/events?limit=50".to_owned()),
         ("events, a page of 1000", &|_| "/v1/events?limit=1000".to_owned()),
+        ("events, a page of 50 behind 20,000", &|_| deep.clone()),
+        ("coverage of 28 days", &|_| "/v1/coverage".to_owned()),
+        ("coverage of a year", &|_| "/v1/coverage?since=365d".to_owned()),
         ("events of a person", &|nth| format!("/v1/events?limit=50&person=person-{nth:02}")),
         ("an event by its id", &|nth| format!("/v1/events/{}", id(nth))),
         ("an event by 8 digits", &|nth| format!("/v1/events/{}", &id(nth)[28..])),
@@ -135,6 +141,56 @@ async fn ask(snagd: &Server) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The address of a page that comes after many.
+async fn deep(asked: &mut Connection) -> anyhow::Result<String> {
+    let mut cursor = String::new();
+    for _ in 0..20 {
+        let path = format!("/v1/events?limit=1000{cursor}");
+        let page: Value = serde_json::from_slice(&asked.get(&path).await?.body)?;
+        let next = page["next"].as_str().context("there is no next page")?;
+        cursor = format!("&cursor={next}");
+    }
+    Ok(format!("/v1/events?limit=50{cursor}"))
+}
+
+/// Posts single events, first alone and then while a backup is made.
+async fn back_up(snagd: &Server, story: &mut Story) -> anyhow::Result<()> {
+    let mut alone = Vec::new();
+    for _ in 0..500 {
+        alone.push(post_one(snagd, story).await?);
+    }
+    let mut snag = Command::new(env!("CARGO_BIN_EXE_snag"));
+    snag.arg("backup").arg(snagd.path("backup.tar")).env_clear().env("HOME", snagd.path("home"));
+    snag.env("SNAG_URL", snagd.unix().to_string());
+    snag.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let started = Instant::now();
+    let mut backup = snag.spawn().context("snag does not start")?;
+    let mut beside = Vec::new();
+    let status = loop {
+        if let Some(status) = backup.try_wait()? {
+            break status;
+        }
+        beside.push(post_one(snagd, story).await?);
+    };
+    ensure!(status.success(), "snag backup ended with {status}");
+    say(&format!(
+        "{:>6.0} ms to back up {} MiB, while {} are posted one by one: {}; before: {}",
+        ms(started.elapsed()),
+        mib(fs::metadata(snagd.path("backup.tar"))?.len()),
+        beside.len(),
+        spread(beside),
+        spread(alone),
+    ));
+    Ok(())
+}
+
+/// The middle and the slowest hundredth.
+fn spread(mut took: Vec<Duration>) -> String {
+    took.sort_unstable();
+    let at = |share: usize| took.get(took.len() * share / 100).copied().map_or(0.0, ms);
+    format!("{:.2} ms each, p99 {:.2}", at(50), at(99))
+}
+
 /// Builds the index anew while single events are posted.
 async fn rebuild(snagd: &mut Server, story: &mut Story) -> anyhow::Result<()> {
     snagd.end(true)?;
@@ -145,9 +201,7 @@ async fn rebuild(snagd: &mut Server, story: &mut Story) -> anyhow::Result<()> {
     let mut asked = Connection::open(&snagd.unix(), None).await?;
     loop {
         for _ in 0..20 {
-            let sent = Instant::now();
-            post_one(snagd, story).await?;
-            took.push(sent.elapsed());
+            took.push(post_one(snagd, story).await?);
         }
         let status: Value = serde_json::from_slice(&asked.get("/v1/status").await?.body)?;
         if status["index"]["position"] == status["journal"]["last"] {
@@ -157,16 +211,18 @@ async fn rebuild(snagd: &mut Server, story: &mut Story) -> anyhow::Result<()> {
     }
     let rate = position as f64 / started.elapsed().as_secs_f64();
     say(&format!(
-        "{rate:>6.0} events a second when the index is built anew, while {} are posted one by one, {:.2} ms each",
+        "{rate:>6.0} events a second when the index is built anew, while {} are posted one by one: {}",
         took.len(),
-        median(took).map_or(0.0, ms),
+        spread(took),
     ));
     Ok(())
 }
 
-async fn post_one(snagd: &Server, story: &mut Story) -> anyhow::Result<()> {
+/// Posts an event of today over a connection of its own, and says how long the answer took.
+async fn post_one(snagd: &Server, story: &mut Story) -> anyhow::Result<Duration> {
     let event = story.event_of_today();
-    load::post(&snagd.unix(), 1, ONE, vec![Bytes::from(event)]).await.map(drop)
+    let run = load::post(&snagd.unix(), 1, ONE, vec![Bytes::from(event)]).await?;
+    Ok(run.p50)
 }
 
 fn mib(bytes: u64) -> u64 {

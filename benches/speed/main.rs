@@ -2,19 +2,21 @@
 //! one would write otherwise.
 //!
 //! `cargo bench --bench speed` prints ratios of snagd, the floor (see `floor`) and SQLite (see
-//! `sqlite`), measured in turns within one run, then how long answers and commands take. Nothing timed
-//! is asserted: a shared machine is noisy, and a figure is for people to judge. `-- quick` stops at
-//! 100,000 events, `-- 10m` goes on to ten million; `-- record`, `-- ask`, `-- live`, `-- alike` and
-//! `-- cli` do one part only, and `-- keep` writes what was said to `benches/RESULTS.md`. `-- record
-//! against PATH` puts another build of snagd in the place of floor and SQLite, and `-- live against
-//! PATH` lives with it.
+//! `sqlite`), measured in turns within one run, then how long answers and commands take, and what each
+//! step takes in instructions. Nothing timed is asserted: a shared machine is noisy, and a figure is
+//! for people to judge. `-- quick` stops at 100,000 events, `-- 10m` goes on to ten million;
+//! `-- record`, `-- ask`, `-- live`, `-- alike`, `-- count` and `-- cli` do one part only, and
+//! `-- keep` writes what was said to `benches/RESULTS.md`. `-- record against PATH` puts another build
+//! of snagd in the place of floor and SQLite, and `-- live against PATH` lives with it.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 mod alike;
 mod ask;
 mod beside;
+mod bulk;
 mod cli;
+mod count;
 mod floor;
 mod living;
 mod load;
@@ -37,9 +39,14 @@ fn main() -> anyhow::Result<()> {
     {
         return beside::serve(role, file.as_ref());
     }
+    if let [role, step] = args.as_slice()
+        && role == "count-one"
+    {
+        return count::one(step);
+    }
     let says = |word: &str| args.iter().any(|arg| arg == word);
     let quick = says("quick");
-    let parts = ["record", "ask", "live", "alike", "cli"];
+    let parts = ["record", "ask", "live", "alike", "count", "cli"];
     let does = |part: &str| says(part) || !parts.iter().any(|part| says(part));
     // One thread: what the client takes, the servers have not.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -48,14 +55,17 @@ fn main() -> anyhow::Result<()> {
         let mut other = args.iter().skip_while(|arg| *arg != "against").skip(1);
         let other = other.next();
         if does("record") {
-            let mut servers = vec![("snagd", Server::snagd(SNAGD).await?)];
-            if let Some(program) = other {
-                servers.push(("other", Server::snagd(program).await?));
-            } else {
-                servers.push(("floor", Server::beside("floor")?));
-                servers.push(("SQLite", Server::beside("sqlite")?));
-            }
-            record::in_turns(&servers, &mut story, if quick { 3 } else { 5 }).await?;
+            let snagd = Server::snagd(SNAGD).await?;
+            let others = match other {
+                Some(program) => vec![("other", Server::snagd(program).await?)],
+                None => {
+                    vec![("floor", Server::beside("floor")?), ("SQLite", Server::beside("sqlite")?)]
+                }
+            };
+            let mut turns =
+                vec![("snagd", &snagd, snagd.tcp.clone()), ("unix", &snagd, snagd.unix())];
+            turns.extend(others.iter().map(|(name, server)| (*name, server, server.tcp.clone())));
+            record::in_turns(&turns, &mut story, if quick { 3 } else { 5 }).await?;
         }
         if does("ask") {
             let snagd = Server::snagd(SNAGD).await?;
@@ -72,7 +82,12 @@ fn main() -> anyhow::Result<()> {
         if does("alike") {
             alike::grouping()?;
         }
+        if does("count") {
+            count::each_step()?;
+        }
         if does("cli") {
+            let snagd = Server::snagd(SNAGD).await?;
+            bulk::at_once(&snagd, &mut Story::new(6, snag::doors::today()))?;
             let snagd = Server::snagd(SNAGD).await?;
             cli::start_to_exit(&snagd, &mut Story::new(3, snag::doors::today())).await?;
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
+use snag::client::Target;
 
 use crate::load::{self, MANY, ONE, Run, median};
 use crate::server::Server;
@@ -28,10 +29,13 @@ const ROWS: [Row; 8] = [
     Row { batch: 1000, connections: 4, requests: 40 },
 ];
 
+/// Who takes a turn, and over which socket.
+pub(crate) type Turn<'a> = (&'a str, &'a Server, Target);
+
 /// Records with each of the servers in turns, round by round; prints medians, and how the first does
 /// beside each.
 pub(crate) async fn in_turns(
-    servers: &[(&str, Server)],
+    servers: &[Turn<'_>],
     story: &mut Story,
     rounds: usize,
 ) -> anyhow::Result<()> {
@@ -53,9 +57,9 @@ pub(crate) async fn in_turns(
             let kind = if row.batch == 1 { ONE } else { MANY };
             for turn in 0..servers.len() {
                 let nth = (round + turn) % servers.len();
-                let server = &servers[nth].1;
+                let (_, server, target) = &servers[nth];
                 let before = server.processor_time()?;
-                let run = load::post(&server.tcp, row.connections, kind, bodies.clone()).await?;
+                let run = load::post(target, row.connections, kind, bodies.clone()).await?;
                 if round != 0 {
                     cpu[nth] += server.processor_time()?.saturating_sub(before);
                     runs[nth].push(run);
@@ -63,7 +67,7 @@ pub(crate) async fn in_turns(
             }
         }
         let events = (rounds * row.requests * row.batch) as f64;
-        for ((name, _), (theirs, cpu)) in servers.iter().zip(runs.iter().zip(cpu)) {
+        for ((name, ..), (theirs, cpu)) in servers.iter().zip(runs.iter().zip(cpu)) {
             let pairs = runs[0].iter().zip(theirs);
             let ratio = median(pairs.map(|(our, their)| our.rate / their.rate).collect());
             let ratio = ratio.context("no round")?;

@@ -154,7 +154,7 @@ fn start(program: &str, dir: &Path) -> anyhow::Result<Child> {
 }
 
 /// On the file system of the build: what is in memory only has no fdatasync to wait for.
-fn fresh_dir() -> anyhow::Result<tempfile::TempDir> {
+pub(crate) fn fresh_dir() -> anyhow::Result<tempfile::TempDir> {
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
     tempfile::Builder::new().prefix("speed-").tempdir_in(parent).context("no directory can be made")
 }
