@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -53,7 +54,8 @@ fn fill(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError>
     if let Some(old) = &old {
         refuse_another(journal, old)?;
     }
-    let mut known = old.and_then(|old| old.manifest).map_or_else(Vec::new, |old| old.parts);
+    let old = old.and_then(|old| old.manifest);
+    let mut known = old.as_ref().map_or_else(Vec::new, |old| old.parts.clone());
     let (mut new_parts, mut new_bytes, mut healed) = (0, 0, Vec::new());
     let (manifest, damage) = settle(|| {
         let taken = take(journal, now, &mut known, |part, bytes| {
@@ -70,6 +72,10 @@ fn fill(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError>
         });
         taken.map_err(|error| error.at(dir))
     })?;
+    if let Some(old) = old.filter(|old| would_lose(old, &manifest, &damage)) {
+        remove_others(dir, &old).map_err(unusable())?;
+        return Err(BackupError::WouldLose(dir.to_owned()));
+    }
     lock.sync_all().map_err(unusable())?;
     write(&dir.join(MANIFEST), &manifest.encode()).map_err(unusable())?;
     lock.sync_all().map_err(unusable())?;
@@ -88,7 +94,13 @@ pub fn to_file(journal: &Path, path: &Path, now: Timestamp) -> Result<Made, Back
         let made = to_stream(journal, &mut out, now);
         let file = out.into_inner().map_err(|error| unusable()(error.into_error()))?;
         file.sync_all().map_err(unusable())?;
-        made
+        let made = made?;
+        // What is no backup is replaced as any file is.
+        let old = Kept::open(path).ok().and_then(|old| old.manifest);
+        match old.filter(|old| would_lose(old, &made.manifest, &made.damage)) {
+            Some(_) => Err(BackupError::WouldLose(path.to_owned())),
+            None => Ok(made),
+        }
     });
     if made.is_err() {
         // Gives the room back; the next one overwrites it anyway.
@@ -237,6 +249,17 @@ fn refuse_another(journal: &Path, old: &Kept) -> Result<(), BackupError> {
         }
     }
     Err(BackupError::Another(old.path.clone()))
+}
+
+/// Whether a backup has records that the journal has lost since: it would be replaced by less. What
+/// was forgotten is no loss: its numbers stay spent, and nothing there is damaged.
+fn would_lose(old: &Manifest, new: &Manifest, damage: &[Damage]) -> bool {
+    let last = |manifest: &Manifest| manifest.parts.iter().map(|part| part.last).max();
+    let had = |missing: &Range<u64>| {
+        let whole = old.parts.iter().filter(|part| part.bad_places == 0);
+        whole.into_iter().any(|part| part.first < missing.end && missing.start <= part.last)
+    };
+    last(new) < last(old) || damage.iter().any(|place| had(&place.missing))
 }
 
 fn records(part: &Part) -> HashSet<(u64, blake3::Hash)> {

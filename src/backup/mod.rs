@@ -70,6 +70,9 @@ pub enum BackupError {
     /// What is there is a backup of something else.
     #[error("{} is a backup of another journal: name another directory, or remove this one first", .0.display())]
     Another(PathBuf),
+    /// It has what the journal has lost since.
+    #[error("{} still has records that the journal has lost, and is left as it is: restore it with `snag restore`, or back up what is left into another place", .0.display())]
+    WouldLose(PathBuf),
     /// Somebody else writes to it.
     #[error("a backup goes into {} at this moment: wait for it", .0.display())]
     Busy(PathBuf),

@@ -297,6 +297,36 @@ fn a_damaged_journal_is_backed_up_as_it_is() {
 }
 
 #[test]
+fn a_backup_that_has_what_the_journal_has_lost_since_is_left_as_it_is() {
+    const FIRST: &str = "journal/00000000000000000001.seg";
+    const LAST: [&str; 2] =
+        ["journal/00000000000000000031.seg", "journal/00000000000000000051.seg"];
+    let lose: [fn(&Case); 3] = [
+        |case| flip(&case.path(FIRST), 200),
+        |case| fs::remove_file(case.path(FIRST)).unwrap(),
+        |case| LAST.iter().for_each(|name| fs::remove_file(case.path(name)).unwrap()),
+    ];
+    for (nth, lose) in lose.iter().enumerate() {
+        for target in ["b", "b.tar"] {
+            let case = Case::new(&[30, 20]);
+            let (journal, path, now) =
+                (case.path("journal"), case.path(target), Timestamp::UNIX_EPOCH);
+            let back_up = || match target {
+                "b" => to_dir(&journal, &path, now),
+                _ => to_file(&journal, &path, now),
+            };
+            back_up().unwrap();
+            let all = case.records();
+            lose(&case);
+            let again = back_up();
+            assert!(matches!(again, Err(BackupError::WouldLose(_))), "{nth} {target}: {again:?}");
+            let (found, report) = case.restored(target);
+            assert!(found == all && report.is_whole(), "{nth} {target}: {report:#?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_no_backup_of_this_journal_is_left_as_it_is() {
     let (one, other) = (Case::new(&[3]), Case::new(&[3]));
     one.back_up("b").unwrap();

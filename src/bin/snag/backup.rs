@@ -275,7 +275,9 @@ fn refuse_inside(to: &Path, state_dir: &Path) -> anyhow::Result<()> {
 /// An error with the exit code it stands for.
 fn refused(error: BackupError, state_dir: &Path) -> anyhow::Error {
     let code = match &error {
-        BackupError::Newer { .. } | BackupError::BadManifest(_) => Code::BadData,
+        BackupError::Newer { .. } | BackupError::BadManifest(_) | BackupError::WouldLose(_) => {
+            Code::BadData
+        }
         BackupError::NoJournal(_) if fs::read_dir(state_dir).is_err_and(|it| is_denied(&it)) => {
             return not_allowed(state_dir);
         }
