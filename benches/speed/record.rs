@@ -56,6 +56,8 @@ pub(crate) async fn in_turns(
             let bodies: Vec<Bytes> = (0..row.requests).map(|_| body(story, row.batch)).collect();
             let kind = if row.batch == 1 { ONE } else { MANY };
             for turn in 0..servers.len() {
+                // Back and forth, so that nobody always comes after the same one.
+                let turn = if round % 2 == 0 { turn } else { servers.len() - 1 - turn };
                 let nth = (round + turn) % servers.len();
                 let (_, server, target) = &servers[nth];
                 let before = server.processor_time()?;
