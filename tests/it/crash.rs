@@ -255,6 +255,8 @@ fn a_long_rebuild_goes_on_while_events_are_recorded() {
     assert!(early.text().contains("ask again once"), "{}", early.text());
     let status = snagd.get("/v1/status").json();
     assert!(4_000 < status["index"]["behind"].as_u64().unwrap(), "{status}");
+    let partial = snagd.snag(&["export"]).ended(69);
+    assert!(partial.stdout.is_empty() && partial.stderr.contains("of its records"), "{partial:#?}");
     let healthy = snagd.snag(&["doctor"]).ok();
     assert!(healthy.stdout.contains("being built: "), "{healthy:#?}");
     // Not known yet, so recorded again: the first record counts in the end.

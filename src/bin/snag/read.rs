@@ -62,11 +62,15 @@ fn warn_of_lost(lacks: u64, output: &Output) {
 }
 
 fn warn_if_behind(answer: &Answer, output: &Output) {
-    if let Some(behind) = answer.headers.get(BEHIND).and_then(|behind| behind.to_str().ok()) {
+    if let Some(behind) = behind(answer) {
         output.note(&format!(
             "snagd's index is at {behind} of its records and catches up: until then this is incomplete"
         ));
     }
+}
+
+fn behind(answer: &Answer) -> Option<&str> {
+    answer.headers.get(BEHIND)?.to_str().ok()
 }
 
 /// `snag hotspots`; fails with 1 where `--fail-over` says so.
@@ -255,6 +259,12 @@ pub(crate) async fn export(
     output: &Output,
 ) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+    if let Some(behind) = behind(&connection.get("/v1/status").await?) {
+        let message = format!(
+            "nothing is exported, it would lack what snagd's index has not reached: that is at {behind} of its records; say it again once `snag status` says that it is up to date"
+        );
+        return Err(stop(Code::Unavailable, message));
+    }
     let (mut cursor, mut lacks) = (None, 0);
     loop {
         let mut query = Query::new(&filter.asked);
