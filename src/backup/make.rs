@@ -26,7 +26,7 @@ pub struct Made {
     pub new_parts: usize,
     /// and how large they are.
     pub new_bytes: u64,
-    /// The files among them that were there, but not as they were made.
+    /// The files among them that were there already, but damaged.
     pub healed: Vec<String>,
     /// Bad places of the journal; the backup has what is left.
     pub damage: Vec<Damage>,
@@ -256,8 +256,8 @@ fn refuse_another(journal: &Path, old: &Kept) -> Result<(), BackupError> {
 fn would_lose(old: &Manifest, new: &Manifest, damage: &[Damage]) -> bool {
     let last = |manifest: &Manifest| manifest.parts.iter().map(|part| part.last).max();
     let had = |missing: &Range<u64>| {
-        let whole = old.parts.iter().filter(|part| part.bad_places == 0);
-        whole.into_iter().any(|part| part.first < missing.end && missing.start <= part.last)
+        let mut whole = old.parts.iter().filter(|part| part.bad_places == 0);
+        whole.any(|part| part.first < missing.end && missing.start <= part.last)
     };
     last(new) < last(old) || damage.iter().any(|place| had(&place.missing))
 }
