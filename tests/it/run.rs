@@ -155,6 +155,31 @@ fn a_use_is_recorded_and_what_failed_is_a_signal() {
     assert_eq!(String::from_utf8_lossy(&kept.stdout), "", "an argument is stored");
 }
 
+/// `docker exec` begins no session inside: there, the one we belong to has no number.
+#[test]
+fn in_a_container_entered_from_outside_it_is_recorded_as_well() {
+    let within = |user: &[&'static str]| {
+        let mut words = vec!["unshare"];
+        words.extend(user);
+        words.extend(["--pid", "--fork", "--mount-proc"]);
+        words
+    };
+    let can = |words: &[&str]| {
+        Command::new(words[0]).args(&words[1..]).arg("true").output().unwrap().status.success()
+    };
+    let ways = [within(&[]), within(&["--user", "--map-root-user"])];
+    let Some(way) = ways.iter().find(|way| can(way)) else {
+        eprintln!("not tried: nobody may make a namespace here");
+        return;
+    };
+    let snagd = Snagd::start();
+    let script = format!("exec {} snag run -- acme exit 3", way.join(" "));
+    let said = shell(&snagd, &script).output().unwrap();
+    assert_eq!(said.status.code(), Some(3), "{said:?}");
+    until("it is recorded", || noticed(&snagd, "cli/acme/exit").1 == 1);
+    assert_eq!(noticed(&snagd, "cli/acme/exit").0, ["failure"]);
+}
+
 #[test]
 fn whatever_is_wrong_with_us_the_command_is_untouched() {
     let snagd = Snagd::start();

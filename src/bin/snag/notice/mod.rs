@@ -12,6 +12,8 @@ mod memory;
 mod rule;
 mod send;
 
+use std::fs;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use snag::event::{Draft, SignalName, Source};
@@ -61,9 +63,15 @@ pub(crate) fn notice(ended: &Ended, source: Source) -> Noticed {
     Noticed { drafts, matter }
 }
 
-/// Which terminal, or whatever else began a session, this process belongs to.
+/// Which terminal, or whatever else began a session, this process belongs to; 0 where that cannot be
+/// seen, as in a container that was entered from outside.
+///
+/// proc(5), `/proc/pid/stat`: the name of the program stands in brackets and may hold any letter; the
+/// session is the fourth word behind it. `rustix::process::getsid` takes 0 for impossible.
 pub(crate) fn session() -> i32 {
-    rustix::process::getsid(None).map_or(0, |session| session.as_raw_nonzero().get())
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, words)| words);
+    behind_name.split_whitespace().nth(3).and_then(|word| word.parse().ok()).unwrap_or_default()
 }
 
 fn used(ended: &Ended, source: Source) -> Draft {
