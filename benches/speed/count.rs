@@ -107,7 +107,7 @@ pub(crate) fn one(step: &str) -> anyhow::Result<()> {
     let question = Question::over(Window::ending(today()?, 28));
     match step {
         "append" => {
-            let mut writer = journal::open(dir.path())?.writer;
+            let mut writer = journal::open(dir.path(), 0)?.writer;
             measured(&mut || {
                 let mut batches = records.chunks(BATCH);
                 Ok(batches.try_for_each(|batch| writer.append(batch).map(drop))?)

@@ -14,7 +14,7 @@ fuzz_target!(|input: &[u8]| {
     }
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("00000000000000000001.pak"), bytes).unwrap();
-    let (reader, _) = match journal::Reader::open(dir.path()) {
+    let (reader, _) = match journal::Reader::open(dir.path(), 0) {
         Err(JournalError::Newer { .. }) => return,
         opened => opened.unwrap(),
     };

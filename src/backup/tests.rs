@@ -23,7 +23,7 @@ impl Case {
     /// A journal whose segments have so many records.
     fn new(segments: &[u64]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let journal = journal::open(&dir.path().join("journal")).unwrap();
+        let journal = journal::open(&dir.path().join("journal"), 0).unwrap();
         let mut case = Self { dir, journal, said: 0 };
         for records in segments {
             case.append(*records);
@@ -58,7 +58,7 @@ impl Case {
         let report = Kept::open(&self.path(from)).unwrap();
         let report = report.examine(|part| part.write(to.path())).unwrap();
         journal::begin_with(to.path(), report.begins).unwrap();
-        (records(&Reader::open(to.path()).unwrap().0), report)
+        (records(&Reader::open(to.path(), 0).unwrap().0), report)
     }
 
     fn records(&self) -> BTreeMap<u64, Vec<u8>> {

@@ -77,7 +77,7 @@ mod tests {
 
     fn recorder() -> (tempfile::TempDir, Recorder, Writing) {
         let dir = tempfile::tempdir().unwrap();
-        let journal = journal::open(&dir.path().join("journal")).unwrap();
+        let journal = journal::open(&dir.path().join("journal"), 0).unwrap();
         let index = Arc::new(open_index(&dir.path().join("index"), &journal.reader).unwrap());
         let room = Arc::new(Room::of(dir.path()).unwrap());
         let (recorder, writing) = Recorder::new(journal.writer, index, room);

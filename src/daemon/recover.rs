@@ -3,7 +3,7 @@
 //! The journal is what happened; the index is rebuilt from it whenever there is doubt. An index
 //! that is put out of the way is renamed, never deleted.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,7 +59,7 @@ pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
     let _lock = lock(state_dir)?;
     // What this snagd cannot read is left as it is, the index too.
     let dir = state_dir.join("journal");
-    journal::Reader::open(&dir)
+    journal::Reader::open(&dir, 0)
         .map_err(|source| OpenError::Journal { dir: dir.clone(), source })?;
     let room = Room::of(state_dir).map_err(unusable(state_dir))?;
     set_aside(&state_dir.join("index"))?;
@@ -92,7 +92,9 @@ pub(super) fn recover(
     let state_dir = paths.state_dir.as_path();
     let dir = state_dir.join("journal");
     let unreadable = |source| OpenError::Journal { dir: dir.clone(), source };
-    let mut journal = journal::open(&dir).map_err(unreadable)?;
+    let index_dir = state_dir.join("index");
+    let mut known = Index::noted(&index_dir);
+    let mut journal = journal::open(&dir, known).map_err(unreadable)?;
     let waits_to_forget = forget::finish(state_dir, &paths.drop_dir, room, &mut journal)?;
     if let Some(begins) = retention.due(&journal.reader, now()).map_err(unreadable)? {
         tracing::info!(
@@ -103,28 +105,34 @@ pub(super) fn recover(
         forget::remove_indexes(state_dir).map_err(unusable(state_dir))?;
         journal.packer.drop_before(begins).map_err(unreadable)?;
     }
-    let findings = &journal.findings;
-    for torn in &findings.torn {
-        tracing::warn!(%torn, "cut an unfinished batch off the journal, as a stop amid writing leaves one; its bytes are in journal/aside");
+    for torn in &journal.findings.torn {
+        tracing::warn!(
+            torn = torn.place(),
+            "cut an unfinished batch off the journal, as a stop amid writing leaves one; its bytes are in journal/aside"
+        );
     }
     let is_suspect = was_cut_off(state_dir);
     // From here on a power cut is noticed by the next start.
     let boot = boot_id();
     mark_running(state_dir, if is_suspect { "" } else { &boot })?;
-    let dir = state_dir.join("index");
-    let mut known = Index::noted(&dir);
-    let up = bring_up(&dir, &journal.reader, room, is_suspect, &mut known)?;
+    let up = bring_up(&index_dir, &journal.reader, room, is_suspect, &mut known)?;
+    if let Some(lost) = journal.writer.go_behind(known).map_err(unreadable)? {
+        journal.findings.damage.push(lost);
+    }
     let (index, caught_up) = if let Some(up) = up {
         up
     } else {
-        set_aside(&dir)?;
-        let index = open_index(&dir, &journal.reader)?;
+        set_aside(&index_dir)?;
+        let index = open_index(&index_dir, &journal.reader)?;
         let caught_up = catch_up_if_little(&index, &journal.reader, room)?;
         (index, caught_up)
     };
-    let seen = |damage: &&journal::Damage| !caught_up.damage.contains(damage);
-    for damage in findings.damage.iter().filter(seen).chain(&caught_up.damage) {
-        tracing::error!(%damage, "the journal is damaged: what can be read was recovered; bad bytes stay where they are, and a copy of them goes to journal/aside; `snagd verify` says what is missing");
+    let findings = &journal.findings;
+    let found = caught_up.damage.iter().chain(&findings.damage);
+    let found: BTreeMap<(u64, u64), &journal::Damage> =
+        found.map(|damage| ((damage.segment, damage.offset), damage)).collect();
+    for damage in found.values() {
+        tell(damage);
         journal.reader.set_aside(damage).map_err(unreadable)?;
         index.note_lost(damage.missing.clone());
     }
@@ -136,10 +144,7 @@ pub(super) fn recover(
     }
     let is_behind = is_much(&index, &journal.reader);
     mark_running(state_dir, &boot)?;
-    let stretches = findings.damage.iter().chain(&caught_up.damage);
-    let damaged: HashSet<(u64, u64)> =
-        stretches.map(|found| (found.segment, found.offset)).collect();
-    let damaged = damaged.len() as u64 + u64::from(has_lost_its_end(&journal, known));
+    let damaged = found.len() as u64 + acknowledged(findings, known);
     Ok(Recovered { journal, index: Arc::new(index), damaged, is_behind, waits_to_forget })
 }
 
@@ -185,22 +190,21 @@ fn is_damage(error: &OpenError) -> bool {
     }
 }
 
-/// Whether the journal ends, or is torn, before a sequence that was in the index, and so on disk and
-/// acknowledged. An end that is gone leaves no trace in the journal itself, and how far it went
-/// behind that nobody knows.
-fn has_lost_its_end(journal: &journal::Opened, known: u64) -> bool {
-    let torn = journal.findings.torn.iter().filter(|torn| !torn.missing.is_empty());
-    let behind_the_end = journal.reader.last() + 1;
-    let first = torn.map(|torn| torn.missing.start).fold(behind_the_end, u64::min);
-    let has_lost = first <= known;
-    if has_lost {
-        tracing::error!(
-            first,
-            last = known,
-            "the journal has lost its end, these records at least: look into the disk, and restore a backup if these records matter"
-        );
+/// Says what a bad place means.
+fn tell(damage: &journal::Damage) {
+    if damage.bytes == 0 {
+        tracing::error!(%damage, "the journal is damaged: it does not hold what it held; look into the disk, and restore a backup if these records matter");
+    } else {
+        tracing::error!(%damage, "the journal is damaged: what can be read was recovered; bad bytes stay where they are, and a copy of them goes to journal/aside; `snagd verify` says what is missing");
     }
-    has_lost
+}
+
+/// How many of the batches that were cut off were acknowledged: the index, which is further than it
+/// noted, had seen them.
+fn acknowledged(findings: &journal::Findings, known: u64) -> u64 {
+    let was = |torn: &&journal::Damage| !torn.missing.is_empty() && torn.missing.start <= known;
+    let torn = findings.torn.iter().filter(was);
+    torn.inspect(|torn| tracing::error!(torn = torn.place(), "this batch was acknowledged: look into the disk, and restore a backup if these records matter")).count() as u64
 }
 
 fn is_trustworthy(

@@ -12,6 +12,7 @@ use super::forget::remove_dir;
 use super::open::{OpenError, lock, make_dir, unusable};
 use super::recover::set_aside;
 use crate::backup::{BackupError, Kept, Report};
+use crate::index::Index;
 use crate::journal::{self, JournalError, Reader};
 
 /// What to do where a backup is damaged.
@@ -101,7 +102,10 @@ fn put(
         }
     };
     hand_over(state_dir, &new, lock).map_err(unusable(&new))?;
-    set_aside(&state_dir.join("index"))?;
+    let index = state_dir.join("index");
+    set_aside(&index)?;
+    // What was there before is no measure of what is restored.
+    Index::note_nothing(&index).map_err(unusable(&index))?;
     remove_dir(&journal).map_err(unusable(&journal))?;
     let named = fs::rename(&new, &journal).and_then(|()| File::open(state_dir)?.sync_all());
     named.map_err(unusable(&journal))?;
@@ -114,7 +118,7 @@ fn refuse_records(state_dir: &Path, journal: &Path) -> Result<(), RestoreError> 
         return Ok(());
     }
     let journal_error = |source| OpenError::Journal { dir: journal.to_owned(), source };
-    let (reader, _) = Reader::open(journal).map_err(journal_error)?;
+    let (reader, _) = Reader::open(journal, 0).map_err(journal_error)?;
     match reader.last() {
         0 => Ok(()),
         records => Err(RestoreError::NotEmpty { dir: state_dir.to_owned(), records }),

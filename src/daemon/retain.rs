@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn what_is_old_goes_a_tenth_at_once_where_three_days_say_so() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = journal::open(dir.path()).unwrap();
+        let mut journal = journal::open(dir.path(), 0).unwrap();
         (0..20).for_each(|number| tell(&mut journal, day(number), day(number)));
         let due = |journal: &Opened, today| ninety_days().due(&journal.reader, day(today)).unwrap();
         assert_eq!(due(&journal, 500), None, "nobody told anything since");
@@ -334,7 +334,7 @@ mod tests {
             clock in off(),
         ) {
             let dir = tempfile::tempdir().unwrap();
-            let mut journal = journal::open(dir.path()).unwrap();
+            let mut journal = journal::open(dir.path(), 0).unwrap();
             let (mut today, mut known) = (0, HashSet::new());
             for (nth, (later, late)) in told.iter().enumerate() {
                 today += later;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use super::open::{OpenError, lock, unusable};
 use crate::doors::chain;
 use crate::event::Record;
+use crate::index::{Index, IndexError};
 use crate::journal::{Damage, JournalError, Reader};
 use crate::recorder::{CatchUpError, Progress, catch_up_to, holds, open_index};
 
@@ -45,6 +46,8 @@ pub enum IndexVerdict {
     },
     /// There is none; the next start builds it.
     Missing,
+    /// It knows of events that the journal does not hold; the next start builds it anew.
+    Ahead,
     /// A running daemon has it.
     InUse,
     /// It cannot be trusted; `snagd repair` builds it anew.
@@ -58,7 +61,7 @@ impl Verdict {
     /// Whether nothing is wrong: neither damage, nor records nobody can read, nor a bad index.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        let is_bad = matches!(self.index, IndexVerdict::Bad { .. });
+        let is_bad = matches!(self.index, IndexVerdict::Bad { .. } | IndexVerdict::Ahead);
         self.damage.is_empty() && self.unknown == 0 && !is_bad
     }
 }
@@ -71,7 +74,8 @@ pub fn verify(state_dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Ve
         return Err(OpenError::Nothing(state_dir.to_owned()));
     }
     let unreadable = |source| OpenError::Journal { dir: dir.clone(), source };
-    let (journal, findings) = Reader::open(&dir).map_err(unreadable)?;
+    let (journal, findings) =
+        Reader::open(&dir, Index::noted(&state_dir.join("index"))).map_err(unreadable)?;
     let mut verdict = Verdict {
         records: 0,
         segments: journal.segments().len(),
@@ -122,6 +126,9 @@ fn judge(
     let attempt = || compare(&copy, &scratch.0.join("anew"), journal, progress);
     Ok(match catch_unwind(AssertUnwindSafe(attempt)) {
         Err(_) => IndexVerdict::Bad { reason: "it makes sled panic".to_owned() },
+        Ok(Err(OpenError::Index(IndexError::Damaged(what)))) => {
+            IndexVerdict::Bad { reason: what.to_owned() }
+        }
         Ok(Err(OpenError::Index(error))) if error.is_damage() => {
             IndexVerdict::Bad { reason: chain(&error) }
         }
@@ -138,8 +145,7 @@ fn compare(
     let index = open_index(copy, journal)?;
     let position = index.position();
     if !holds(journal, position).map_err(CatchUpError::Journal)? {
-        let reason = "it knows of events that the journal does not hold".to_owned();
-        return Ok(IndexVerdict::Bad { reason });
+        return Ok(IndexVerdict::Ahead);
     }
     let built = open_index(anew, journal)?;
     catch_up_to(&built, journal, position.sequence, progress)?;

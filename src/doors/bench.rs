@@ -16,7 +16,7 @@ use crate::recorder::{Recorder, Room, Writing, open_index};
 /// A desk that keeps everything in `state`, and the writer to run behind it. Its owner is ana.
 pub(super) fn desk(state: &Path) -> (Arc<Desk>, Writing) {
     fs::create_dir_all(state).unwrap();
-    let opened = journal::open(&state.join("journal")).unwrap();
+    let opened = journal::open(&state.join("journal"), 0).unwrap();
     let index = Arc::new(open_index(&state.join("index"), &opened.reader).unwrap());
     let room = Arc::new(Room::of(state).unwrap());
     let (recorder, writing) = Recorder::new(opened.writer, index.clone(), room);

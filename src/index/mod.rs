@@ -44,6 +44,7 @@ mod known;
 mod leaf;
 mod list;
 mod lost;
+mod note;
 mod signals;
 mod store;
 mod tidy;
@@ -67,6 +68,7 @@ use uuid::Uuid;
 use crate::event::{Day, Event, Place, Record};
 use decide::Mutings;
 use lost::Lost;
+use note::Note;
 use store::Store;
 
 pub use apply::Fresh;
@@ -109,7 +111,7 @@ pub enum IndexError {
     Damaged(&'static str),
     /// The journal lost a record that it knows of: set it aside and rebuild, to know what is left.
     #[error(
-        "the index is damaged: it knows of record {sequence}, which the journal has lost: stop snagd and run `snagd repair`"
+        "the journal has lost record {sequence}: `snagd verify` says where, and a backup may have it"
     )]
     Lost {
         /// The record.
@@ -215,6 +217,7 @@ impl Index {
     /// behind its last checkpoint: sled drops a damaged tail without a word.
     pub fn open(dir: &Path, records: ReadRecord) -> Result<Self, IndexError> {
         let is_new = !dir.exists();
+        let noted = Note::read(dir);
         let unopenable = |reason: String| IndexError::Unopenable { dir: dir.to_owned(), reason };
         tidy::remove_unfinished(dir);
         let tree = catch_unwind(AssertUnwindSafe(|| open_tree(dir)))
@@ -244,8 +247,10 @@ impl Index {
             lost: Mutex::default(),
         };
         if is_new {
-            index.note_checkpoint(0).map_err(IndexError::Checkpoint)?;
-        } else if index.position().sequence < read_checkpoint(dir) {
+            Self::note_nothing(dir).map_err(IndexError::Checkpoint)?;
+        } else if noted.is_broken {
+            return Err(IndexError::Damaged("something in it was found broken"));
+        } else if index.position().sequence < noted.reached {
             return Err(IndexError::Damaged("it lost events it had on disk"));
         }
         Ok(index)
@@ -362,11 +367,16 @@ impl Index {
         !self.is_told.swap(true, Ordering::AcqRel) || self.store.holds(store::MANY)
     }
 
-    /// The journal sequence up to which the index in `dir` was on disk, as noted beside it; 0 where
-    /// nobody noted it.
+    /// The journal sequence up to which the index in `dir` was on disk, as noted beside it, even where
+    /// the index is gone since; 0 where nobody noted it. The journal had it on disk before.
     #[must_use]
     pub fn noted(dir: &Path) -> u64 {
-        Some(read_checkpoint(dir)).filter(|noted| *noted != u64::MAX).unwrap_or(0)
+        Note::read(dir).reached
+    }
+
+    /// Notes that nothing is on disk.
+    pub fn note_nothing(dir: &Path) -> io::Result<()> {
+        Note::default().write(dir)
     }
 
     /// Makes the next start set it aside and rebuild it: something in it was found broken.
@@ -374,7 +384,7 @@ impl Index {
         if self.is_broken.swap(true, Ordering::AcqRel) {
             return;
         }
-        if let Err(error) = self.note_checkpoint(u64::MAX) {
+        if let Err(error) = self.note_checkpoint(self.position().sequence) {
             tracing::error!(%error, "could not note that the index is broken: delete its directory before the next start");
         }
     }
@@ -421,14 +431,8 @@ impl Index {
         if self.store.holds(store::MANY) { self.store.settle() } else { Ok(()) }
     }
 
-    /// Notes outside sled how far it is on disk. A torn note only means a rebuild too many or one
-    /// too few, so it is not synced.
     fn note_checkpoint(&self, reached: u64) -> io::Result<()> {
-        let reached = if self.is_broken.load(Ordering::Acquire) { u64::MAX } else { reached };
-        let path = checkpoint_path(&self.dir);
-        let new = path.with_extension("checkpoint.new");
-        fs::write(&new, reached.to_string())?;
-        fs::rename(new, path)
+        Note { reached, is_broken: self.is_broken.load(Ordering::Acquire) }.write(&self.dir)
     }
 
     /// Bytes on disk.
@@ -444,16 +448,6 @@ fn open_tree(dir: &Path) -> sled::Result<sled::Db> {
         .mode(sled::Mode::LowSpace)
         .flush_every_ms(None)
         .open()
-}
-
-fn checkpoint_path(dir: &Path) -> PathBuf {
-    dir.with_extension("checkpoint")
-}
-
-/// The journal sequence the index had on disk; 0 where nobody noted it.
-fn read_checkpoint(dir: &Path) -> u64 {
-    let noted = fs::read_to_string(checkpoint_path(dir)).ok();
-    noted.and_then(|noted| noted.parse().ok()).unwrap_or(0)
 }
 
 fn read_pair(store: &Store, key: &[u8]) -> Result<(u64, u64), IndexError> {

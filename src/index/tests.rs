@@ -136,7 +136,7 @@ fn what_the_journal_lost_is_told() {
     apply(&index, &[report(1), report(2)]);
     fs::remove_file(dir.path().join("records/2")).unwrap();
     let error = index.event(report(2).id).unwrap_err();
-    assert!(error.is_damage() && error.to_string().contains("snagd repair"), "{error}");
+    assert!(error.is_damage() && error.to_string().contains("lost record 2"), "{error}");
     let left = index.list(&Filter::default(), Order::Newest, None, 10).unwrap().events;
     assert_eq!(left.len(), 1, "who asks for many gets what is left");
     assert!(index.has(report(2).id).unwrap());
@@ -268,7 +268,7 @@ fn a_lost_tail_is_noticed() {
     apply(&index, &[report(1), report(2)]);
     index.checkpoint().unwrap();
     drop(index);
-    std::fs::write(dir.path().join("index.checkpoint"), "3").unwrap();
+    Note { reached: 3, is_broken: false }.write(&dir.path().join("index")).unwrap();
     let opened = index_in(dir.path());
     assert!(matches!(opened, Err(IndexError::Damaged(_))));
 }

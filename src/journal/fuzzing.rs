@@ -6,5 +6,5 @@ use super::{JournalError, Opened, writer};
 
 /// Opens a journal whose new segments have `size` bytes.
 pub fn open(dir: &Path, size: u64) -> Result<Opened, JournalError> {
-    writer::open(dir, size)
+    writer::open(dir, size, 0)
 }

@@ -14,7 +14,9 @@
 //!   withdrawn (see *void*), so that no cursor and no index mistakes one record for another.
 //!   The one exception leaves no trace to go by: a tail turned into zeros at a batch's end. So
 //!   whoever keeps a position keeps `(sequence, batch)`; an entry that answers with another batch,
-//!   or no entry at all, says that the journal lost its tail.
+//!   or no entry at all, says that the journal lost its tail. How far it went is noted after each
+//!   batch, and whoever opens it may know better: what it lacks of that is damage, and found again
+//!   at each opening.
 //! - Bytes are copied to `aside/` before they are overwritten. Bytes of a damaged place are
 //!   not overwritten at all.
 //! - No clock, no chance, no lock (the daemon holds one), no thread; everything here blocks.
@@ -30,6 +32,7 @@
 //! 00000000000000043011.seg.new  one being made; removed at open
 //! 00000000000000000001.pak      a full segment, packed: takes the place of the .seg, which wins
 //! begins                        the first sequence there is, where older segments were dropped
+//! reached                       the last sequence that was durable, 8 bytes, and their crc32c
 //! aside/                        what was cut off or found damaged: <segment>-<offset>.torn, .damaged
 //! ```
 //!
@@ -93,6 +96,10 @@
 //! may have been there. Good records of that batch behind them stay where they are, in case it was
 //! acknowledged after all. A gap in the sequence (zeroed bytes, a missing segment) is damage.
 //!
+//! What is known to have been durable is never torn. A journal that ends before that has lost its
+//! end: nothing is written behind what is left, and a new segment begins behind the lost numbers, so
+//! that they are a gap for ever.
+//!
 //! Opening reads the header of each segment and the frames of the last one, and compares where each
 //! packed one ends with where the next begins. A full segment that is not packed, or of which bytes
 //! lie in `aside/` because they were damaged, is read whole. Other damage is found by whoever reads
@@ -107,6 +114,7 @@ mod lookup;
 mod packed;
 mod packer;
 mod part;
+mod reached;
 mod reader;
 mod recover;
 mod rewrite;
@@ -144,10 +152,11 @@ pub struct Opened {
     pub findings: Findings,
 }
 
-/// Opens the journal in `dir`, making the directory if there is none, and mends a torn tail.
+/// Opens the journal in `dir`, making the directory if there is none, and mends a torn tail. `known`
+/// is the last sequence of which the caller knows that it was durable, or 0.
 ///
 /// Takes no lock: that nobody else has it open is the caller's business. Needs no room on the
 /// disk; what does (the first segment, the copy of a torn tail) is made up for by the first append.
-pub fn open(dir: &Path) -> Result<Opened, JournalError> {
-    writer::open(dir, SEGMENT_BYTES)
+pub fn open(dir: &Path, known: u64) -> Result<Opened, JournalError> {
+    writer::open(dir, SEGMENT_BYTES, known)
 }

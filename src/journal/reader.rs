@@ -131,10 +131,11 @@ impl Reader {
         Self { shared }
     }
 
-    /// Looks at a journal as it is, changing nothing, and never sees more than is there now.
-    pub fn open(dir: &Path) -> Result<(Self, Findings), JournalError> {
+    /// Looks at a journal as it is, changing nothing, and never sees more than is there now. `known`
+    /// is the last sequence of which the caller knows that it was durable, or 0.
+    pub fn open(dir: &Path, known: u64) -> Result<(Self, Findings), JournalError> {
         let listing = segment::list(dir).map_err(JournalError::unusable(dir))?;
-        let survey = recover::survey(dir, &listing, SEGMENT_BYTES)?;
+        let survey = recover::survey(dir, &listing, SEGMENT_BYTES, known)?;
         let last = survey.last();
         let shared = Shared::new(dir, listing.begins, survey.segments);
         shared.publish(last);

@@ -1,7 +1,6 @@
 //! What a journal found on disk turns out to be, and what would mend its tail. Writes nothing:
 //! the writer applies the patches.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::ops::Range;
@@ -12,6 +11,7 @@ use super::aside::{self, Why};
 use super::error::JournalError;
 use super::frame::{self, Floor, Head, Kind, MIN_SPAN, Piece};
 use super::packed::{Extent, PACKED_HEADER, PackedHeader};
+use super::reached;
 use super::reader::Segment;
 use super::segment::{self, Form, HEADER, Header, Listing};
 use super::source::{Source, read_packed};
@@ -29,17 +29,26 @@ pub struct Damage {
     pub missing: Range<u64>,
 }
 
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Damage {
+    /// Where it is. Of what is torn nobody knows how many records it is, only how many at most.
+    #[must_use]
+    pub fn place(&self) -> String {
         let Self { segment, offset, bytes, missing } = self;
         // The name of its file, whether that is packed or not.
         match (bytes, offset) {
-            (0, 0) if missing.is_empty() => write!(f, "segment {segment:020} is empty")?,
-            (0, 0) => write!(f, "before segment {segment:020}")?,
-            (0, _) => write!(f, "at {offset} of segment {segment:020}")?,
-            (1, _) => write!(f, "1 bad byte at {offset} of segment {segment:020}")?,
-            _ => write!(f, "{bytes} bad bytes at {offset} of segment {segment:020}")?,
+            (0, 0) if missing.is_empty() => format!("segment {segment:020} is empty"),
+            (0, 0) => format!("before segment {segment:020}"),
+            (0, _) => format!("at {offset} of segment {segment:020}"),
+            (1, _) => format!("1 bad byte at {offset} of segment {segment:020}"),
+            _ => format!("{bytes} bad bytes at {offset} of segment {segment:020}"),
         }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { missing, .. } = self;
+        f.write_str(&self.place())?;
         match missing.end.saturating_sub(missing.start) {
             0 => Ok(()),
             1 => write!(f, ", record {} is missing", missing.start),
@@ -55,8 +64,8 @@ pub struct Findings {
     /// than there were records. The next opening no longer finds them.
     pub torn: Vec<Damage>,
     /// Bad headers, bad places of the last segment and of those that are not packed or were found
-    /// damaged before, and what is missing between two segments. Found again at each opening,
-    /// except a bad header of the last segment, which is mended.
+    /// damaged before, and what is missing between two segments or behind the last. Found again at
+    /// each opening, except a bad header of the last segment, which is mended.
     pub damage: Vec<Damage>,
 }
 
@@ -92,6 +101,29 @@ pub(super) struct Survey {
     pub(super) tail: Option<Tail>,
     /// The next sequence and the batch given last, where the last segment is packed.
     pub(super) resume: Option<(u64, u64)>,
+    /// Where the journal goes on, if it has lost its end.
+    pub(super) cut: Option<Cut>,
+}
+
+/// Where a journal goes on that has lost its end: in a segment of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// The first sequence of that segment: the one behind what is known to have been there.
+    pub(super) first: u64,
+    /// The next sequence; the numbers up to it may have been given as well.
+    pub(super) next: u64,
+    /// A batch number that is not before any that may have been given.
+    pub(super) batch: u64,
+}
+
+impl Cut {
+    /// Behind the known end of a journal of which this sequence is next, and that gave this batch
+    /// number last; none where it goes that far.
+    pub(super) fn behind(known: u64, next: u64, batch: u64) -> Option<Self> {
+        let first = known + 1;
+        // A batch takes one number or more.
+        (next < first).then(|| Self { first, next: first, batch: batch + first - next })
+    }
 }
 
 impl Survey {
@@ -128,8 +160,10 @@ pub(super) fn survey(
     dir: &Path,
     Listing { segments, begins, .. }: &Listing,
     size: u64,
+    known: u64,
 ) -> Result<Survey, JournalError> {
     let mut survey = Survey::default();
+    let known = known.max(reached::read(dir));
     let suspects = aside::suspects(dir).map_err(JournalError::unusable(dir))?;
     let last = segments.last_key_value().map(|(first, _)| *first);
     for (&first, &form) in segments {
@@ -139,15 +173,21 @@ pub(super) fn survey(
             survey.findings.damage.push(bad_header(first, bytes));
         }
         let next = segments.range(first + 1..).next().map(|(next, _)| *next);
-        let next = next.or(extent.map(|extent| extent.next));
-        let lacks = match extent.filter(|_| !suspects.contains(&first)) {
-            Some(extent) => lacks_behind(first, extent, next),
-            None => lacks_within(dir, first, next)?,
+        let next = next.or(extent.map(|extent| extent.next.max(known + 1)));
+        let lacks = match (extent.filter(|_| !suspects.contains(&first)), next) {
+            (Some(extent), _) => lacks_behind(first, extent, next),
+            (None, Some(next)) => lacks_within(first, &read(dir, first)?, next),
+            // It is written to.
+            (None, None) => Vec::new(),
         };
         survey.findings.damage.extend(lacks);
     }
-    survey.findings.damage.extend(lacks_before(*begins, segments));
-    let Some((&first, &form)) = segments.last_key_value() else { return Ok(survey) };
+    let Some((&first, &form)) = segments.last_key_value() else {
+        survey.cut = Cut::behind(known, *begins, 0);
+        survey.findings.damage.extend(lacks_before(*begins, known + 1));
+        return Ok(survey);
+    };
+    survey.findings.damage.extend(segments.keys().next().and_then(|it| lacks_before(*begins, *it)));
     let bytes = read(dir, first)?;
     let before = match last_batch(first, &bytes) {
         Some(batch) => batch,
@@ -156,9 +196,16 @@ pub(super) fn survey(
     };
     match form {
         Form::Raw => {
-            survey.tail = Some(diagnose(first, &bytes, size, before, &mut survey.findings));
+            let tail = diagnose(first, &bytes, (size, before), known, &mut survey.findings);
+            let cut = Cut::behind(known, tail.readable, tail.batch);
+            survey.cut = cut.map(|cut| Cut { next: tail.next.max(cut.next), ..cut });
+            survey.tail = Some(tail);
         }
-        Form::Packed => survey.resume = Some(resume(dir, first, &bytes, before)?),
+        Form::Packed => {
+            let (next, batch) = resume(dir, first, &bytes, before)?;
+            survey.resume = Some((next, batch));
+            survey.cut = Cut::behind(known, next, batch);
+        }
     }
     Ok(survey)
 }
@@ -170,8 +217,7 @@ fn read(dir: &Path, first: u64) -> Result<Vec<u8>, JournalError> {
 }
 
 /// What is missing before the first segment.
-fn lacks_before(begins: u64, segments: &BTreeMap<u64, Form>) -> Option<Damage> {
-    let (&first, _) = segments.first_key_value()?;
+fn lacks_before(begins: u64, first: u64) -> Option<Damage> {
     (begins < first).then_some(Damage {
         segment: first,
         offset: 0,
@@ -187,11 +233,9 @@ fn lacks_behind(first: u64, extent: Extent, next: Option<u64>) -> Vec<Damage> {
     if lacks.missing.is_empty() { Vec::new() } else { vec![lacks] }
 }
 
-/// What is missing in a full segment and between its end and the next one; nothing is said of the
-/// one that is written to.
-fn lacks_within(dir: &Path, first: u64, next: Option<u64>) -> Result<Vec<Damage>, JournalError> {
-    let Some(next) = next else { return Ok(Vec::new()) };
-    let bytes = read(dir, first)?;
+/// What is missing in a segment that is not written to any more, and between its end and the next
+/// one.
+fn lacks_within(first: u64, bytes: &[u8], next: u64) -> Vec<Damage> {
     let (mut lacks, mut due, mut end, mut hole) = (Vec::new(), first, HEADER, None);
     let mut miss = |(at, bad): (usize, usize), missing: Range<u64>| {
         if !missing.is_empty() {
@@ -199,7 +243,7 @@ fn lacks_within(dir: &Path, first: u64, next: Option<u64>) -> Result<Vec<Damage>
             lacks.push(Damage { segment: first, offset, bytes, missing });
         }
     };
-    for piece in pieces(first, &bytes) {
+    for piece in pieces(first, bytes) {
         match piece {
             Piece::Hole { at, bytes, .. } => hole = Some((at, bytes)),
             Piece::Frame { at, head } => {
@@ -209,7 +253,7 @@ fn lacks_within(dir: &Path, first: u64, next: Option<u64>) -> Result<Vec<Damage>
         }
     }
     miss(hole.unwrap_or((end, 0)), due..next);
-    Ok(lacks)
+    lacks
 }
 
 /// What the start of a segment's file tells.
@@ -303,8 +347,14 @@ fn frames(pieces: &[Piece]) -> impl DoubleEndedIterator<Item = (usize, Head)> {
     })
 }
 
-/// What the last segment is, and what mends it.
-fn diagnose(first: u64, bytes: &[u8], size: u64, batch: u64, findings: &mut Findings) -> Tail {
+/// What the last segment is, and what mends it; nothing does where records are lost behind its end.
+fn diagnose(
+    first: u64,
+    bytes: &[u8],
+    (size, batch): (u64, u64),
+    known: u64,
+    findings: &mut Findings,
+) -> Tail {
     let pieces = pieces(first, bytes);
     let last = frames(&pieces).next_back();
     let readable = last.map_or(first, |(_, head)| head.next());
@@ -323,7 +373,14 @@ fn diagnose(first: u64, bytes: &[u8], size: u64, batch: u64, findings: &mut Find
         let before = frames(&pieces).next().map_or(batch, |(_, head)| head.batch.saturating_sub(1));
         tail.patch(bytes, 0, HEADER, Why::Damaged, segment::header(first, before));
     }
-    tail.judge_holes(bytes, &pieces, findings);
+    if readable <= known {
+        findings.damage.extend(lacks_within(first, bytes, known + 1));
+        tail.next += tail.may_hold(bytes, &pieces, size) as u64;
+        tail.batch += tail.next - readable;
+        tail.patches.clear();
+        return tail;
+    }
+    tail.judge_holes(bytes, &pieces, known, findings);
     tail.judge_end(bytes, &pieces, size, findings);
     tail
 }
@@ -336,6 +393,15 @@ fn bytes_of_last_batch(bytes: &[u8], pieces: &[Piece]) -> (u64, Vec<u8>) {
     (start as u64, bytes.get(start..end).unwrap_or_default().to_vec())
 }
 
+/// How many bad bytes are behind the last good frame, and how many records its batch lacks there.
+fn behind_the_end(pieces: &[Piece]) -> (usize, u64) {
+    let bad = match pieces.last() {
+        Some(Piece::Hole { bytes, .. }) => *bytes,
+        _ => 0,
+    };
+    (bad, frames(pieces).next_back().map_or(0, |(_, head)| head.left()))
+}
+
 impl Tail {
     fn patch(&mut self, bytes: &[u8], at: usize, len: usize, why: Why, new: Vec<u8>) {
         let end = (at + len).min(bytes.len());
@@ -344,7 +410,7 @@ impl Tail {
     }
 
     /// Tells torn from damaged where good frames follow.
-    fn judge_holes(&mut self, bytes: &[u8], pieces: &[Piece], findings: &mut Findings) {
+    fn judge_holes(&mut self, bytes: &[u8], pieces: &[Piece], known: u64, findings: &mut Findings) {
         let mut records = frames(pieces).filter(|(_, head)| head.kind == Kind::Record);
         let Some((_, last)) = records.next_back() else { return };
         for pair in pieces.windows(2) {
@@ -359,7 +425,8 @@ impl Tail {
                 missing: due..head.sequence,
             };
             // All that is missing was of the last batch, and there is room to say so.
-            let torn = head.kind == Kind::Record
+            let torn = known < due
+                && head.kind == Kind::Record
                 && head.batch == last.batch
                 && missing <= u64::from(head.index)
                 && missing.max(1) * MIN_SPAN as u64 <= place.bytes;
@@ -373,20 +440,22 @@ impl Tail {
         }
     }
 
-    /// Cuts off what is behind the last good frame, and withdraws the numbers it may have had.
-    fn judge_end(&mut self, bytes: &[u8], pieces: &[Piece], size: u64, findings: &mut Findings) {
-        let bad = match pieces.last() {
-            Some(Piece::Hole { bytes, .. }) => *bytes,
-            _ => 0,
-        };
-        let left = frames(pieces).next_back().map_or(0, |(_, head)| head.left());
-        if bad == 0 && left == 0 {
-            return;
-        }
+    /// So many numbers at most were given to what is behind the last good frame.
+    fn may_hold(&self, bytes: &[u8], pieces: &[Piece], size: u64) -> usize {
+        let (bad, left) = behind_the_end(pieces);
         let room = usize::try_from(size).unwrap_or(usize::MAX).max(bytes.len());
         let room = room.saturating_sub(self.end);
         let numbers = bad.div_ceil(MIN_SPAN).max(usize::try_from(left).unwrap_or(usize::MAX));
-        let numbers = numbers.min(room / MIN_SPAN);
+        numbers.min(room / MIN_SPAN)
+    }
+
+    /// Cuts off what is behind the last good frame, and withdraws the numbers it may have had.
+    fn judge_end(&mut self, bytes: &[u8], pieces: &[Piece], size: u64, findings: &mut Findings) {
+        let (bad, left) = behind_the_end(pieces);
+        if bad == 0 && left == 0 {
+            return;
+        }
+        let numbers = self.may_hold(bytes, pieces, size);
         let missing = self.next..self.next + numbers as u64;
         findings.torn.push(Damage {
             segment: self.first,

@@ -1,6 +1,7 @@
 //! What the journal promises when the disk works, and when it refuses.
 
 mod damage;
+mod ending;
 mod lookup;
 mod packing;
 mod rewriting;
@@ -27,12 +28,17 @@ pub(super) fn directory() -> TempDir {
 }
 
 pub(super) fn open_small(dir: &Path) -> Opened {
-    writer::open(dir, SMALL).unwrap()
+    writer::open(dir, SMALL, 0).unwrap()
 }
 
 /// All payloads from the first on; fails on damage.
 pub(super) fn payloads(reader: &Reader) -> Vec<Vec<u8>> {
     reader.from(1).map(|entry| entry.unwrap().payload).collect()
+}
+
+/// Takes away the note of how far a journal went, as a power cut may.
+pub(super) fn lose_note(dir: &Path) {
+    fs::remove_file(dir.join("reached")).unwrap();
 }
 
 pub(super) fn segment_1(dir: &Path) -> std::path::PathBuf {
@@ -42,7 +48,7 @@ pub(super) fn segment_1(dir: &Path) -> std::path::PathBuf {
 #[test]
 fn an_empty_journal_is_empty() {
     let dir = directory();
-    let mut opened = open(&dir.path().join("state/journal")).unwrap();
+    let mut opened = open(&dir.path().join("state/journal"), 0).unwrap();
     assert!(opened.findings.is_clean());
     assert_eq!((opened.reader.last(), opened.reader.size_bytes()), (0, 0));
     assert!(opened.reader.from(1).next().is_none());
@@ -56,7 +62,7 @@ fn an_empty_journal_is_empty() {
 #[test]
 fn what_is_appended_is_read() {
     let dir = directory();
-    let Opened { mut writer, reader, .. } = open(dir.path()).unwrap();
+    let Opened { mut writer, reader, .. } = open(dir.path(), 0).unwrap();
     assert_eq!(writer.append(&["one"]).unwrap(), Appended { first: 1, last: 1, batch: 1 });
     assert_eq!(writer.append(&["two", ""]).unwrap(), Appended { first: 2, last: 3, batch: 2 });
     let entry = |sequence, batch, payload: &str| Entry {
@@ -133,7 +139,7 @@ fn a_cursor_goes_on_when_there_is_more() {
 #[test]
 fn what_is_too_large_is_refused_whole() {
     let dir = directory();
-    let Opened { mut writer, reader, .. } = open(dir.path()).unwrap();
+    let Opened { mut writer, reader, .. } = open(dir.path(), 0).unwrap();
     let large = vec![7; MAX_PAYLOAD + 1];
     let refused = writer.append(&[&large[..1], &large]).unwrap_err();
     assert!(matches!(refused, JournalError::TooLarge { bytes, .. } if bytes == large.len()));
@@ -169,9 +175,9 @@ fn a_newer_format_is_refused() {
     let crc = crc32c::crc32c(&bytes[..32]);
     bytes[32..36].copy_from_slice(&crc.to_le_bytes());
     fs::write(segment_1(dir.path()), bytes).unwrap();
-    let refused = writer::open(dir.path(), SMALL).unwrap_err();
+    let refused = writer::open(dir.path(), SMALL, 0).unwrap_err();
     assert!(matches!(refused, JournalError::Newer { version: 2, .. }), "{refused}");
-    assert!(matches!(Reader::open(dir.path()), Err(JournalError::Newer { .. })));
+    assert!(matches!(Reader::open(dir.path(), 0), Err(JournalError::Newer { .. })));
 }
 
 #[test]
@@ -219,7 +225,8 @@ fn a_segment_that_finds_no_room_can_be_tried_again() {
     for _ in 0..2 {
         assert!(matches!(writer.append(&[[2; 900]]), Err(JournalError::NoRoom(_))));
     }
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
+    let names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|it| it.unwrap().path()).collect();
+    assert_eq!(names.len(), 2, "nothing is left behind: {names:?}");
     writer.size = SMALL;
     assert_eq!(writer.append(&[[2; 900]]).unwrap().first, 2);
     assert_eq!(payloads(&reader), [[1; 900], [2; 900]]);
@@ -266,7 +273,8 @@ fn no_room_to_mend_is_no_reason_not_to_read() {
     open_small(dir.path()).writer.append(&["one", "two"]).unwrap();
     let used = HEADER + 2 * frame::span(3);
     write_at(dir.path(), used as u64 - 8, b"bad");
-    let Opened { mut writer, reader, findings, .. } = writer::open(dir.path(), 1 << 60).unwrap();
+    lose_note(dir.path());
+    let Opened { mut writer, reader, findings, .. } = writer::open(dir.path(), 1 << 60, 0).unwrap();
     assert_eq!(findings.torn.len(), 1);
     assert_eq!(payloads(&reader), [b"one"]);
     assert!(matches!(writer.append(&["three"]), Err(JournalError::NoRoom(_))));
@@ -320,7 +328,7 @@ pub(super) fn write_at(dir: &Path, at: u64, bytes: &[u8]) {
 #[test]
 fn version_1_is_read_for_ever() {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journal-v1");
-    let (reader, findings) = Reader::open(&kept).unwrap();
+    let (reader, findings) = Reader::open(&kept, 0).unwrap();
     assert!(findings.is_clean());
     let read: Vec<_> = reader.from(1).map(Result::unwrap).collect();
     let expected = [(1, 1, "one"), (2, 2, "zwei, mit Umlaut: ü"), (3, 2, ""), (5, 4, "five")];
@@ -410,7 +418,7 @@ proptest! {
             prop_assert_eq!(followed, model.len());
             prop_assert_eq!(opened.writer.last(), opened.reader.last());
         }
-        let (reader, findings) = Reader::open(dir.path()).unwrap();
+        let (reader, findings) = Reader::open(dir.path(), 0).unwrap();
         prop_assert!(findings.is_clean());
         prop_assert_eq!(payloads(&reader), model);
     }

@@ -6,18 +6,21 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::aside::Why;
 use super::error::{JournalError, is_no_room};
 use super::frame::{self, Head, Kind};
 use super::packer::Packer;
+use super::reached::Mark;
 use super::reader::Shared;
-use super::recover::{self, Patch};
+use super::recover::{self, Cut, Damage, Patch};
 use super::segment::{self, HEADER};
-use super::{MAX_PAYLOAD, Opened, Reader, aside};
+use super::{MAX_PAYLOAD, Opened, Reader, aside, rewrite};
 
 /// Appends to a journal. There is one, and it is not `Clone`.
 #[derive(Debug)]
 pub struct Writer {
     shared: Arc<Shared>,
+    reached: Mark,
     /// The size of new segments.
     pub(super) size: u64,
     /// The segment that is written to; none before the first append.
@@ -28,6 +31,8 @@ pub struct Writer {
     batch: u64,
     /// What opening found but had no room to mend.
     patches: Vec<Patch>,
+    /// Where to go on, if the end is lost and there was no room for it.
+    cut: Option<Cut>,
     /// Why nothing is written any more.
     broken: Option<Broken>,
     buffer: Vec<u8>,
@@ -73,13 +78,13 @@ impl From<Broken> for JournalError {
     }
 }
 
-/// Opens a journal whose new segments have `size` bytes.
-pub(super) fn open(dir: &Path, size: u64) -> Result<Opened, JournalError> {
+/// Opens a journal whose new segments have `size` bytes, and which is known to have held a sequence.
+pub(super) fn open(dir: &Path, size: u64, known: u64) -> Result<Opened, JournalError> {
     segment::create_dir(dir)?;
     let listing = segment::list(dir).map_err(JournalError::unusable(dir))?;
     // A segment may have been named just before a crash.
     segment::sync_dir(dir).map_err(JournalError::unusable(dir))?;
-    let mut survey = recover::survey(dir, &listing, size)?;
+    let mut survey = recover::survey(dir, &listing, size, known)?;
     for stray in listing.strays {
         // In the way of nothing: making a segment truncates it.
         let _ = fs::remove_file(stray);
@@ -94,6 +99,9 @@ pub(super) fn open(dir: &Path, size: u64) -> Result<Opened, JournalError> {
         (writer.next, writer.batch) = (next, batch);
     }
     shared.publish(readable);
+    if let Some(cut) = survey.cut.take() {
+        writer.leave_for(cut);
+    }
     match writer.mend() {
         Ok(()) | Err(JournalError::NoRoom(_)) => {}
         Err(error) => return Err(error),
@@ -109,7 +117,9 @@ pub(super) fn open(dir: &Path, size: u64) -> Result<Opened, JournalError> {
 impl Writer {
     fn new(shared: Arc<Shared>, size: u64) -> Self {
         let (patches, buffer) = (Vec::new(), Vec::new());
-        Self { shared, size, tail: None, next: 1, batch: 0, patches, broken: None, buffer }
+        let (tail, cut, broken) = (None, None, None);
+        let reached = Mark::open(shared.dir());
+        Self { shared, reached, size, tail, next: 1, batch: 0, patches, cut, broken, buffer }
     }
 
     /// Makes a batch durable: all of it, or none.
@@ -128,6 +138,7 @@ impl Writer {
         self.write()?;
         let last = first + payloads.len() as u64 - 1;
         self.next = last + 1;
+        self.reached.note(last);
         self.shared.publish(last);
         Ok(Appended { first, last, batch: self.batch })
     }
@@ -135,12 +146,13 @@ impl Writer {
     /// Makes the first segment if there is none, so that the first append need not wait for it.
     /// Without room for one, that append tries again.
     pub fn prepare(&mut self) -> Result<(), JournalError> {
-        match self.tail {
+        let made = self.mend().and_then(|()| match self.tail {
             Some(_) => Ok(()),
-            None => match self.begin_segment(self.batch) {
-                Err(JournalError::NoRoom(_)) => Ok(()),
-                done => done,
-            },
+            None => self.begin_segment(self.batch),
+        });
+        match made {
+            Err(JournalError::NoRoom(_)) => Ok(()),
+            done => done,
         }
     }
 
@@ -150,6 +162,21 @@ impl Writer {
         match self.tail.as_ref().map(|tail| tail.file.sync_data()) {
             None | Some(Ok(())) => Ok(()),
             Some(Err(error)) => Err(self.give_up("making the journal durable", &error)),
+        }
+    }
+
+    /// Goes on behind a sequence that turns out to have been durable, where the journal ends before
+    /// it; says what is lost.
+    pub fn go_behind(&mut self, known: u64) -> Result<Option<Damage>, JournalError> {
+        self.refuse_if_broken()?;
+        let Some(cut) = Cut::behind(known, self.next, self.batch) else { return Ok(None) };
+        let (segment, offset) =
+            self.tail.as_ref().map_or((cut.first, 0), |tail| (tail.first, tail.end));
+        let lost = Damage { segment, offset, bytes: 0, missing: self.next..cut.first };
+        self.leave_for(cut);
+        match self.mend() {
+            Ok(()) | Err(JournalError::NoRoom(_)) => Ok(Some(lost)),
+            Err(error) => Err(error),
         }
     }
 
@@ -284,8 +311,37 @@ impl Writer {
         Ok(())
     }
 
+    /// Leaves the last segment as it is.
+    fn leave_for(&mut self, cut: Cut) {
+        (self.tail, self.next, self.batch) = (None, cut.first, cut.batch);
+        self.patches.clear();
+        self.cut = Some(cut);
+    }
+
+    /// Begins the segment behind a lost end, if that is still to be done. Numbers that may have been
+    /// given without anybody knowing of them are withdrawn in it.
+    fn begin_behind(&mut self) -> Result<(), JournalError> {
+        let Some(Cut { first, next, batch }) = self.cut else { return Ok(()) };
+        self.begin_segment(batch)?;
+        self.cut = None;
+        self.shared.publish(first - 1);
+        let mut void = Vec::new();
+        if first < next {
+            self.batch += 1;
+            rewrite::withdraw(&mut void, first, next, self.batch);
+        }
+        self.next = next;
+        if let Some(tail) = &mut self.tail {
+            tail.end += void.len() as u64;
+            let (at, old, why) = (HEADER as u64, Vec::new(), Why::Torn);
+            self.patches.push(Patch { at, old, why, new: void });
+        }
+        Ok(())
+    }
+
     /// Mends what opening found at the end of the last segment, if that is still to be done.
     fn mend(&mut self) -> Result<(), JournalError> {
+        self.begin_behind()?;
         let Some(tail) = &mut self.tail else { return Ok(()) };
         if self.patches.is_empty() && self.size <= tail.bytes {
             return Ok(());

@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn an_index_that_lost_an_event_does_not_agree() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = journal::open(&dir.path().join("journal")).unwrap();
+        let mut journal = journal::open(&dir.path().join("journal"), 0).unwrap();
         let records: Vec<_> =
             (1..=4).map(|id| Record::Event(Box::new(event(id))).encode()).collect();
         let appended = journal.writer.append(&records).unwrap();

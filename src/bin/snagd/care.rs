@@ -35,7 +35,8 @@ fn lines(verdict: &Verdict) -> Vec<String> {
     }
     for place in torn {
         lines.push(format!(
-            "         unfinished: {place}; the next start puts it aside, and it was never acknowledged unless the index knows of it"
+            "         unfinished: {}; the next start puts that aside: most likely nobody was told that it is recorded",
+            place.place()
         ));
     }
     if 0 < *unknown {
@@ -52,17 +53,15 @@ fn lines(verdict: &Verdict) -> Vec<String> {
             format!("index    {events}, as the journal has them{rest}")
         }
         IndexVerdict::Missing => "index    none; the next start builds it".to_owned(),
+        IndexVerdict::Ahead => {
+            "index    bad: it knows of events that the journal does not hold; the next start builds it anew"
+                .to_owned()
+        }
         IndexVerdict::InUse => {
             "index    in use by a running snagd: stop it to have the index checked too".to_owned()
         }
         IndexVerdict::Bad { reason } => format!("index    bad: {reason}; run `snagd repair`"),
     });
-    if matches!(index, IndexVerdict::Bad { .. }) && !damage.is_empty() {
-        lines.push(
-            "         it may still hold what the journal has lost: keep that with `snag export` first"
-                .to_owned(),
-        );
-    }
     lines
 }
 

@@ -104,7 +104,7 @@ fn no_room(waits: bool) -> Problem {
 /// Rewriting a journal drops what cannot be read of it, which the index may still know.
 fn damaged(places: u64) -> Problem {
     let detail = format!(
-        "the journal is damaged (stretches: {places}), and forgetting builds everything anew from what can be read of it: keep what the index still knows with `snag export` first, then say `lose_damaged=true` (`snag forget --lose-damaged`)"
+        "the journal is damaged (stretches: {places}), and forgetting builds everything anew from what can be read of it: copy the state directory first if anybody may still want to look at the bad bytes, then say `lose_damaged=true` (`snag forget --lose-damaged`)"
     );
     Problem::new(StatusCode::CONFLICT, "journal-damaged", "The journal is damaged", detail)
 }

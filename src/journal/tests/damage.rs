@@ -2,8 +2,9 @@
 
 use super::*;
 
-/// Three segments: batches of one to three records, the last batch of three.
-fn journal() -> (TempDir, Vec<Vec<u8>>) {
+/// Three segments: batches of one to three records, the last batch of three. How far it went is not
+/// noted.
+pub(super) fn journal() -> (TempDir, Vec<Vec<u8>>) {
     let dir = directory();
     let Opened { mut writer, .. } = open_small(dir.path());
     let mut model = Vec::new();
@@ -14,10 +15,11 @@ fn journal() -> (TempDir, Vec<Vec<u8>>) {
         model.extend(batch);
     }
     assert_eq!(segments(dir.path()).len(), 3);
+    lose_note(dir.path());
     (dir, model)
 }
 
-fn segments(dir: &Path) -> Vec<std::path::PathBuf> {
+pub(super) fn segments(dir: &Path) -> Vec<std::path::PathBuf> {
     let firsts: Vec<u64> = segment::list(dir).unwrap().segments.into_keys().collect();
     firsts.iter().map(|first| segment::path(dir, *first)).collect()
 }
@@ -34,9 +36,9 @@ struct Left {
 /// Opens a maimed journal and holds it to its promises: no panic, no wrong payload, what is not
 /// there is told of, it goes on, and a second opening finds nothing new. `changed` is put back.
 fn survive(dir: &Path, model: &[Vec<u8>], what: &str) -> Left {
-    let (looked, _) = Reader::open(dir).unwrap();
+    let (looked, _) = Reader::open(dir, 0).unwrap();
     read(&looked, model, what);
-    let Opened { mut writer, reader, findings, .. } = writer::open(dir, SMALL).unwrap();
+    let Opened { mut writer, reader, findings, .. } = writer::open(dir, SMALL, 0).unwrap();
     let (found, damaged) = read(&reader, model, what);
     let torn = sequences(&findings.torn);
     for sequence in 1..=reader.last() {
@@ -50,7 +52,7 @@ fn survive(dir: &Path, model: &[Vec<u8>], what: &str) -> Left {
     assert_eq!(later.next().unwrap().unwrap().payload, b"later", "{what}");
     drop((writer, reader));
 
-    let again = writer::open(dir, SMALL).unwrap();
+    let again = writer::open(dir, SMALL, 0).unwrap();
     assert_eq!(again.findings.torn, [], "{what}: torn is found once");
     let mut longer = model.to_vec();
     longer.resize(usize::try_from(appended.last).unwrap(), Vec::new());
@@ -64,7 +66,11 @@ fn survive(dir: &Path, model: &[Vec<u8>], what: &str) -> Left {
 }
 
 /// The sequences that are read, each with its payload checked, and those that are missing.
-fn read(reader: &Reader, model: &[Vec<u8>], what: &str) -> (BTreeSet<u64>, BTreeSet<u64>) {
+pub(super) fn read(
+    reader: &Reader,
+    model: &[Vec<u8>],
+    what: &str,
+) -> (BTreeSet<u64>, BTreeSet<u64>) {
     let (mut read, mut damaged) = (BTreeSet::new(), BTreeSet::new());
     for entry in reader.from(1) {
         match entry {
@@ -84,7 +90,7 @@ fn read(reader: &Reader, model: &[Vec<u8>], what: &str) -> (BTreeSet<u64>, BTree
 }
 
 /// Copies a journal, so that it can be maimed.
-fn copy(from: &Path) -> TempDir {
+pub(super) fn copy(from: &Path) -> TempDir {
     let dir = directory();
     for path in segments(from) {
         fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
@@ -92,7 +98,7 @@ fn copy(from: &Path) -> TempDir {
     dir
 }
 
-fn all(model: &[Vec<u8>]) -> BTreeSet<u64> {
+pub(super) fn all(model: &[Vec<u8>]) -> BTreeSet<u64> {
     (1..=model.len() as u64).collect()
 }
 
@@ -183,7 +189,7 @@ fn a_missing_segment_is_damage() {
         assert_eq!(sequences(&left.findings.damage), missing, "opening tells");
         assert_eq!(left.damaged, missing);
     }
-    let (reader, _) = Reader::open(dir.path()).unwrap();
+    let (reader, _) = Reader::open(dir.path(), 0).unwrap();
     fs::remove_file(segment::path(dir.path(), firsts[1])).unwrap();
     let mut records = reader.from(firsts[1]);
     for _ in 0..2 {
@@ -200,6 +206,7 @@ fn a_hole_in_the_last_batch_is_torn_and_what_follows_it_stays() {
     let at = |nth: u64| HEADER as u64 + nth * frame::span(3) as u64;
     write_at(dir.path(), at(1) + 30, b"???");
     write_at(dir.path(), at(3) + 37, b"?");
+    lose_note(dir.path());
     let Opened { mut writer, reader, findings, .. } = open_small(dir.path());
     assert_eq!(findings.damage, []);
     let span = frame::span(3) as u64;
@@ -261,7 +268,7 @@ fn damage_found_by_a_cursor_can_be_set_aside_once() {
     assert!(!reader.set_aside(&damage).unwrap());
     let name = format!("aside/00000000000000000001-{}.damaged", damage.offset);
     assert_eq!(fs::read(dir.path().join(name)).unwrap().len() as u64, damage.bytes);
-    let (_, findings) = Reader::open(dir.path()).unwrap();
+    let (_, findings) = Reader::open(dir.path(), 0).unwrap();
     assert_eq!(findings.damage, [damage], "opening reads a full segment that is not packed");
 }
 
@@ -317,7 +324,7 @@ fn mending_may_be_cut_short_anywhere() {
     bytes[3] ^= 0xff;
     fs::write(&path, &bytes).unwrap();
     let listing = segment::list(dir.path()).unwrap();
-    let patches = recover::survey(dir.path(), &listing, SMALL).unwrap().tail.unwrap().patches;
+    let patches = recover::survey(dir.path(), &listing, SMALL, 0).unwrap().tail.unwrap().patches;
     assert!(1 < patches.len());
     for (nth, patch) in patches.iter().enumerate() {
         let at = usize::try_from(patch.at).unwrap();

@@ -17,7 +17,7 @@ fn check(reader: &Reader, model: &[Vec<u8>]) {
 #[test]
 fn each_record_is_found_while_segments_fill_and_are_packed() {
     let dir = directory();
-    let mut opened = open(dir.path()).unwrap();
+    let mut opened = open(dir.path(), 0).unwrap();
     let payload = |n: usize| format!("{n} {}", "the list is empty ".repeat(n % 90)).into_bytes();
     let mut model: Vec<Vec<u8>> = Vec::new();
     while opened.reader.segments().len() < 3 {
@@ -31,7 +31,7 @@ fn each_record_is_found_while_segments_fill_and_are_packed() {
     assert!(opened.packer.pack_next().unwrap().is_some());
     check(&opened.reader, &model);
     assert!(opened.packer.pack_next().unwrap().is_some());
-    check(&open(dir.path()).unwrap().reader, &model);
+    check(&open(dir.path(), 0).unwrap().reader, &model);
 }
 
 #[test]

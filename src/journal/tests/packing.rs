@@ -44,13 +44,13 @@ fn packed_segments_hold_the_same_records() {
     let middle = opened.reader.from(31).next().unwrap().unwrap();
     assert_eq!((middle.sequence, middle.payload), (31, model[30].clone()));
     assert_eq!(opened.writer.append(&["more"]).unwrap().first, 61);
-    assert!(Reader::open(dir.path()).unwrap().1.is_clean());
+    assert!(Reader::open(dir.path(), 0).unwrap().1.is_clean());
 }
 
 #[test]
 fn a_segment_of_the_real_size_packs_into_many_blocks_and_far_less_room() {
     let dir = directory();
-    let mut opened = open(dir.path()).unwrap();
+    let mut opened = open(dir.path(), 0).unwrap();
     let words = ["the", "card", "form", "cleared", "itself", "after", "typo", "again"];
     let payload = |n: usize| {
         let words = (0..60).map(|word| words[(n * 7 + word * n / 3) % words.len()]);
@@ -72,7 +72,7 @@ fn a_segment_of_the_real_size_packs_into_many_blocks_and_far_less_room() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
     fs::write(&path, bytes).unwrap();
-    let reader = open(dir.path()).unwrap().reader;
+    let reader = open(dir.path(), 0).unwrap().reader;
     let (mut good, mut missing) = (0, Vec::new());
     for entry in reader.from(1) {
         match entry {
@@ -133,7 +133,7 @@ fn a_bad_packed_file_is_told_and_never_read_wrong() {
     let PackedHeader::Good(extent) = PackedHeader::decode(&whole, 1) else { panic!("no header") };
     let check = |bytes: &[u8], what: &str, may_lose: bool| {
         fs::write(&path, bytes).unwrap();
-        let reader = Reader::open(dir.path()).unwrap().0;
+        let reader = Reader::open(dir.path(), 0).unwrap().0;
         let mut lost = 0;
         for entry in reader.from(1) {
             match entry {
@@ -168,6 +168,7 @@ fn no_number_is_given_twice_behind_a_packed_segment() {
     pack_all(&mut open_small(dir.path()).packer);
     let last = open_small(dir.path()).reader.segments().last().unwrap().clone();
     fs::remove_file(&last.path).unwrap();
+    lose_note(dir.path());
     let mut opened = open_small(dir.path());
     let kept = usize::try_from(last.first).unwrap() - 1;
     assert_eq!(payloads(&opened.reader), model[..kept]);
@@ -178,6 +179,7 @@ fn no_number_is_given_twice_behind_a_packed_segment() {
     // Not even if its header does not say where it ends.
     drop(opened);
     fs::remove_file(segment::path(dir.path(), appended.first)).unwrap();
+    lose_note(dir.path());
     let before = open_small(dir.path()).reader.segments().last().unwrap().clone();
     let mut bytes = fs::read(&before.path).unwrap();
     bytes[34] ^= 1;

@@ -33,7 +33,7 @@ fn holds(dir: &Path, needle: &[u8]) -> bool {
 }
 
 fn check(dir: &Path, model: &[Vec<u8>]) {
-    let (reader, findings) = Reader::open(dir).unwrap();
+    let (reader, findings) = Reader::open(dir, 0).unwrap();
     assert!(findings.is_clean());
     let read: Vec<_> = reader.from(1).map(Result::unwrap).collect();
     let bobs = (1..).zip(model).filter(|(_, payload)| payload.starts_with(b"bob"));
@@ -88,7 +88,7 @@ fn damage_in_a_rewritten_segment_goes_with_it() {
     opened.writer.seal().unwrap();
     opened.packer.rewrite(forget_ana).unwrap();
     assert!(!holds(dir.path(), b"????"));
-    let (reader, findings) = Reader::open(dir.path()).unwrap();
+    let (reader, findings) = Reader::open(dir.path(), 0).unwrap();
     assert!(findings.is_clean());
     for entry in reader.from(1) {
         let entry = entry.unwrap();
@@ -113,7 +113,7 @@ fn dropped_segments_are_neither_read_nor_missed() {
     assert_eq!(opened.reader.segments()[0].first, third.first);
     // Cut short before the last file went.
     fs::write(segment_1(dir.path()), "left behind").unwrap();
-    let (reader, findings) = Reader::open(dir.path()).unwrap();
+    let (reader, findings) = Reader::open(dir.path(), 0).unwrap();
     assert!(findings.is_clean());
     kept(&reader);
     let mut opened = open_small(dir.path());

@@ -231,7 +231,7 @@ fn files(state: &Path) -> Vec<PathBuf> {
 fn nearly_full() -> Snagd {
     const EVENTS: u64 = 168;
     let dir = Dir::new();
-    let mut journal = snag::journal::open(&dir.path().join("state/journal")).unwrap();
+    let mut journal = snag::journal::open(&dir.path().join("state/journal"), 0).unwrap();
     let mut room = snag::journal::SEGMENT_BYTES - 40;
     for left in (0..EVENTS).rev() {
         let most = if left == 0 { room - 1000 } else { 49_900 };

@@ -70,7 +70,12 @@ fn a_crowd_leaves_descriptors_for_everybody_else() {
 /// The journal sequence up to which the index is on disk.
 pub(super) fn checkpoint(snagd: &Snagd) -> u64 {
     let noted = fs::read_to_string(snagd.state().join("index.checkpoint"));
-    noted.unwrap_or_default().parse().unwrap_or(0)
+    noted
+        .unwrap_or_default()
+        .split(' ')
+        .next()
+        .and_then(|reached| reached.parse().ok())
+        .unwrap_or(0)
 }
 
 #[test]
