@@ -127,9 +127,7 @@ impl Daemon {
         let token = token::read_or_make(&paths.token())?;
         let keys = Keys::read(&paths.keys())?;
         let recovered = recover::recover(&paths, settings.retention(), &room)?;
-        let journal::Opened { mut writer, reader, packer, .. } = recovered.journal;
-        let dir = paths.state_dir.join("journal");
-        writer.prepare().map_err(|source| OpenError::Journal { dir, source })?;
+        let journal::Opened { writer, reader, packer, .. } = recovered.journal;
         make_dir(&paths.drop_dir)?;
         let Listening { listeners, urls, addresses, own_socket } =
             listen::listen(&settings, inherited).await?;
@@ -157,6 +155,7 @@ impl Daemon {
             },
             drops: DropCounts::default(),
             wishes,
+            doubt: Arc::default(),
             bodies: Bodies::default(),
             side: Side::new(keys),
         });

@@ -10,6 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::forget;
 use super::open::{OpenError, lock, unusable};
 use super::paths::Paths;
@@ -19,7 +21,8 @@ use crate::doors::{chain, now};
 use crate::index::Index;
 use crate::journal;
 use crate::recorder::{
-    CatchUpError, CaughtUp, Progress, Room, agrees, catch_up, checkpoint_if_room, holds, open_index,
+    CatchUpError, CaughtUp, Progress, Room, agrees, catch_up, checkpoint_if_room, holds,
+    open_index, tell_of_damage,
 };
 
 /// Journal and index, agreeing.
@@ -132,7 +135,7 @@ pub(super) fn recover(
     let found: BTreeMap<(u64, u64), &journal::Damage> =
         found.map(|damage| ((damage.segment, damage.offset), damage)).collect();
     for damage in found.values() {
-        tell(damage);
+        tell_of_damage(damage);
         journal.reader.set_aside(damage).map_err(unreadable)?;
         index.note_lost(damage.missing.clone());
     }
@@ -145,6 +148,7 @@ pub(super) fn recover(
     let is_behind = is_much(&index, &journal.reader);
     mark_running(state_dir, &boot)?;
     let damaged = found.len() as u64 + acknowledged(findings, known);
+    journal.writer.prepare().map_err(unreadable)?;
     Ok(Recovered { journal, index: Arc::new(index), damaged, is_behind, waits_to_forget })
 }
 
@@ -187,15 +191,6 @@ fn is_damage(error: &OpenError) -> bool {
             error.is_damage()
         }
         _ => false,
-    }
-}
-
-/// Says what a bad place means.
-fn tell(damage: &journal::Damage) {
-    if damage.bytes == 0 {
-        tracing::error!(%damage, "the journal is damaged: it does not hold what it held; look into the disk, and restore a backup if these records matter");
-    } else {
-        tracing::error!(%damage, "the journal is damaged: what can be read was recovered; bad bytes stay where they are, and a copy of them goes to journal/aside; `snagd verify` says what is missing");
     }
 }
 
@@ -265,14 +260,36 @@ fn is_much(index: &Index, journal: &journal::Reader) -> bool {
     MUCH < journal.last().saturating_sub(index.position().sequence)
 }
 
+/// So many indexes are set aside without anybody looking at them: a disk that goes on breaking one
+/// after the other is not cured by more.
+const MOST_ASIDE: u32 = 3;
+
+/// Waits until the index is found to be damaged, and may be built anew for that.
+pub(super) async fn doubted(state_dir: &Path, doubt: &Notify) {
+    doubt.notified().await;
+    if aside(&state_dir.join("index"), MOST_ASIDE).exists() {
+        tracing::error!(
+            "the index is damaged again, so it is the disk that is bad: answers may lack events; look into the disk, remove what lies in index.set-aside-…, and start snagd again"
+        );
+        return std::future::pending().await;
+    }
+    tracing::error!(
+        "the index is damaged: it is built anew from the journal, and answers are incomplete until then"
+    );
+}
+
+/// Where an index is set aside.
+fn aside(dir: &Path, number: u32) -> PathBuf {
+    dir.with_file_name(format!("index.set-aside-{number}"))
+}
+
 /// Renames an index directory to one nobody has, if there is one.
 pub(super) fn set_aside(dir: &Path) -> Result<(), OpenError> {
     let unusable = |source| OpenError::Unusable { path: dir.to_owned(), source };
     if !dir.try_exists().map_err(unusable)? {
         return Ok(());
     }
-    let mut names =
-        (1..).map(|number: u32| dir.with_file_name(format!("index.set-aside-{number}")));
+    let mut names = (1..).map(|number| aside(dir, number));
     let free = names.find(|name| !name.exists()).unwrap_or_else(|| dir.with_extension("set-aside"));
     fs::rename(dir, &free).map_err(unusable)?;
     tracing::warn!(to = %free.display(), "set the index aside: delete it once you are sure nobody wants to look at it");

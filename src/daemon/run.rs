@@ -15,7 +15,7 @@ use crate::doors::drop::{self, DropError};
 use crate::doors::http::{self, Door};
 use crate::doors::{browser, sentry};
 use crate::index::IndexError;
-use crate::recorder::{WritingError, keep_until_dropped};
+use crate::recorder::{Inspection, WritingError, keep_until_dropped};
 
 /// How long requests in flight may take once the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -47,7 +47,8 @@ pub enum RunError {
 pub enum Ended {
     /// It was told to stop.
     Stopped,
-    /// It has to be opened again: something is to be forgotten, or its time is over.
+    /// It has to be opened again: something is to be forgotten, or its time is over, or the index is
+    /// to be built anew.
     Again,
 }
 
@@ -66,10 +67,13 @@ impl Daemon {
             self;
         let changes = writing.changes();
         let (index, doubted) = (desk.index.clone(), desk.index.clone());
+        let doubt = desk.doubt.clone();
+        let inspection = Inspection::new(desk.journal.clone(), move || doubt.notify_one());
         let written = spawn("writer", &stop, move || writing.run().map_err(RunError::from))?;
         let kept = room.clone();
         let checkpointed = spawn("checkpoint", &stop, move || {
-            keep_until_dropped(&index, &mut packer, &kept, &changes).map_err(RunError::Checkpoint)
+            keep_until_dropped(&index, &mut packer, &kept, inspection, &changes)
+                .map_err(RunError::Checkpoint)
         })?;
 
         let mut doors = JoinSet::new();
@@ -90,12 +94,14 @@ impl Daemon {
         let again = Arc::new(AtomicBool::new(false));
         let (journal, kept) = (desk.journal.clone(), paths.clone());
         let (heard, sources, due) = (self.heard, self.sources, again.clone());
+        let doubt = desk.doubt.clone();
         let waits_to_forget = desk.facts.waits_to_forget;
         doors.spawn(until(stop.clone(), async move {
             tokio::select! {
                 () = forget::wait(&kept, &room, heard) => {}
                 () = forget::wait_for_room(&room, waits_to_forget) => {}
                 () = retain::wait(&sources, journal) => {}
+                () = recover::doubted(&kept.state_dir, &doubt) => {}
             }
             due.store(true, Ordering::Release);
         }));

@@ -45,6 +45,7 @@ pub(super) fn desk(state: &Path) -> (Arc<Desk>, Writing) {
         },
         drops: DropCounts::default(),
         wishes: mpsc::channel(1).0,
+        doubt: Arc::default(),
         bodies: Bodies::default(),
         side: Side::new(Keys::read(&state.join("keys")).unwrap()),
     };

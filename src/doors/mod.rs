@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::event::{
@@ -52,6 +52,8 @@ pub struct Desk {
     pub drops: DropCounts,
     /// What somebody wants forgotten.
     pub wishes: mpsc::Sender<Wish>,
+    /// Told when the index turns out to be damaged, so that it is built anew.
+    pub doubt: Arc<Notify>,
     /// The room of all large bodies.
     pub bodies: body::Bodies,
     /// What the doors beside the API have.

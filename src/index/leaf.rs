@@ -23,6 +23,35 @@ use super::{FORMAT, IndexError};
 /// A leaf with more bytes is cut. sled writes a leaf whole for each change of it, so it is small.
 pub(super) const MOST: usize = 512;
 
+/// Where the sum of all leaves is kept: behind every key of ours.
+const SUM: [u8; 64] = [0xff; 64];
+
+/// What a leaf adds to the sum.
+fn weight(name: &[u8], leaf: &[u8]) -> u64 {
+    (1 << 32) + u64::from(crc32c::crc32c_append(crc32c::crc32c(name), leaf))
+}
+
+/// The sum of all leaves, as it was written with them; none where it never was.
+fn sum(tree: &sled::Db) -> Result<Option<u64>, IndexError> {
+    let Some(sum) = tree.get(SUM)? else { return Ok(tree.is_empty().then_some(0)) };
+    let bytes = sum.as_ref().try_into();
+    bytes.map(u64::from_le_bytes).map(Some).map_err(|_| IndexError::Damaged("its sum is cut off"))
+}
+
+/// Whether all leaves are there, and as they were written. Reads each, and is for a tree that nobody
+/// changes meanwhile.
+pub(super) fn is_whole(tree: &sled::Db) -> Result<bool, IndexError> {
+    let Some(expected) = sum(tree)? else { return Ok(true) };
+    let mut found = 0_u64;
+    for leaf in tree.iter() {
+        let (name, leaf) = leaf?;
+        if name.as_ref() != SUM.as_slice() {
+            found = found.wrapping_add(weight(&name, &leaf));
+        }
+    }
+    Ok(found == expected)
+}
+
 /// The leaf that holds a key, if it is anywhere.
 fn holding(tree: &sled::Db, key: &[u8]) -> Result<Option<Pair>, IndexError> {
     Ok(tree.range(..=key).next_back().transpose()?)
@@ -151,10 +180,15 @@ pub(super) fn change<'a>(
     changes: impl Iterator<Item = (&'a Vec<u8>, &'a Option<IVec>)>,
 ) -> Result<sled::Batch, IndexError> {
     let mut batch = sled::Batch::default();
+    let summed = sum(tree)?;
+    let (is_summed, mut sum) = (summed.is_some(), summed.unwrap_or(0));
     let mut changes = changes.peekable();
     while let Some((first, _)) = changes.peek() {
         let (name, mut pairs) = match holding(tree, first)? {
-            Some((name, leaf)) => (name.clone(), decode(&name, &leaf)?),
+            Some((name, leaf)) => {
+                sum = sum.wrapping_sub(weight(&name, &leaf));
+                (name.clone(), decode(&name, &leaf)?)
+            }
             None => (first.as_slice().into(), Vec::new()),
         };
         let end = tree.get_gt(&name)?.map(|(next, _)| next);
@@ -169,13 +203,19 @@ pub(super) fn change<'a>(
         }
         let (leaf, ends) = encode(&name, &pairs);
         if leaf.len() <= MOST {
+            sum = sum.wrapping_add(weight(&name, &leaf));
             batch.insert(name, leaf);
             continue;
         }
         for piece in cut(&ends, touched) {
             let name = if piece.start == 0 { &name } else { &pairs[piece.start].0 };
-            batch.insert(name, encode(name, &pairs[piece.clone()]).0);
+            let leaf = encode(name, &pairs[piece.clone()]).0;
+            sum = sum.wrapping_add(weight(name, &leaf));
+            batch.insert(name, leaf);
         }
+    }
+    if is_summed {
+        batch.insert(SUM.as_slice(), sum.to_le_bytes().as_slice());
     }
     Ok(batch)
 }

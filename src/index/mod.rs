@@ -297,9 +297,19 @@ impl Index {
         Timestamp::from_millisecond(millis).ok()
     }
 
+    /// Whether all that was put into it is there. Reads it whole, without a word of the journal.
+    pub fn is_whole(&self) -> Result<bool, IndexError> {
+        self.store.is_whole()
+    }
+
     /// Runs of records that answers were found to lack, beside those it was told of.
     pub fn lost_runs(&self) -> u64 {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).met()
+    }
+
+    /// Tells it of a run of records that was found to be lost; says whether that is news.
+    pub fn meet_lost(&self, run: Range<u64>) -> bool {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).meet(run)
     }
 
     /// Tells it what the journal is known to have lost, so that it need not look for that. Says
@@ -318,7 +328,7 @@ impl Index {
         }
         match self.event_of(sequence) {
             Err(IndexError::Lost { sequence, run, source }) => {
-                if self.lost.lock().unwrap_or_else(PoisonError::into_inner).meet(run.clone()) {
+                if self.meet_lost(run.clone()) {
                     let error: &dyn Error = &IndexError::Lost { sequence, run, source };
                     tracing::error!(error, "answers lack events");
                 }

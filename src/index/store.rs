@@ -120,6 +120,12 @@ impl Store {
         Ok(())
     }
 
+    /// Whether sled holds what was put into it. Reads all of it, and nothing is settled meanwhile.
+    pub(super) fn is_whole(&self) -> Result<bool, IndexError> {
+        let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        leaf::is_whole(&self.tree())
+    }
+
     /// Goes on with another sled that holds the same; none is written to until it is there.
     pub(super) fn go_on_with(
         &self,
@@ -227,6 +233,7 @@ mod tests {
                 store.write(changed);
                 if settles {
                     store.settle().unwrap();
+                    prop_assert!(store.is_whole().unwrap());
                 }
                 for span in [vec![]..=vec![0xff], key(from)..=key(to)] {
                     let expected: Vec<_> = if span.is_empty() {
@@ -245,6 +252,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_leaf_that_is_gone_or_another_is_missed() {
+        let store = store();
+        store.write((0..4000).map(|n| (key(n), Some(vec![1; 40].into()))).collect());
+        store.settle().unwrap();
+        let tree = store.tree();
+        for nth in [0, 7, 100] {
+            let (name, leaf) = tree.iter().nth(nth).unwrap().unwrap();
+            tree.remove(&name).unwrap();
+            assert!(!store.is_whole().unwrap(), "leaf {nth} is gone");
+            tree.insert(&name, tree.iter().nth(nth + 1).unwrap().unwrap().1).unwrap();
+            assert!(!store.is_whole().unwrap(), "leaf {nth} is another");
+            tree.insert(name, leaf).unwrap();
+            assert!(store.is_whole().unwrap());
+        }
+        // One that was made before there was a sum.
+        tree.remove(tree.iter().next_back().unwrap().unwrap().0).unwrap();
+        store.write([(key(1), None)].into());
+        store.settle().unwrap();
+        assert!(store.is_whole().unwrap(), "nobody can tell");
     }
 
     #[test]

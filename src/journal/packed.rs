@@ -149,6 +149,14 @@ impl Block {
     }
 }
 
+/// Whether a packed file holds all that its header says.
+pub(super) fn is_whole(packed: &[u8], first: u64) -> bool {
+    let PackedHeader::Good(extent) = PackedHeader::decode(packed, first) else { return false };
+    let blocks = blocks(packed, usize::try_from(extent.bytes).unwrap_or(usize::MAX));
+    let end = blocks.iter().try_fold(0, |end, block| (block.at == end).then(|| block.end()));
+    end.is_some_and(|end| end as u64 == extent.bytes)
+}
+
 /// The blocks of a packed file that are whole, in its order.
 ///
 /// None reaches beyond `most` bytes of the segment.

@@ -10,7 +10,7 @@ use super::aside::{self, Why};
 use super::error::JournalError;
 use super::frame::{self, Floor, HEAD, Head, Kind};
 use super::lookup::Lookup;
-use super::packed::PackedHeader;
+use super::packed::{PackedHeader, is_whole};
 use super::recover::{self, Damage, Findings};
 use super::segment::{self, Form, HEADER};
 use super::source::{Source, read_packed};
@@ -229,6 +229,30 @@ impl Reader {
         let dir = self.shared.dir();
         let suspects = aside::suspects(dir).map_err(JournalError::unusable(&dir.join("aside")))?;
         Ok(suspects.len())
+    }
+
+    /// Looks over the segment that begins with a sequence, if it is packed: opening has read the others.
+    pub fn examine(&self, first: u64) -> Result<Vec<Damage>, JournalError> {
+        let path = segment::packed_path(self.shared.dir(), first);
+        let packed = match read_packed(self.shared.dir(), first) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            packed => packed.map_err(JournalError::unusable(&path))?,
+        };
+        if is_whole(&packed, first) {
+            return Ok(Vec::new());
+        }
+        let behind = self.shared.segment_of(first).1.unwrap_or(u64::MAX);
+        let mut found = Vec::new();
+        for entry in self.from(first) {
+            match entry {
+                Ok(entry) if behind <= entry.sequence => break,
+                Err(JournalError::Damaged(damage)) if behind <= damage.missing.start => break,
+                Ok(_) => {}
+                Err(JournalError::Damaged(damage)) => found.push(damage),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
     }
 
     /// Copies the bytes of a bad place to `aside/`, unless they are there already; of a packed

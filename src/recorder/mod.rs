@@ -12,6 +12,8 @@
 //! - When the last [`Recorder`] is dropped, the writer finishes what it accepted and returns.
 //! - What became of each event is counted ([`Meter`]), whether anybody waits for the answer or not.
 
+mod inspection;
+mod keeping;
 mod meter;
 mod replay;
 mod room;
@@ -29,12 +31,14 @@ use crate::hotspot::fingerprint;
 use crate::index::Index;
 use crate::journal::Writer;
 
+pub use inspection::{Inspection, tell_of_damage};
+pub use keeping::{checkpoint_if_room, keep_until_dropped};
 pub use meter::{Fate, Histogram, Meter};
 pub use replay::{
     CatchUpError, CaughtUp, Progress, agrees, catch_up, catch_up_to, holds, open_index,
 };
 pub use room::Room;
-pub use writing::{Writing, WritingError, checkpoint_if_room, keep_until_dropped};
+pub use writing::{Writing, WritingError};
 
 /// Jobs that may wait.
 const MOST_JOBS: usize = 4096;

@@ -1,21 +1,21 @@
-//! The writer's loop, and the checkpoints beside it.
+//! The writer's loop.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::replay::{self, CatchUpError, Replay};
-use super::{Job, Lag, Meter, Parcel, Recorded, Refusal, Reply, Room};
+use super::{Job, Lag, Meter, Parcel, Recorded, Refusal, Reply, Room, tell_of_damage};
 use crate::event::{Decided, Event, Place, Record};
 use crate::index::{Fresh, Index, IndexError, Position};
-use crate::journal::{Appended, JournalError, Packed, Packer, Reader, Writer};
+use crate::journal::{Appended, JournalError, Reader, Writer};
 
 /// A group of jobs grows up to this many events,
 pub(super) const GROUP_EVENTS: usize = 256;
@@ -23,11 +23,6 @@ pub(super) const GROUP_EVENTS: usize = 256;
 pub(super) const GROUP_BYTES: usize = 1024 * 1024;
 /// A line is logged each time a backlog is so many records shorter.
 const LOG_EVERY: u64 = 100_000;
-/// The index is put on disk this long after it changed.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
-
-/// After so long without a change there is time to tidy up.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// Why writing ended before its time. What was acknowledged is on disk all the same.
 #[derive(Debug, thiserror::Error)]
@@ -323,7 +318,7 @@ impl Backlog {
             self.journal.set_aside(&damage).map_err(WritingError::Journal)?;
             // Opening the journal has told of some of it.
             if index.note_lost(damage.missing.clone()) {
-                tracing::error!(%damage, "the journal is damaged: what can be read was recovered; bad bytes stay where they are, and a copy of them goes to journal/aside");
+                tell_of_damage(&damage);
                 self.lag.damaged.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -412,82 +407,6 @@ fn answer(
                 reply.say(Err(Refusal::Failed));
             }
             Err(error)
-        }
-    }
-}
-
-/// Puts the index on disk a second after it changed, and once more when nothing will change any
-/// more; packs full segments of the journal in between. Blocks; never on the way of an answer.
-///
-/// While there is no room the index stays in memory: nothing is recorded meanwhile, and a later
-/// start catches up from the journal.
-pub fn keep_until_dropped(
-    index: &Index,
-    packer: &mut Packer,
-    room: &Room,
-    changes: &Receiver<()>,
-) -> Result<(), IndexError> {
-    loop {
-        let told = if pack_one(packer) { changes.try_recv() } else { wait(index, room, changes) };
-        match told {
-            Ok(()) => {}
-            Err(TryRecvError::Empty) => continue,
-            Err(TryRecvError::Disconnected) => break,
-        }
-        let mut due = Instant::now() + CHECKPOINT_EVERY;
-        loop {
-            match changes.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(()) if room.allows_checkpoint(index) => index.settle_if_much()?,
-                Ok(()) => {}
-                Err(RecvTimeoutError::Timeout) if room.allows_checkpoint(index) => break,
-                Err(RecvTimeoutError::Timeout) => due = Instant::now() + CHECKPOINT_EVERY,
-                Err(RecvTimeoutError::Disconnected) => return checkpoint_if_room(index, room),
-            }
-        }
-        index.checkpoint()?;
-    }
-    checkpoint_if_room(index, room)
-}
-
-/// Waits for a change; if there is none for a while, gives room back meanwhile.
-fn wait(index: &Index, room: &Room, changes: &Receiver<()>) -> Result<(), TryRecvError> {
-    match changes.recv_timeout(QUIET) {
-        Ok(()) => return Ok(()),
-        Err(RecvTimeoutError::Disconnected) => return Err(TryRecvError::Disconnected),
-        Err(RecvTimeoutError::Timeout) => {}
-    }
-    match index.tidy(room.spare()) {
-        Ok(Some((from, to))) => tracing::debug!(from, to, "copied the index to give room back"),
-        Ok(None) => {}
-        Err(error) => {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "the index stays larger than it need be");
-        }
-    }
-    changes.recv().map_err(|_| TryRecvError::Disconnected)
-}
-
-/// Puts the index on disk, if there is room for it.
-pub fn checkpoint_if_room(index: &Index, room: &Room) -> Result<(), IndexError> {
-    if room.allows_checkpoint(index) {
-        return index.checkpoint();
-    }
-    tracing::warn!("no room to put the index on disk: the next start catches up from the journal");
-    Ok(())
-}
-
-/// Packs a segment, if one is due. What goes wrong costs room, nothing else.
-fn pack_one(packer: &mut Packer) -> bool {
-    match packer.pack_next() {
-        Ok(Some(Packed { first, from, to })) => {
-            tracing::debug!(first, from, to, "packed a full segment of the journal");
-            true
-        }
-        Ok(None) | Err(JournalError::NoRoom(_)) => false,
-        Err(error) => {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "a full segment of the journal stays unpacked");
-            false
         }
     }
 }

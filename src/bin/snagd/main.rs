@@ -12,6 +12,7 @@ mod man;
 mod manual;
 
 use std::io::{self, IsTerminal, Write};
+use std::panic;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,12 @@ fn main() -> ExitCode {
     if let Err(error) = log::init(args.log, args.log_format) {
         return complain(&error, EXIT_USAGE);
     }
+    // What is caught is told of like everything else.
+    panic::set_hook(Box::new(|panic| {
+        let says = panic.payload_as_str().unwrap_or("without a word");
+        let at = panic.location().map(ToString::to_string);
+        tracing::error!(at, "panicked: {says}");
+    }));
     let ended = match args.command {
         Some(Command::Verify) => care::verify(&sources),
         Some(Command::Repair) => care::repair(&sources),

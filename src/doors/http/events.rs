@@ -350,12 +350,18 @@ pub(super) async fn read<T: Send + 'static>(
     desk: &Arc<Desk>,
     ask: impl FnOnce(&Desk) -> Result<T, IndexError> + Send + 'static,
 ) -> Result<T, Problem> {
-    let (desk, index) = (desk.clone(), desk.index.clone());
-    let answer = tokio::task::spawn_blocking(move || ask(&desk)).await;
+    let asked = desk.clone();
+    let answer = tokio::task::spawn_blocking(move || ask(&asked)).await;
     let broken = |_| IndexError::Damaged("a query panicked");
     let answer = answer.map_err(broken).and_then(|answer| answer);
-    if answer.as_ref().is_err_and(IndexError::is_damage) {
-        index.distrust();
+    match &answer {
+        // Of what the journal has lost the next start tells more.
+        Err(IndexError::Lost { .. }) => desk.index.distrust(),
+        Err(error) if error.is_damage() => {
+            desk.index.distrust();
+            desk.doubt.notify_one();
+        }
+        Ok(_) | Err(_) => {}
     }
     Ok(answer?)
 }

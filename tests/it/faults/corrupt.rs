@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 use snag::event::Record;
@@ -110,6 +111,59 @@ fn a_segment_that_is_gone_after_a_clean_stop_is_told_of_at_once() {
     snagd.restart();
     let exported = snagd.snag(&["export"]).ended(65);
     assert!(exported.stderr.contains("may lack"), "{exported:#?}");
+}
+
+#[test]
+fn what_rots_in_a_packed_segment_is_told_before_anybody_reads_it() {
+    let mut snagd = Snagd::start();
+    fill(&snagd);
+    snagd.stop();
+    let packed = snagd.state().join("journal/00000000000000000001.pak");
+    let middle = fs::metadata(&packed).unwrap().len() / 2;
+    let file = OpenOptions::new().write(true).open(&packed).unwrap();
+    file.write_all_at(b"rot", middle).unwrap();
+    snagd.restart();
+    until("the log tells of it", || snagd.log().lines().any(|line| missing(line).is_some()));
+    assert_eq!(snagd.get("/v1/status").json()["journal"]["damaged"], 1, "{}", snagd.log());
+    snagd.snag(&["export"]).ended(65);
+}
+
+/// sled may drop what it cannot read, and not say so.
+#[test]
+fn an_index_that_is_damaged_is_built_anew_while_it_runs() {
+    let mut snagd = Snagd::start();
+    for _ in 0..10 {
+        let events: Vec<String> = (0..300).map(|_| event(&fresh_id(), 10)).collect();
+        post(&snagd.socket(), &format!("[{}]", events.join(","))).is(200);
+    }
+    let all = by_id(&snagd);
+    snagd.stop();
+    let (sound, index) = (snagd.path("sound"), snagd.state().join("index"));
+    copy(&index, &sound);
+    for seed in 0..8 {
+        let mut dice = Dice::new(seed);
+        let _ = fs::remove_dir_all(&index);
+        copy(&sound, &index);
+        let file = OpenOptions::new().read(true).write(true).open(index.join("db")).unwrap();
+        let length = dice.below(3000);
+        let at = dice.below(usize::try_from(file.metadata().unwrap().len()).unwrap() - length);
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, at as u64).unwrap();
+        for byte in &mut bytes {
+            *byte ^= 0x55;
+        }
+        file.write_all_at(&bytes, at as u64).unwrap();
+        snagd.restart();
+        until("every event is there", || by_id(&snagd) == all);
+        assert_eq!(snagd.get("/v1/status").json()["journal"]["damaged"], 0, "{}", snagd.log());
+        snagd.stop();
+        let mut verify = Command::new(env!("CARGO_BIN_EXE_snagd"));
+        let looked = verify.args(["verify", "--state-dir"]).arg(snagd.state()).output().unwrap();
+        assert!(looked.status.success(), "seed {seed}: {looked:#?}\n{}", snagd.log());
+        for number in 1..=2 {
+            let _ = fs::remove_dir_all(snagd.state().join(format!("index.set-aside-{number}")));
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,78 @@
+//! Looking over what was on disk at the start, once, a piece at a time: what has rotted there is told
+//! of before anybody misses it.
+//!
+//! The index has a sum of all that is in it, which is made anew; the packed segments of the journal
+//! have checksums. Opening has read the others.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::index::Index;
+use crate::journal::{Damage, Reader};
+
+/// Says what a bad place of the journal means.
+pub fn tell_of_damage(damage: &Damage) {
+    if damage.bytes == 0 {
+        tracing::error!(%damage, "the journal is damaged: it does not hold what it held; look into the disk, and restore a backup if these records matter");
+    } else {
+        tracing::error!(%damage, "the journal is damaged: what can be read was recovered; bad bytes stay where they are, and a copy of them goes to journal/aside; `snagd verify` says what is missing");
+    }
+}
+
+/// What is still to be looked at.
+pub struct Inspection {
+    journal: Reader,
+    segments: std::vec::IntoIter<u64>,
+    index_is_due: bool,
+    doubted: Box<dyn Fn() + Send>,
+}
+
+impl Inspection {
+    /// Of what is there now. `doubted` is called where the index turns out to be damaged.
+    pub fn new(journal: Reader, doubted: impl Fn() + Send + 'static) -> Self {
+        let segments: Vec<u64> = journal.segments().iter().map(|segment| segment.first).collect();
+        let segments = segments.into_iter();
+        Self { journal, segments, index_is_due: true, doubted: Box::new(doubted) }
+    }
+
+    /// Looks at the next piece; says whether there was one.
+    pub(super) fn step(&mut self, index: &Index) -> bool {
+        if std::mem::take(&mut self.index_is_due) {
+            self.look_at_index(index);
+            return true;
+        }
+        let Some(first) = self.segments.next() else { return false };
+        self.look_at_segment(first, index);
+        true
+    }
+
+    fn look_at_index(&self, index: &Index) {
+        // sled panics where it meets what it does not expect.
+        let is_whole = match catch_unwind(AssertUnwindSafe(|| index.is_whole())) {
+            Ok(Ok(is_whole)) => is_whole,
+            Ok(Err(error)) => !error.is_damage(),
+            Err(_) => false,
+        };
+        if !is_whole {
+            index.distrust();
+            (self.doubted)();
+        }
+    }
+
+    fn look_at_segment(&self, first: u64, index: &Index) {
+        match self.journal.examine(first) {
+            Ok(found) => {
+                for damage in found {
+                    // Without room the copy is made later.
+                    let _ = self.journal.set_aside(&damage);
+                    if index.meet_lost(damage.missing.clone()) {
+                        tell_of_damage(&damage);
+                    }
+                }
+            }
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "a segment of the journal could not be looked at");
+            }
+        }
+    }
+}
