@@ -71,6 +71,8 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) state_dir: (PathBuf, Found),
+    /// Indexes that were damaged and set aside.
+    pub(super) set_aside: usize,
     pub(super) token: (PathBuf, Found),
     /// Whether what the token file says can be one; none where it cannot be read.
     pub(super) is_token: Option<bool>,
@@ -259,6 +261,7 @@ impl Files {
             token: (token.clone(), Found::at(&token)),
             socket,
             state_dir: (paths.state_dir.clone(), Found::at(&paths.state_dir)),
+            set_aside: set_aside(&paths.state_dir),
             drop_dir: (paths.drop_dir.clone(), Found::at(&paths.drop_dir)),
             dropped,
         })
@@ -299,6 +302,11 @@ impl ConfigFile {
             }
         }
     }
+}
+
+fn set_aside(state_dir: &Path) -> usize {
+    let names = fs::read_dir(state_dir).into_iter().flatten().flatten().map(|it| it.file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("index.set-aside-")).count()
 }
 
 fn variables() -> Vec<(String, String)> {

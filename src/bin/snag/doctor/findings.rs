@@ -38,6 +38,7 @@ pub(super) fn of(facts: &Facts) -> Vec<Finding> {
             here::drops(files, runs),
         ]);
         found.extend(here::socket(files));
+        found.extend(here::set_aside(files));
     }
     found.extend(facts.outboxes.iter().flat_map(here::outbox));
     found.push(here::config(facts));

@@ -48,6 +48,7 @@ fn well() -> Facts {
         },
         files: Some(Files {
             state_dir: ("/s".into(), here(Kind::Dir, 0o700)),
+            set_aside: 0,
             token: ("/s/token".into(), here(Kind::File, 0o600)),
             is_token: Some(true),
             socket: Some(("/r/snag.sock".into(), here(Kind::Socket, 0o666))),
@@ -129,6 +130,11 @@ fn a_daemon_that_does_not_answer() {
     only(&with_error(error), Grade::Wrong, "permission denied");
     let told = serde_json::from_value(json!({"status": 401, "detail": "the token is another"}));
     only(&with_error(ClientError::Told(told.unwrap())), Grade::Wrong, "with this token");
+}
+
+#[test]
+fn indexes_that_were_set_aside() {
+    only(&with_files(|files| files.set_aside = 2), Grade::Warning, "2 indexes were set aside");
 }
 
 #[test]

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::args::Global;
 use crate::output::{Format, Output};
 use crate::reach;
+use crate::render::plural;
 use crate::stop::{Code, stop};
 use lines::Lines;
 use sheet::Sheet;
@@ -107,7 +108,9 @@ pub(crate) async fn import(file: &Path, global: &Global, output: &Output) -> any
         let is_last = batch.sent.is_empty();
         if !is_last {
             let body = std::mem::take(&mut batch.body);
-            sum.add(&mut batch, send(&mut connection, Bytes::from(body)).await?);
+            let sent = send(&mut connection, Bytes::from(body)).await;
+            let tally = sent.inspect_err(|_| progress.suspend(|| sum.tell_so_far(output)))?;
+            sum.add(&mut batch, tally);
         }
         batch.rejected.sort_by_key(|(line, _)| *line);
         sum.rejected += batch.rejected.len() as u64;
@@ -136,6 +139,15 @@ impl Sum {
             } else {
                 batch.rejected.push((line, problem.detail));
             }
+        }
+    }
+
+    /// What a batch that came to nothing does not undo.
+    fn tell_so_far(&self, output: &Output) {
+        let recorded = self.accepted + self.duplicate;
+        if 0 < recorded {
+            let events = plural(recorded, "event", "events");
+            output.note(&format!("{events} of the file are recorded; import it again for the rest, and these are known"));
         }
     }
 

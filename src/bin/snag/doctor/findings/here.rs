@@ -43,6 +43,19 @@ pub(super) fn state(files: &Files, runs: bool, own: u32) -> Finding {
     }
 }
 
+/// They take room for ever, and tell of a disk that breaks what is on it.
+pub(super) fn set_aside(files: &Files) -> Option<Finding> {
+    let names = quoted(&files.state_dir.0.join("index.set-aside-"));
+    let found = plural(files.set_aside as u64, "index was", "indexes were");
+    (0 < files.set_aside).then(|| {
+        warning(
+            "index",
+            format!("{found} set aside as damaged, and built anew from the journal"),
+            format!("look into the disk if you do not know why, then `rm -r {names}*`"),
+        )
+    })
+}
+
 pub(super) fn token(files: &Files, runs: bool) -> Finding {
     let (file, found) = &files.token;
     let anew = format!("rm {} and start snagd again: it makes a new one", quoted(file));
