@@ -414,7 +414,7 @@ pub(crate) struct Events {
     #[command(flatten)]
     pub(crate) filter: Filter,
     /// List so many
-    #[arg(long, value_name = "N", default_value = "50")]
+    #[arg(short = 'n', long, value_name = "N", default_value = "50")]
     pub(crate) limit: String,
     /// Go on where another list ended
     #[arg(long)]
