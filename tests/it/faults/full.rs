@@ -115,6 +115,33 @@ fn forgetting_on_a_full_disk() {
     snagd.stop();
 }
 
+#[test]
+fn an_import_that_fills_the_disk_says_what_is_recorded_and_goes_on_later() {
+    let dir = Dir::new();
+    let disk = match Mounted::new(&dir, SMALL) {
+        Ok(disk) => disk,
+        Err(why) => return not_tried("an import that fills the disk", &why),
+    };
+    let lines: Vec<String> = (0..400).map(|_| event(&fresh_id(), 30_000)).collect();
+    let file = dir.path().join("many.ndjson");
+    fs::write(&file, lines.join("\n")).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    let mut snagd = disk.snagd(dir);
+    // The segment that is there has room for some.
+    let filler = fill(&disk.path("filler"));
+    let refused = snagd.snag(&["import", &file]).ended(69);
+    let recorded = snagd.events().len();
+    assert!(0 < recorded && recorded < lines.len(), "{refused:#?}");
+    let so_far = format!("{recorded} events of the file are recorded");
+    assert!(refused.stderr.contains(&so_far), "{so_far}: {refused:#?}");
+    drop(filler);
+    fs::remove_file(disk.path("filler")).unwrap();
+    let rest = format!("imported {}, known before {recorded}, rejected 0", lines.len() - recorded);
+    until("there is room", || snagd.snag(&["import", &file]).stdout.contains(&rest));
+    assert_eq!(snagd.events().len(), lines.len());
+    snagd.stop();
+}
+
 fn ext4(dir: &Dir) -> Result<Mounted, String> {
     if !is_root() {
         return Err("only root has loop devices".to_owned());
