@@ -5,8 +5,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use snag::event::{Kind, SignalName};
-use uuid::Uuid;
+use snag::event::{Draft, Kind, SignalName};
 
 use super::call::{Aim, Call};
 
@@ -56,7 +55,7 @@ pub(crate) struct Ended {
 }
 
 /// What is remembered of a command that ended before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Past {
     pub(crate) at: Timestamp,
     pub(crate) program: String,
@@ -65,7 +64,7 @@ pub(crate) struct Past {
     pub(crate) fate: Fate,
     pub(crate) session: i32,
     /// The signal that its failure is recorded as.
-    pub(crate) signal: Option<Uuid>,
+    pub(crate) signal: Option<Draft>,
 }
 
 /// What became of it.
@@ -122,7 +121,7 @@ pub(crate) fn fired(ended: &Ended, before: &[Past]) -> Vec<Fired> {
 }
 
 /// What is remembered once a command has ended; nothing of one that tells nothing later.
-pub(crate) fn remembered(ended: &Ended, signal: Option<Uuid>, before: &mut Vec<Past>) {
+pub(crate) fn remembered(ended: &Ended, signal: Option<Draft>, before: &mut Vec<Past>) {
     before.retain(|past| past.at <= ended.at && ended.at.duration_since(past.at) < RERUN_WITHIN);
     let Ended { call, place, at, session, .. } = ended;
     let is_for_help = matches!(call.aim, Aim::Help | Aim::Manual);
@@ -142,9 +141,9 @@ pub(crate) fn remembered(ended: &Ended, signal: Option<Uuid>, before: &mut Vec<P
 }
 
 /// The signals of the failures that a `rerun` counts, but for that of the command itself.
-pub(crate) fn counted(ended: &Ended, before: &[Past]) -> Vec<Uuid> {
+pub(crate) fn counted(ended: &Ended, before: &[Past]) -> Vec<Draft> {
     let same = before.iter().filter(|past| is_rerun(ended, before) && past.is_same_failure(ended));
-    same.filter_map(|past| past.signal).collect()
+    same.filter_map(|past| past.signal.clone()).collect()
 }
 
 impl Past {
@@ -389,12 +388,17 @@ mod tests {
     #[test]
     fn a_rerun_knows_the_failures_it_counts() {
         let mut past = Vec::new();
+        let signal = |second: u8| {
+            let mut draft = Draft::default();
+            draft.set("note", second);
+            draft
+        };
         for (second, line) in [(0_u8, "acme a"), (1, "acme b"), (2, "acme a")] {
             let failure = ended(line, BAD, second.into());
             assert!(counted(&failure, &past).is_empty(), "no rerun yet");
-            remembered(&failure, Some(Uuid::from_u128(second.into())), &mut past);
+            remembered(&failure, Some(signal(second)), &mut past);
         }
-        assert_eq!(counted(&ended("acme a", BAD, 3), &past), [0, 2].map(Uuid::from_u128));
+        assert_eq!(counted(&ended("acme a", BAD, 3), &past), [0, 2].map(signal));
     }
 
     #[test]
