@@ -80,7 +80,7 @@ pub(super) async fn coverage(
     if !desk.rules().shows_names {
         answer.people.retain(|person| person.person == sender.name());
     }
-    Ok(json_response(StatusCode::OK, to_json(&answer)))
+    Ok(lacking(answer.lacks, json_response(StatusCode::OK, to_json(&answer))))
 }
 
 /// `GET /v1/known` names what was met, for whoever has to type it.
