@@ -203,10 +203,10 @@ impl<'a> Coverage<'a> {
         let names: HashMap<_, _> = self.numbers.iter().map(|(name, at)| (at, name)).collect();
         let hurt = self.places.iter().map(|(place, at)| {
             let first = at.first.iter().filter(|(person, _)| at.fresh_hurt.contains(person));
-            let named = first
+            let people = first
                 .filter_map(|(person, day)| Some(((*names.get(person)?).clone(), *day)))
                 .collect::<BTreeSet<_>>();
-            (place.clone(), named)
+            (place.clone(), people)
         });
         hurt.filter(|(_, people)| !people.is_empty()).collect()
     }
