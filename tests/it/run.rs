@@ -431,3 +431,15 @@ fn where_the_daemon_hangs_the_failures_before_a_rerun_are_confirmed_as_well() {
     until("all are decided", || decisions(&snagd, "a/b") == all);
     assert_eq!(snagd.get("/v1/status").json()["drop"]["rejected"], 0);
 }
+
+#[test]
+fn the_numbers_of_the_rules_are_the_configurations() {
+    let snagd = Snagd::start();
+    let mut shell = shell(&snagd, "for n in 1 2; do snag run --at a/b -- false; done; true");
+    let config = snagd.path("home/.config/snag/snagd.toml");
+    fs::write(config, "rules = [\"rerun 2 600\"]\n").unwrap();
+    assert!(shell.status().unwrap().success());
+    assert_eq!(noticed(&snagd, "a/b").0, ["failure", "failure", "rerun"]);
+    let why = snagd.get("/v1/why?place=a/b").json();
+    assert_eq!(why["rules"]["rerun"], "2 runs of the same failing command within 600 s");
+}

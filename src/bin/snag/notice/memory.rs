@@ -1,11 +1,12 @@
-//! What was run in the last minute, from one `snag` to the next.
+//! What was run a moment ago, from one `snag` to the next.
 //!
 //! # Promises
 //!
 //! - A file of the user's own, mode 0600: `$XDG_RUNTIME_DIR/snag.noticed`, or `noticed` in the state
 //!   directory. It holds places, times, hashes and the signals that were told, no
 //!   argument.
-//! - It never holds more than [`MOST`] lines, and none older than a minute once it is written.
+//! - It never holds more than [`MOST`] lines, and none older than the rules look back once it is
+//!   written.
 //! - Whatever is wrong with it, it is as if nothing had been run.
 
 use std::env;

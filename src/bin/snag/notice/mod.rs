@@ -16,6 +16,7 @@ use std::fs;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use snag::daemon::CommandRules;
 use snag::event::{Draft, SignalName, Source};
 use uuid::Uuid;
 
@@ -42,15 +43,15 @@ pub(crate) struct Matter {
 }
 
 /// Looks at a command that ended, and remembers it for the next one.
-pub(crate) fn notice(ended: &Ended, source: Source) -> Noticed {
+pub(crate) fn notice(rules: &CommandRules, ended: &Ended, source: Source) -> Noticed {
     let (matter, signals) = memory::with(|past| {
-        let fired = rule::fired(ended, past);
-        let earlier = rule::counted(ended, past);
+        let fired = rule::fired(rules, ended, past);
+        let earlier = rule::counted(rules, ended, past);
         let signals: Vec<_> = fired.iter().map(|fired| signal(ended, fired, source)).collect();
         let is_failure =
             |fired: &Fired| matches!(fired.name, SignalName::Crash | SignalName::Failure);
         let failure = fired.iter().position(is_failure).map(|at| signals[at].clone());
-        rule::remembered(ended, failure, past);
+        rule::remembered(rules, ended, failure, past);
         let strongest = fired.into_iter().next();
         let matter = strongest.map(|fired| Matter { fired, signals: signals.clone(), earlier });
         (matter, signals)
