@@ -14,10 +14,11 @@ use toml::de::DeTable;
 
 use super::listen::Listen;
 use super::retain::{Age, Size};
+use super::rule::CommandRules;
 use crate::event::{MAX_NAME, is_unprintable, nearest};
 
 /// Every key, as it is suggested to somebody who mistyped one.
-pub const KEYS: [&str; 12] = [
+pub const KEYS: [&str; 13] = [
     "state_dir",
     "socket",
     "listen",
@@ -30,6 +31,7 @@ pub const KEYS: [&str; 12] = [
     "retention",
     "retention_size",
     "watch",
+    "rules",
 ];
 
 /// What one source says: the file, the flags, or the environment. What it leaves out, the next one
@@ -68,6 +70,8 @@ pub struct Config {
     /// Commands that the hook of the user's shell looks at, `*` standing for anything.
     #[serde(deserialize_with = "patterns")]
     pub watch: Option<Vec<String>>,
+    /// The numbers by which it notices.
+    pub rules: Option<CommandRules>,
 }
 
 /// Who appears by name in `--by person` and `why`.
@@ -145,6 +149,7 @@ impl Config {
             retention: self.retention.or(other.retention),
             retention_size: self.retention_size.or(other.retention_size),
             watch: self.watch.or(other.watch),
+            rules: self.rules.or(other.rules),
         }
     }
 
@@ -168,6 +173,7 @@ impl Config {
             self.retention.map(|age| json!(age.to_string())),
             self.retention_size.map(|size| json!(size.to_string())),
             self.watch.as_ref().map(|watch| json!(watch)),
+            self.rules.map(|rules| json!(rules.unusual())),
         ];
         let mut keys = KEYS.into_iter();
         values.map(|value| (keys.next().unwrap_or_default(), value))

@@ -211,6 +211,7 @@ impl Settings {
             retention: Some(self.retention().age),
             retention_size: Some(self.retention().size),
             watch: Some(self.said.watch.clone().unwrap_or_default()),
+            rules: Some(self.said.rules.unwrap_or_default()),
         };
         in_force.values().map(|(key, value)| (key, value.unwrap_or_default())).into()
     }
@@ -290,6 +291,7 @@ mod tests {
             "retention = \"off\" # default",
             "retention_size = \"off\" # default",
             "watch = [] # default",
+            "rules = [] # default",
         ];
         assert_eq!(said, expected);
     }

@@ -197,6 +197,20 @@ impl<'a> Coverage<'a> {
         }
     }
 
+    /// The places that hurt somebody on the first day there: who, and the day.
+    #[must_use]
+    pub fn hurt_at_first(&self) -> BTreeMap<Place, BTreeSet<(Arc<str>, Day)>> {
+        let names: HashMap<_, _> = self.numbers.iter().map(|(name, at)| (at, name)).collect();
+        let hurt = self.places.iter().map(|(place, at)| {
+            let first = at.first.iter().filter(|(person, _)| at.fresh_hurt.contains(person));
+            let people = first
+                .filter_map(|(person, day)| Some(((*names.get(person)?).clone(), *day)))
+                .collect::<BTreeSet<_>>();
+            (place.clone(), people)
+        });
+        hurt.filter(|(_, people)| !people.is_empty()).collect()
+    }
+
     /// What it comes to: the places and the people by name, and how many they are.
     #[must_use]
     pub fn finish(self) -> (Vec<PlaceCoverage>, Vec<PersonCoverage>, Crowd) {
@@ -322,6 +336,9 @@ mod tests {
         for (key, cell) in &cells {
             coverage.add(key, cell);
         }
+        let pay = Place::parse("web/pay").unwrap();
+        let ben = BTreeSet::from([("ben".into(), UNTIL.plus(-3))]);
+        assert_eq!(coverage.hurt_at_first(), BTreeMap::from([(pay, ben)]));
         let (places, people, crowd) = coverage.finish();
         let quiet: Vec<_> = places.iter().map(|at| (at.place.as_str(), at.quiet)).collect();
         assert_eq!(

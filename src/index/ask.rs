@@ -70,7 +70,7 @@ const MOST_NOTES: usize = 2000;
 /// Entries of one list looked at, without reading their events.
 pub(super) const MOST_GLANCES: usize = 10_000;
 /// Notes read of one list before a row goes without a quote.
-const MOST_TRIES: usize = 64;
+pub(super) const MOST_TRIES: usize = 64;
 
 impl Index {
     /// The first `top` rows of a ranking, each with its strongest quote.
@@ -181,10 +181,7 @@ impl Index {
             }
             if let Some((_, fingerprint, event)) = strongest {
                 shown.insert(fingerprint);
-                let text = event.words().unwrap_or_default().to_owned();
-                let severity = event.reported_severity();
-                let Event { id, place, at, .. } = event;
-                return Ok(Some(Quote { id, place, severity, at, text }));
+                return Ok(Some(quote(event)));
             }
         }
         Ok(None)
@@ -288,15 +285,22 @@ pub(super) fn pairs(span: &[DayCells]) -> impl Iterator<Item = (&CellKey, &Cell)
     span.iter().flat_map(|day| day.iter()).map(|(key, cell)| (key, cell))
 }
 
+pub(super) fn quote(event: Event) -> Quote {
+    let text = event.words().unwrap_or_default().to_owned();
+    let severity = event.reported_severity();
+    let Event { id, place, at, .. } = event;
+    Quote { id, place, severity, at, text }
+}
+
 /// Whether a note may be quoted, as far as a glance tells: nobody is quoted for being delighted.
-fn suits(question: &Question, sieve: &Sieve, glance: Glance) -> bool {
+pub(super) fn suits(question: &Question, sieve: &Sieve, glance: Glance) -> bool {
     let is_pain = glance.kind != Some(Kind::Delight);
     let is_wanted =
         question.kinds.is_empty() || glance.kind.is_some_and(|kind| question.kinds.contains(&kind));
     glance.has_words && is_pain && is_wanted && sieve.admits(&glance)
 }
 
-fn sieve(question: &Question) -> Sieve {
+pub(super) fn sieve(question: &Question) -> Sieve {
     Sieve {
         actor: Some(question.actor),
         kind: None,

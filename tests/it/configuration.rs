@@ -79,6 +79,7 @@ fn check_config_says_what_is_in_force_and_who_says_so() {
         "retention = \"off\"          # default",
         "retention_size = \"off\"     # default",
         "watch = []                 # default",
+        "rules = []                 # default",
     ];
     assert_eq!(said.stdout.lines().collect::<Vec<_>>(), expected);
     assert_eq!(said.stderr, "");

@@ -118,11 +118,10 @@ fn notices(name: &str) {
     let screen = step(&format!("acme exit 7; echo code {status}"));
     assert!(screen.contains("code 7"), "{screen}");
     uses("cli/acme/exit", 7);
-    // Nothing else is noticed, and no job is talked of; bash alone does not tell of a blank before.
-    if name != "bash" {
-        step(" acme hidden");
-    }
-    for line in ["true; acme later", "false | acme later", "acmeish; echo acme; false"] {
+    // Nothing else is noticed, and no job is talked of.
+    for line in
+        ["true; acme later", "false | acme later", "acmeish; echo acme; false", " acme hidden"]
+    {
         step(line);
     }
     assert!(!terminal.screen().contains("[1]"), "{}", terminal.screen());
@@ -131,6 +130,47 @@ fn notices(name: &str) {
     uses("cli/acme/exit", 8);
     signals("cli/acme/exit", &[&["failure"], &failed[..]].concat());
     tells_of_nothing_else(&snagd);
+}
+
+/// Lines that are kept private by a blank, and an alias, whatever the shell does with its history.
+fn looks_at_what_is_typed(name: &str, history: &str) {
+    let snagd = Snagd::start();
+    let before = format!("{history}\nalias other='acme commit'; alias acme='acme --bare'");
+    let mut terminal = shell(&snagd, name, &before, "");
+    let mut number = 0;
+    let lines = [
+        "acme deploy",
+        " acme deploy 1",
+        "acme deploy",
+        " acme fetch",
+        "other",
+        "command acme fetch",
+        "acme  deploy",
+    ];
+    for line in lines {
+        types(&mut terminal, &mut number, line);
+    }
+    // The same at once again, and with a blank that hides it.
+    terminal.press("acme  deploy\r acme deploy 2\r");
+    types(&mut terminal, &mut number, "true");
+    let places = || {
+        let events = snagd.events();
+        let places = events.iter().map(|event| event["place"].as_str().unwrap().to_owned());
+        places.collect::<Vec<_>>()
+    };
+    until(&format!("{name} with {history:?} tells of four"), || 4 <= places().len());
+    assert_eq!(places(), ["cli/acme/deploy"; 4], "{name} with {history:?}");
+}
+
+#[test]
+fn a_blank_hides_a_line_and_an_alias_is_what_was_typed() {
+    for history in ["HISTCONTROL=", "HISTCONTROL=ignorespace", "HISTCONTROL=ignoreboth:erasedups"] {
+        looks_at_what_is_typed("bash", history);
+    }
+    for history in ["", "setopt hist_ignore_space hist_ignore_dups"] {
+        looks_at_what_is_typed("zsh", history);
+    }
+    looks_at_what_is_typed("fish", "");
 }
 
 /// All that is there is of `acme`, and no argument.

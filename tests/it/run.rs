@@ -412,3 +412,34 @@ fn where_the_daemon_hangs_a_confirmation_is_kept_with_its_signal() {
     until("it is decided", || decisions(&snagd, "a/b") == [failure.clone()]);
     assert_eq!(noticed(&snagd, "a/b").1, 1);
 }
+
+#[test]
+fn where_the_daemon_hangs_the_failures_before_a_rerun_are_confirmed_as_well() {
+    let snagd = Snagd::start();
+    let failing = "snag run --at a/b -- false > out";
+    snagd.signal("STOP");
+    let script = format!("{failing}; {failing}; snag run --at a/b -- false");
+    let mut terminal = Terminal::run(&shell(&snagd, &script));
+    terminal.shows("snag noted: failed 3 times");
+    terminal.press("c");
+    let (_, screen) = terminal.wait();
+    snagd.signal("CONT");
+    assert!(screen.contains("kept  a/b"), "{screen}");
+    let failure = "\"failure\" \"confirmed\" null".to_owned();
+    let rerun = "\"rerun\" \"confirmed\" null".to_owned();
+    let all = [failure.clone(), failure.clone(), failure, rerun];
+    until("all are decided", || decisions(&snagd, "a/b") == all);
+    assert_eq!(snagd.get("/v1/status").json()["drop"]["rejected"], 0);
+}
+
+#[test]
+fn the_numbers_of_the_rules_are_the_configurations() {
+    let snagd = Snagd::start();
+    let mut shell = shell(&snagd, "for n in 1 2; do snag run --at a/b -- false; done; true");
+    let config = snagd.path("home/.config/snag/snagd.toml");
+    fs::write(config, "rules = [\"rerun 2 600\"]\n").unwrap();
+    assert!(shell.status().unwrap().success());
+    assert_eq!(noticed(&snagd, "a/b").0, ["failure", "failure", "rerun"]);
+    let why = snagd.get("/v1/why?place=a/b").json();
+    assert_eq!(why["rules"]["rerun"], "2 runs of the same failing command within 600 s");
+}

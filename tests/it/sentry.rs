@@ -304,9 +304,12 @@ fn a_flood_of_one_key_leaves_the_others_alone() {
     assert!(!limited.is_empty() && answers.iter().all(|answer| matches!(answer.status, 200 | 429)));
     for answer in &limited {
         assert_eq!(answer.header("retry-after"), Some("1"), "{}", answer.text());
+        assert_eq!(answer.header("x-sentry-rate-limits"), None, "it would hide the other");
     }
     send(&quiet).is(200);
     assert_eq!(figure(&snagd, "snag_sentry_limited_total"), limited.len() as u64);
+    let said = snagd.get("/v1/status").json();
+    assert_eq!(said["beyond"]["requests"], limited.len());
     let kept = "snag_sentry_items_total{item=\"other\",outcome=\"dropped\"}";
     assert_eq!(figure(&snagd, kept), 701 - limited.len() as u64);
 }

@@ -301,6 +301,10 @@ fn sixty_of_a_person_an_hour_are_kept_at_every_door() {
     assert!(!snagd.drop_dir().join("rejected").exists(), "there is nothing to mend");
     let all = kept(&snagd, "bob") as u64 + over_limit(&snagd);
     assert_eq!(all, 76, "what is not kept is counted");
+    let beyond = &snagd.get("/v1/status").json()["beyond"];
+    assert_eq!(beyond, &json!({"signals": over_limit(&snagd), "requests": 0}));
+    let said = snagd.snag(&["status"]).ok().stdout;
+    assert!(begun != hour() || said.contains("16 signals were counted and not kept"), "{said}");
     snagd.post(&report.to_string()).is(201);
     assert_eq!(
         snagd.post_as("application/x-ndjson", lines("ana", 1).as_bytes()).json()["accepted"],

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
@@ -17,9 +17,10 @@ use super::gate::require_reader;
 use super::problem::Problem;
 use super::{etag, query};
 use crate::doors::{Desk, now, today};
-use crate::event::{Day, Place, Sender, nearest_places};
+use crate::event::{Day, Place, Sender, Source, Word, nearest_places};
 use crate::hotspot::By;
 use crate::index::{IndexError, WhyAnswer};
+use crate::recorder::Fate;
 
 /// A ranking may be kept, and is asked for again each time: any event may have changed it.
 const CHECK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
@@ -79,7 +80,7 @@ pub(super) async fn coverage(
     if !desk.rules().shows_names {
         answer.people.retain(|person| person.person == sender.name());
     }
-    Ok(json_response(StatusCode::OK, to_json(&answer)))
+    Ok(lacking(answer.lacks, json_response(StatusCode::OK, to_json(&answer))))
 }
 
 /// `GET /v1/known` names what was met, for whoever has to type it.
@@ -175,6 +176,9 @@ pub struct Status {
     pub index: IndexStatus,
     /// The drop directory.
     pub drop: DropStatus,
+    /// What came beyond the limits.
+    #[serde(default)]
+    pub beyond: BeyondStatus,
 }
 
 /// Who is asking, as the daemon sees it.
@@ -253,6 +257,28 @@ pub struct DropStatus {
     pub events: u64,
 }
 
+/// Figures of what came beyond the limits since the start.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct BeyondStatus {
+    /// Signals counted and not kept: 60 of a person and hour are, and 20 of a page's load.
+    pub signals: u64,
+    /// Requests of keys that sent too many at once.
+    pub requests: u64,
+}
+
+impl BeyondStatus {
+    fn of(desk: &Desk) -> Self {
+        let meter = desk.recorder.meter();
+        let of_hours = Source::ALL.iter().map(|source| meter.events(*source, Fate::OverLimit));
+        let (sentry, browser) = (&desk.side.sentry, &desk.side.browser);
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Self {
+            signals: of_hours.sum::<u64>() + read(&browser.beyond_load),
+            requests: read(&sentry.limited) + read(&browser.limited),
+        }
+    }
+}
+
 /// `GET /v1/status` tells how snagd is.
 pub(super) async fn status(
     State(desk): State<Arc<Desk>>,
@@ -300,5 +326,6 @@ fn gather(desk: &Desk, sender: &Sender) -> Result<Status, IndexError> {
             rejected,
             events: desk.drops.events.load(Ordering::Relaxed),
         },
+        beyond: BeyondStatus::of(desk),
     })
 }

@@ -46,7 +46,9 @@ use requests::Requests;
 use route::Route;
 use stream::Streams;
 
-pub use ask::{DiskStatus, DropStatus, IndexStatus, JournalStatus, QueueStatus, Status, You};
+pub use ask::{
+    BeyondStatus, DiskStatus, DropStatus, IndexStatus, JournalStatus, QueueStatus, Status, You,
+};
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 pub use forget::Forgetting;
 pub use keys::{KeyList, Made, Wanted};

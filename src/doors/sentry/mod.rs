@@ -84,7 +84,8 @@ async fn answer(
         }
         _ => Complaint::new(StatusCode::METHOD_NOT_ALLOWED, "envelopes are posted").into_response(),
     };
-    if !is_spotlight {
+    // Where both are said, SDKs take the limits of kinds for all there is, and send errors on.
+    if !is_spotlight && response.status() != StatusCode::TOO_MANY_REQUESTS {
         answer::tell_unwanted(&mut response);
     }
     side::allow(&mut response, origin, SHOWN);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::site::{Shop, all_sent, daemon_for, line, listen, serve};
+use super::site::{Shop, all_sent, daemon_for, line, listen, serve, serve_with_snag};
 use crate::chromium::{Chromium, Page};
 use crate::harness::until;
 
@@ -245,4 +245,27 @@ fn twenty_signals_a_load_and_the_number_of_the_rest() {
             .iter()
             .all(|event| event["signal"]["rule"].as_str().unwrap().contains("within 0.05 s"))
     );
+}
+
+/// As the README has it for public pages, which may not reach a daemon on this machine themselves.
+#[test]
+fn a_page_reaches_snagd_through_its_own_server() {
+    let (site, origin) = listen();
+    let snagd = daemon_for(&origin);
+    let (line, _) = line(&snagd, "data-person=\"ana\"");
+    let through = line.replace(&format!("http://{}/snag.js", snagd.address()), "/snag/snag.js");
+    assert!(through.contains("src=\"/snag/snag.js\""), "{line}");
+    serve_with_snag(site, &through, snagd.address());
+    let chromium = Chromium::start();
+    let page = chromium.open(&format!("{origin}/cart"));
+    report(&page, "it froze");
+    until("it says so", || {
+        said(&page, "[role=status]").is_some_and(|said| said.contains("Recorded"))
+    });
+    page.key("Escape");
+    page.click(page.middle("#broken"));
+    until("the click is noticed", || snagd.events().len() == 2);
+    all_sent(&page);
+    let places: Vec<_> = snagd.events().iter().map(|event| event["place"].clone()).collect();
+    assert_eq!(places, ["shop/cart", "shop/cart"]);
 }

@@ -77,6 +77,53 @@ pub(super) fn serve(listener: TcpListener, line: &str) {
     });
 }
 
+/// The same, and passes what lies under `/snag/` on to snagd, as the server of a public page does.
+pub(super) fn serve_with_snag(listener: TcpListener, line: &str, snagd: String) {
+    let page = include_str!("page.html").replace("SNIPPET", line);
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let (page, snagd) = (page.clone(), snagd.clone());
+            thread::spawn(move || {
+                let mut first = [0; 11];
+                let read = stream.peek(&mut first).unwrap_or_default();
+                let is_ours = String::from_utf8_lossy(&first[..read]).contains(" /snag/");
+                if is_ours { pass_on(stream, &snagd) } else { answer(stream, &page) }
+            });
+        }
+    });
+}
+
+/// Passes the one request of a connection on, and its answer back. `Origin` stays, as in any proxy.
+fn pass_on(mut stream: TcpStream, snagd: &str) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut first = String::new();
+    reader.read_line(&mut first).ok()?;
+    let mut head = first.replacen(" /snag/", " /", 1) + "Host: localhost\r\nConnection: close\r\n";
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|read| *read != 0)?;
+        let name = line.split(':').next()?.to_ascii_lowercase();
+        match name.as_str() {
+            "host" | "connection" => continue,
+            "content-length" => length = line.trim().split(": ").nth(1)?.parse().ok()?,
+            _ => {}
+        }
+        head += &line;
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let mut upstream = TcpStream::connect(snagd).ok()?;
+    upstream.write_all(head.as_bytes()).ok()?;
+    upstream.write_all(&body).ok()?;
+    let mut answer = Vec::new();
+    upstream.read_to_end(&mut answer).ok()?;
+    stream.write_all(&answer).ok()
+}
+
 /// Answers the one request of a connection.
 fn answer(mut stream: TcpStream, page: &str) -> Option<()> {
     let path = path(&stream)?;

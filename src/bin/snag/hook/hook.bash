@@ -1,17 +1,34 @@
 # Notices how the commands you watch end. Made by: snag hook bash
 # Nothing but those commands leaves this shell, and no process is started for any other one.
 if [[ $- == *i* ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) && [[ -z ${_snag_line+x} ]]; then
-    _snag_line='' _snag_at=0 _snag_seen=0 _snag_job=''
+    _snag_line='' _snag_at=0 _snag_seen=0 _snag_job='' _snag_number=''
+
+    _snag_watches() {
+        case $1 in
+        @PATTERNS@) return 0 ;;
+        esac
+        return 1
+    }
 
     # Before each simple command. The line is not known here, only its commands one by one, so they
     # are counted: as in other shells the first is the one that is looked at.
     _snag_before() {
         [[ $BASH_COMMAND != _snag_after ]] || return 0
         _snag_seen=$((_snag_seen + 1))
-        ((_snag_seen == 1)) || return 0
-        case $BASH_COMMAND in
-        @PATTERNS@) _snag_line=$BASH_COMMAND _snag_at=${EPOCHREALTIME/[^0-9]/} _snag_job=${!-} ;;
-        esac
+        ((_snag_seen == 1)) && _snag_watches "$BASH_COMMAND" || return 0
+        # As in other shells, what was typed counts: not what an alias makes of it, and nothing that
+        # begins with a blank. Only the history tells, and what it was not given is not ours to see. HISTCMD
+        # is what it was at the prompt if the line is new there; if not, it is the last one again, or
+        # was held back.
+        local typed name
+        typed=$(HISTTIMEFORMAT='' builtin history 1)
+        typed=${typed#*[0-9][* ] }
+        if [[ $HISTCMD != "$_snag_number" ]]; then
+            name=${typed%%[[:space:]]*}
+            name=${BASH_ALIASES[${name:-.}]-$name}${typed#"$name"}
+            [[ ${name//[[:space:]\\]/} == "${BASH_COMMAND//[[:space:]\\]/}"* ]] || return 0
+        fi
+        ! _snag_watches "$typed" || _snag_line=$typed _snag_at=${EPOCHREALTIME/[^0-9]/} _snag_job=${!-}
     }
 
     # Before each prompt. bash gives back $? and PIPESTATUS by itself to what comes after.
@@ -24,7 +41,7 @@ if [[ $- == *i* ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) && [[
             [[ $_snag_seen != "${#all[@]}" || $_snag_job != "${!-}" ]] || part=whole
             (SNAG_LINE=$line command snag heard "${all[0]}" "$took" "$part" </dev/null >/dev/null 2>&1 &)
         fi
-        _snag_seen=0
+        _snag_seen=0 _snag_number=$HISTCMD
         # Where a failure would end the shell, it has not got here.
         [[ $- == *e* ]] || return "$status"
     }

@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::panic;
 use std::time::Duration;
 
-use snag::daemon::{Config, ConfigError, Paths};
+use snag::daemon::{CommandRules, Config, ConfigError, Paths};
 use snag::doors::now;
 use snag::event::Source;
 
@@ -40,7 +40,7 @@ pub(crate) struct Heard {
 
 /// `snag hook`: what the shell has to read at its start.
 pub(crate) fn hook(shell: Shell, output: &Output) -> anyhow::Result<()> {
-    let watched = watched()?;
+    let watched = watched()?.patterns;
     if watched.is_empty() {
         let file = Paths::user_config().map(|path| path.display().to_string());
         return Err(stop(
@@ -54,23 +54,32 @@ pub(crate) fn hook(shell: Shell, output: &Output) -> anyhow::Result<()> {
     output.line(&script(shell, &watched))
 }
 
-/// What the user's configuration says, and the manual pages of it.
-pub(crate) fn watched() -> anyhow::Result<Vec<String>> {
+/// What the user's configuration says of what is noticed.
+#[derive(Default)]
+pub(crate) struct Watch {
+    /// The commands, and the manual pages of them.
+    pub(crate) patterns: Vec<String>,
+    /// The numbers of the rules.
+    pub(crate) rules: CommandRules,
+}
+
+/// What is to be noticed.
+pub(crate) fn watched() -> anyhow::Result<Watch> {
     let Some(path) = Paths::user_config().filter(|path| path.exists()) else {
-        return Ok(Vec::new());
+        return Ok(Watch::default());
     };
     let config = Config::read(&path).map_err(|error| match error {
         ConfigError::Unreadable { .. } => error.into(),
         error => stop(Code::Usage, error.to_string()),
     })?;
-    let mut watched = config.watch.unwrap_or_default();
+    let mut patterns = config.watch.unwrap_or_default();
     let program =
         |pattern: &String| pattern.split([' ', '*']).next().unwrap_or_default().to_owned();
-    let programs: BTreeSet<_> = watched.iter().map(program).collect();
+    let programs: BTreeSet<_> = patterns.iter().map(program).collect();
     let named = programs.iter().filter(|program| !program.is_empty() && !program.contains('/'));
-    watched
+    patterns
         .extend(named.flat_map(|program| [format!("man {program}"), format!("man {program}-*")]));
-    Ok(watched)
+    Ok(Watch { patterns, rules: config.rules.unwrap_or_default() })
 }
 
 fn script(shell: Shell, watched: &[String]) -> String {
@@ -112,15 +121,15 @@ pub(crate) fn heard(args: impl Iterator<Item = OsString>) -> Option<Heard> {
 /// Records it; nobody listens to how that goes.
 pub(crate) fn record(heard: &Heard) {
     panic::set_hook(Box::new(|_| {}));
-    let watched = watched().unwrap_or_default();
-    let Some((call, rest)) = Call::of_line(&heard.line, &watched) else { return };
+    let Watch { patterns, rules } = watched().unwrap_or_default();
+    let Some((call, rest)) = Call::of_line(&heard.line, &patterns) else { return };
     let how = match rest {
         Rest::Nothing if heard.is_whole => How::of_status(heard.status),
         _ => How::Unknown,
     };
     let (place, session) = (call.place(), notice::session());
     let ended = Ended { place, call, how, session, at: now(), lasted: heard.lasted };
-    let noticed = notice::notice(&ended, Source::Hook);
+    let noticed = notice::notice(&rules, &ended, Source::Hook);
     let Ok(url) = usage::url() else { return };
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return;

@@ -1,10 +1,12 @@
-//! What was run in the last minute, from one `snag` to the next.
+//! What was run a moment ago, from one `snag` to the next.
 //!
 //! # Promises
 //!
 //! - A file of the user's own, mode 0600: `$XDG_RUNTIME_DIR/snag.noticed`, or `noticed` in the state
-//!   directory. It holds places, times, hashes and ids of events, no command.
-//! - It never holds more than [`MOST`] lines, and none older than a minute once it is written.
+//!   directory. It holds places, times, hashes and the signals that were told, no
+//!   argument.
+//! - It never holds more than [`MOST`] lines, and none older than the rules look back once it is
+//!   written.
 //! - Whatever is wrong with it, it is as if nothing had been run.
 
 use std::env;
@@ -16,14 +18,14 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use rustix::fs::OFlags;
 use snag::daemon::Paths;
-use uuid::Uuid;
+use snag::event::Draft;
 
 use super::rule::{Fate, Past};
 
 /// The most commands that are remembered; the oldest go.
 const MOST: usize = 64;
 /// The most that is read: more than so many lines can have.
-const MOST_BYTES: u64 = 64 * 1024;
+const MOST_BYTES: u64 = 256 * 1024;
 
 /// Does something with what is remembered, alone, and keeps what it makes of it.
 pub(super) fn with<T>(look: impl FnOnce(&mut Vec<Past>) -> T) -> T {
@@ -78,12 +80,14 @@ fn line(past: &Past) -> String {
         Fate::Failed => "failed",
         Fate::Counted => "counted",
     };
-    let (at, signal) = (at.as_millisecond(), signal.unwrap_or_default());
+    let at = at.as_millisecond();
+    let signal = signal.as_ref().map(Draft::to_json).unwrap_or_default();
+    let signal = String::from_utf8_lossy(&signal);
     format!("{at} {hash:016x} {fate} {program} {place} {session} {signal}\n")
 }
 
 fn parse(line: &str) -> Option<Past> {
-    let mut words = line.split(' ');
+    let mut words = line.splitn(7, ' ');
     let at = Timestamp::from_millisecond(words.next()?.parse().ok()?).ok()?;
     let hash = u64::from_str_radix(words.next()?, 16).ok()?;
     let fate = match words.next()? {
@@ -94,7 +98,10 @@ fn parse(line: &str) -> Option<Past> {
     };
     let (program, place) = (words.next()?.to_owned(), words.next()?.to_owned());
     let session = words.next()?.parse().ok()?;
-    let signal = Some(words.next()?.parse().ok()?).filter(|signal: &Uuid| !signal.is_nil());
+    let signal = match words.next()? {
+        "" => None,
+        signal => Some(Draft::parse(signal.as_bytes()).ok()?),
+    };
     Some(Past { at, program, hash, place, fate, session, signal })
 }
 
@@ -105,7 +112,8 @@ mod tests {
     fn past(millisecond: i64, fate: Fate) -> Past {
         let at = Timestamp::from_millisecond(millisecond).unwrap();
         let (program, place) = ("acme".to_owned(), "cli/acme/deploy".to_owned());
-        let signal = (fate != Fate::Well).then(Uuid::now_v7);
+        let signal = Draft::parse(br#"{"note": "failed\ntwice", "count": 2}"#).ok();
+        let signal = signal.filter(|_| fate != Fate::Well);
         Past { at, program, hash: u64::MAX - 7, place, fate, session: 7, signal }
     }
 

@@ -16,6 +16,7 @@ use std::fs;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use snag::daemon::CommandRules;
 use snag::event::{Draft, SignalName, Source};
 use uuid::Uuid;
 
@@ -36,30 +37,28 @@ pub(crate) struct Matter {
     /// The strongest of its signals.
     pub(crate) fired: Fired,
     /// All of them, the strongest first.
-    signals: Vec<(Uuid, Draft)>,
+    signals: Vec<Draft>,
     /// The signals of the commands before that the strongest is about as well.
-    earlier: Vec<Uuid>,
+    earlier: Vec<Draft>,
 }
 
 /// Looks at a command that ended, and remembers it for the next one.
-pub(crate) fn notice(ended: &Ended, source: Source) -> Noticed {
-    let (fired, earlier) = memory::with(|past| {
-        let fired: Vec<_> =
-            rule::fired(ended, past).into_iter().map(|fired| (Uuid::now_v7(), fired)).collect();
-        let earlier = rule::counted(ended, past);
+pub(crate) fn notice(rules: &CommandRules, ended: &Ended, source: Source) -> Noticed {
+    let (matter, signals) = memory::with(|past| {
+        let fired = rule::fired(rules, ended, past);
+        let earlier = rule::counted(rules, ended, past);
+        let signals: Vec<_> = fired.iter().map(|fired| signal(ended, fired, source)).collect();
         let is_failure =
             |fired: &Fired| matches!(fired.name, SignalName::Crash | SignalName::Failure);
-        let failure = fired.iter().find(|(_, fired)| is_failure(fired)).map(|(id, _)| *id);
-        rule::remembered(ended, failure, past);
-        (fired, earlier)
+        let failure = fired.iter().position(is_failure).map(|at| signals[at].clone());
+        rule::remembered(rules, ended, failure, past);
+        let strongest = fired.into_iter().next();
+        let matter = strongest.map(|fired| Matter { fired, signals: signals.clone(), earlier });
+        (matter, signals)
     });
     let is_use = ended.call.aim != Aim::Manual;
     let mut drafts: Vec<_> = is_use.then(|| used(ended, source)).into_iter().collect();
-    let signals: Vec<_> =
-        fired.iter().map(|(id, fired)| (*id, signal(*id, ended, fired, source))).collect();
-    drafts.extend(signals.iter().map(|(_, draft)| draft.clone()));
-    let strongest = fired.into_iter().next();
-    let matter = strongest.map(|(_, fired)| Matter { fired, signals, earlier });
+    drafts.extend(signals);
     Noticed { drafts, matter }
 }
 
@@ -80,9 +79,9 @@ fn used(ended: &Ended, source: Source) -> Draft {
     draft
 }
 
-fn signal(id: Uuid, ended: &Ended, fired: &Fired, source: Source) -> Draft {
+fn signal(ended: &Ended, fired: &Fired, source: Source) -> Draft {
     let Fired { name, kind, place, count, rule, .. } = fired;
-    let mut draft = draft(id, "signal", place, ended.at, source);
+    let mut draft = draft(Uuid::now_v7(), "signal", place, ended.at, source);
     draft.set("kind", kind.to_string());
     draft.set("signal", json!({"name": name, "count": count, "rule": rule}));
     draft.set("evidence", evidence(ended));

@@ -5,21 +5,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use snag::event::{Kind, SignalName};
-use uuid::Uuid;
+use snag::daemon::CommandRules;
+use snag::event::{Draft, Kind, SignalName};
 
 use super::call::{Aim, Call};
-
-/// So many runs of the same failing command
-const RERUNS: usize = 3;
-/// within this are one `rerun`.
-pub(crate) const RERUN_WITHIN: SignedDuration = SignedDuration::from_secs(60);
-/// Help read so soon after a failure is about it.
-const HELP_WITHIN: SignedDuration = SignedDuration::from_secs(30);
-/// What is undone so soon should not have happened.
-const UNDO_WITHIN: SignedDuration = SignedDuration::from_secs(60);
-/// Who breaks off sooner has not waited.
-const WAITED: Duration = Duration::from_secs(10);
 
 /// The signals by which somebody, or a reader that has gone, ends a program that is well: HUP,
 /// INT, QUIT, PIPE, TERM.
@@ -56,7 +45,7 @@ pub(crate) struct Ended {
 }
 
 /// What is remembered of a command that ended before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Past {
     pub(crate) at: Timestamp,
     pub(crate) program: String,
@@ -65,7 +54,7 @@ pub(crate) struct Past {
     pub(crate) fate: Fate,
     pub(crate) session: i32,
     /// The signal that its failure is recorded as.
-    pub(crate) signal: Option<Uuid>,
+    pub(crate) signal: Option<Draft>,
 }
 
 /// What became of it.
@@ -109,25 +98,32 @@ impl How {
 }
 
 /// What stands out about a command, the strongest first; those before it are in order of time.
-pub(crate) fn fired(ended: &Ended, before: &[Past]) -> Vec<Fired> {
+pub(crate) fn fired(rules: &CommandRules, ended: &Ended, before: &[Past]) -> Vec<Fired> {
     let found = [
         crash(ended),
-        rerun(ended, before),
-        failure(ended, before),
-        interrupted_wait(ended),
-        help_after_error(ended, before),
-        undo(ended, before),
+        rerun(rules, ended, before),
+        failure(rules, ended, before),
+        interrupted_wait(rules, ended),
+        help_after_error(rules, ended, before),
+        undo(rules, ended, before),
     ];
     found.into_iter().flatten().collect()
 }
 
 /// What is remembered once a command has ended; nothing of one that tells nothing later.
-pub(crate) fn remembered(ended: &Ended, signal: Option<Uuid>, before: &mut Vec<Past>) {
-    before.retain(|past| past.at <= ended.at && ended.at.duration_since(past.at) < RERUN_WITHIN);
+pub(crate) fn remembered(
+    rules: &CommandRules,
+    ended: &Ended,
+    signal: Option<Draft>,
+    before: &mut Vec<Past>,
+) {
+    let longest = rules.rerun_within.max(rules.help_within).max(rules.undo_within);
+    let longest = seconds(longest);
+    before.retain(|past| past.at <= ended.at && ended.at.duration_since(past.at) < longest);
     let Ended { call, place, at, session, .. } = ended;
     let is_for_help = matches!(call.aim, Aim::Help | Aim::Manual);
-    let fate = if is_rerun(ended, before) {
-        let same = before.iter_mut().filter(|past| past.is_same_failure(ended));
+    let fate = if is_rerun(rules, ended, before) {
+        let same = before.iter_mut().filter(|past| past.is_same_failure(rules, ended));
         same.for_each(|past| past.fate = Fate::Counted);
         Fate::Counted
     } else if has_failed(ended) {
@@ -142,9 +138,11 @@ pub(crate) fn remembered(ended: &Ended, signal: Option<Uuid>, before: &mut Vec<P
 }
 
 /// The signals of the failures that a `rerun` counts, but for that of the command itself.
-pub(crate) fn counted(ended: &Ended, before: &[Past]) -> Vec<Uuid> {
-    let same = before.iter().filter(|past| is_rerun(ended, before) && past.is_same_failure(ended));
-    same.filter_map(|past| past.signal).collect()
+pub(crate) fn counted(rules: &CommandRules, ended: &Ended, before: &[Past]) -> Vec<Draft> {
+    let same = before
+        .iter()
+        .filter(|past| is_rerun(rules, ended, before) && past.is_same_failure(rules, ended));
+    same.filter_map(|past| past.signal.clone()).collect()
 }
 
 impl Past {
@@ -158,8 +156,8 @@ impl Past {
         self.session == ended.session && self.is_within(ended, most)
     }
 
-    fn is_same_failure(&self, ended: &Ended) -> bool {
-        self.is_within(ended, RERUN_WITHIN)
+    fn is_same_failure(&self, rules: &CommandRules, ended: &Ended) -> bool {
+        self.is_within(ended, seconds(rules.rerun_within))
             && self.hash == ended.call.hash
             && self.fate == Fate::Failed
     }
@@ -175,12 +173,12 @@ fn has_failed(ended: &Ended) -> bool {
     }
 }
 
-fn failures(ended: &Ended, before: &[Past]) -> usize {
-    1 + before.iter().filter(|past| past.is_same_failure(ended)).count()
+fn failures(rules: &CommandRules, ended: &Ended, before: &[Past]) -> usize {
+    1 + before.iter().filter(|past| past.is_same_failure(rules, ended)).count()
 }
 
-fn is_rerun(ended: &Ended, before: &[Past]) -> bool {
-    has_failed(ended) && RERUNS <= failures(ended, before)
+fn is_rerun(rules: &CommandRules, ended: &Ended, before: &[Past]) -> bool {
+    has_failed(ended) && usize::from(rules.reruns) <= failures(rules, ended, before)
 }
 
 fn crash(ended: &Ended) -> Option<Fired> {
@@ -195,24 +193,24 @@ fn crash(ended: &Ended) -> Option<Fired> {
     })
 }
 
-fn rerun(ended: &Ended, before: &[Past]) -> Option<Fired> {
-    let times = failures(ended, before);
-    is_rerun(ended, before).then(|| Fired {
+fn rerun(rules: &CommandRules, ended: &Ended, before: &[Past]) -> Option<Fired> {
+    let times = failures(rules, ended, before);
+    is_rerun(rules, ended, before).then(|| Fired {
         name: SignalName::Rerun,
         kind: Kind::Error,
         place: ended.place.clone(),
         count: u32::try_from(times).ok(),
         rule: format!(
-            "{RERUNS} runs of the same failing command within {} s",
-            RERUN_WITHIN.as_secs()
+            "{} runs of the same failing command within {} s",
+            rules.reruns, rules.rerun_within
         ),
-        found: format!("failed {times} times in a minute"),
+        found: format!("failed {times} times within {} s", rules.rerun_within),
     })
 }
 
-fn failure(ended: &Ended, before: &[Past]) -> Option<Fired> {
+fn failure(rules: &CommandRules, ended: &Ended, before: &[Past]) -> Option<Fired> {
     let How::Exited(_) = ended.how else { return None };
-    let again = if failures(ended, before) == 2 { " twice" } else { "" };
+    let again = if failures(rules, ended, before) == 2 { " twice" } else { "" };
     has_failed(ended).then(|| Fired {
         name: SignalName::Failure,
         kind: Kind::Error,
@@ -223,51 +221,52 @@ fn failure(ended: &Ended, before: &[Past]) -> Option<Fired> {
     })
 }
 
-fn interrupted_wait(ended: &Ended) -> Option<Fired> {
+fn interrupted_wait(rules: &CommandRules, ended: &Ended) -> Option<Fired> {
     let is_interrupted = matches!(ended.how, How::BrokenOff | How::Died(2 | 3));
-    (is_interrupted && WAITED <= ended.lasted).then(|| Fired {
+    (is_interrupted && u64::from(rules.waited) <= ended.lasted.as_secs()).then(|| Fired {
         name: SignalName::InterruptedWait,
         kind: Kind::Slow,
         place: ended.place.clone(),
         count: None,
-        rule: format!("SIGINT after at least {} s", WAITED.as_secs()),
+        rule: format!("SIGINT after at least {} s", rules.waited),
         found: format!("broken off after {} s", ended.lasted.as_secs()),
     })
 }
 
 /// At the place of the failure: it is its message that did not help.
-fn help_after_error(ended: &Ended, before: &[Past]) -> Option<Fired> {
+fn help_after_error(rules: &CommandRules, ended: &Ended, before: &[Past]) -> Option<Fired> {
     if !matches!(ended.call.aim, Aim::Help | Aim::Manual) {
         return None;
     }
-    let last = before.iter().rev().find(|past| past.is_there(ended, HELP_WITHIN))?;
+    let last = before.iter().rev().find(|past| past.is_there(ended, seconds(rules.help_within)))?;
     (last.fate != Fate::Well).then(|| Fired {
         name: SignalName::HelpAfterError,
         kind: Kind::Confusing,
         place: last.place.clone(),
         count: None,
-        rule: format!(
-            "help or man for it within {} s after a non-zero exit",
-            HELP_WITHIN.as_secs()
-        ),
+        rule: format!("help or man for it within {} s after a non-zero exit", rules.help_within),
         found: "help read after an error".to_owned(),
     })
 }
 
 /// At the place of what was undone.
-fn undo(ended: &Ended, before: &[Past]) -> Option<Fired> {
+fn undo(rules: &CommandRules, ended: &Ended, before: &[Past]) -> Option<Fired> {
     if ended.call.aim != Aim::Undo || ended.how != How::Exited(0) {
         return None;
     }
-    let last = before.iter().rev().find(|past| past.is_there(ended, UNDO_WITHIN))?;
+    let last = before.iter().rev().find(|past| past.is_there(ended, seconds(rules.undo_within)))?;
     (last.fate == Fate::Well).then(|| Fired {
         name: SignalName::Undo,
         kind: Kind::Unexpected,
         place: last.place.clone(),
         count: None,
-        rule: format!("undo, revert or rollback within {} s", UNDO_WITHIN.as_secs()),
+        rule: format!("undo, revert or rollback within {} s", rules.undo_within),
         found: "undone at once".to_owned(),
     })
+}
+
+fn seconds(number: u16) -> SignedDuration {
+    SignedDuration::from_secs(number.into())
 }
 
 /// What people call a signal.
@@ -279,6 +278,10 @@ pub(crate) fn signal_name(signal: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn usual() -> CommandRules {
+        CommandRules::default()
+    }
 
     /// A command that ends so many seconds after some moment.
     fn ended(line: &str, how: How, second: i64) -> Ended {
@@ -293,8 +296,9 @@ mod tests {
         let mut past = Vec::new();
         let mut step = |(line, how, second): &(&str, How, i64)| {
             let ended = ended(line, *how, *second);
-            let names = fired(&ended, &past).iter().map(|fired| name(fired.name)).collect();
-            remembered(&ended, None, &mut past);
+            let names =
+                fired(&usual(), &ended, &past).iter().map(|fired| name(fired.name)).collect();
+            remembered(&usual(), &ended, None, &mut past);
             names
         };
         commands.iter().map(&mut step).collect()
@@ -341,7 +345,7 @@ mod tests {
         let after = |how, millis| {
             let lasted = Duration::from_millis(millis);
             let ended = Ended { lasted, ..ended("acme", how, 0) };
-            fired(&ended, &[]).iter().map(|fired| name(fired.name)).collect::<Vec<_>>()
+            fired(&usual(), &ended, &[]).iter().map(|fired| name(fired.name)).collect::<Vec<_>>()
         };
         assert_eq!(after(How::BrokenOff, 10_000), ["interrupted-wait"]);
         assert_eq!(after(How::Died(2), 10_000), ["interrupted-wait"]);
@@ -364,23 +368,23 @@ mod tests {
         let past = [("acme a", BAD, 0)].map(|(line, how, second)| {
             let ended = ended(line, how, second);
             let mut past = Vec::new();
-            remembered(&ended, None, &mut past);
+            remembered(&usual(), &ended, None, &mut past);
             past.remove(0)
         });
-        let fired = fired(&ended("acme --help", WELL, 1), &past);
+        let fired = fired(&usual(), &ended("acme --help", WELL, 1), &past);
         assert_eq!(fired[0].place, "cli/acme/a", "where it failed");
     }
 
     #[test]
     fn help_read_in_another_terminal_is_about_something_else() {
         let mut past = Vec::new();
-        remembered(&ended("acme a", BAD, 0), None, &mut past);
+        remembered(&usual(), &ended("acme a", BAD, 0), None, &mut past);
         let there = Ended { session: 2, ..ended("acme --help", WELL, 1) };
-        assert!(fired(&there, &past).is_empty());
+        assert!(fired(&usual(), &there, &past).is_empty());
         let again = [1, 2].map(|second| Ended { session: 2, ..ended("acme a", BAD, second) });
-        remembered(&again[0], None, &mut past);
+        remembered(&usual(), &again[0], None, &mut past);
         assert_eq!(
-            fired(&again[1], &past)[0].name,
+            fired(&usual(), &again[1], &past)[0].name,
             SignalName::Rerun,
             "wherever it is tried again"
         );
@@ -389,12 +393,17 @@ mod tests {
     #[test]
     fn a_rerun_knows_the_failures_it_counts() {
         let mut past = Vec::new();
+        let signal = |second: u8| {
+            let mut draft = Draft::default();
+            draft.set("note", second);
+            draft
+        };
         for (second, line) in [(0_u8, "acme a"), (1, "acme b"), (2, "acme a")] {
             let failure = ended(line, BAD, second.into());
-            assert!(counted(&failure, &past).is_empty(), "no rerun yet");
-            remembered(&failure, Some(Uuid::from_u128(second.into())), &mut past);
+            assert!(counted(&usual(), &failure, &past).is_empty(), "no rerun yet");
+            remembered(&usual(), &failure, Some(signal(second)), &mut past);
         }
-        assert_eq!(counted(&ended("acme a", BAD, 3), &past), [0, 2].map(Uuid::from_u128));
+        assert_eq!(counted(&usual(), &ended("acme a", BAD, 3), &past), [0, 2].map(signal));
     }
 
     #[test]

@@ -68,29 +68,16 @@ pub(crate) async fn confirm(
     note: Option<&str>,
     url: Option<&Target>,
 ) -> anyhow::Result<Sent> {
-    let mut open: Vec<_> = matter.signals.iter().map(|(id, _)| *id).collect();
-    let strongest = open.first().copied();
-    open.extend(&matter.earlier);
+    let mut open = decided(matter, note)?;
+    let strongest = open.first().map(|event| event.id);
     // Whatever was not decided in time is still among them.
-    let _ = timeout_at(Instant::now() + PATIENCE, decide(&mut open, note, url)).await;
-    let drafts = matter.signals.iter().filter(|(id, _)| open.contains(id));
-    let drafts: Vec<_> = drafts.map(|(_, draft)| draft.clone()).collect();
-    if drafts.is_empty() {
-        return Ok(Sent::Recorded);
-    }
+    let _ = timeout_at(Instant::now() + PATIENCE, decide(&mut open, url)).await;
+    let Some(first) = open.first() else { return Ok(Sent::Recorded) };
+    let is_open = Some(first.id) == strongest;
     let keep = reach::keep(url)?;
-    let is_open = open.first() == strongest.as_ref();
     if is_believed(&keep) {
-        let names_person = names_person(&drafts, url);
-        let decided = drafts.into_iter().enumerate().map(|(nth, draft)| {
-            let event = log::check(draft)?;
-            let note = note.filter(|_| is_open && nth == 0).map(ToOwned::to_owned);
-            let by = event.person.clone();
-            let verdict = Verdict::Confirmed;
-            let decision = Decision { at: now(), verdict, by, severity: None, note };
-            event.decided(Some(decision)).without_secrets().map_err(log::rejected)
-        });
-        let kept = put(&keep, &decided.collect::<anyhow::Result<Vec<_>>>()?, names_person)?;
+        let names_person = names_person(&matter.signals, url);
+        let kept = put(&keep, &open, names_person)?;
         return Ok(if is_open { kept } else { Sent::Recorded });
     }
     if !is_open {
@@ -103,19 +90,28 @@ pub(crate) async fn confirm(
     send(vec![report], url).await
 }
 
-/// Confirms them one by one, and leaves those that are not known, or not ours to decide about.
-async fn decide(
-    open: &mut Vec<Uuid>,
-    note: Option<&str>,
-    url: Option<&Target>,
-) -> Result<(), ClientError> {
+/// Every signal of a matter, confirmed, the strongest first.
+fn decided(matter: &Matter, note: Option<&str>) -> anyhow::Result<Vec<Event>> {
+    let drafts = matter.signals.iter().chain(&matter.earlier).enumerate();
+    let decided = drafts.map(|(nth, draft)| {
+        let event = log::check(draft.clone())?;
+        let note = note.filter(|_| nth == 0).map(ToOwned::to_owned);
+        let (by, verdict) = (event.person.clone(), Verdict::Confirmed);
+        let decision = Decision { at: now(), verdict, by, severity: None, note };
+        event.decided(Some(decision)).without_secrets().map_err(log::rejected)
+    });
+    decided.collect()
+}
+
+/// Confirms them one by one; those that are not known, or not ours to decide about, stay open.
+async fn decide(open: &mut Vec<Event>, url: Option<&Target>) -> Result<(), ClientError> {
     let mut connection = reach::connect_to_post(url).await?;
-    for (nth, id) in open.clone().into_iter().enumerate() {
-        let note = note.filter(|_| nth == 0);
+    for event in open.clone() {
+        let note = event.decision.and_then(|decision| decision.note);
         let body = note.map_or_else(|| json!({}), |note| json!({"note": note}));
-        let path = format!("/v1/events/{id}/confirm");
+        let path = format!("/v1/events/{}/confirm", event.id);
         match connection.post(&path, "application/json", body.to_string().into()).await {
-            Ok(_) => open.retain(|other| *other != id),
+            Ok(_) => open.retain(|other| other.id != event.id),
             Err(ClientError::Told(_)) => {}
             Err(error) => return Err(error),
         }

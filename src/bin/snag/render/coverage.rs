@@ -1,6 +1,6 @@
 //! Coverage: what hurts, what is good because it is used and quiet, and what nobody touched.
 
-use snag::hotspot::{Crowd, PersonCoverage, PlaceCoverage, Quiet};
+use snag::hotspot::{Crowd, PersonCoverage, PlaceCoverage, Quiet, Quote};
 use snag::index::CoverageAnswer;
 
 use super::Look;
@@ -35,6 +35,7 @@ pub(crate) fn coverage(answer: &CoverageAnswer, look: &Look) -> String {
             table(&places, &mut page, look);
         }
     }
+    first_words(&answer.first_words, &mut page, look);
     untouched(&answer.places, &mut page, look);
     people(&answer.people, &mut page, look);
     page.blank();
@@ -103,6 +104,22 @@ fn first_time(at: &PlaceCoverage) -> String {
         (0, _) => String::new(),
         (all, 0) => number(all as u64),
         (all, hurt) => format!("{hurt} of {all} hurt"),
+    }
+}
+
+/// What fresh eyes saw, which nobody sees again.
+fn first_words(said: &[Quote], page: &mut Page, look: &Look) {
+    if said.is_empty() {
+        return;
+    }
+    page.blank();
+    page.push(look.line().bold("Said on somebody's first day there"));
+    for Quote { place, text, .. } in said {
+        let most = look.measure(GAP);
+        let said = look.cut(&look.safe(format!("{place}  “{}”", text.trim())), 3 * most);
+        for line in look.wrap(&said, most) {
+            page.push(look.line().space(GAP).plain(line));
+        }
     }
 }
 

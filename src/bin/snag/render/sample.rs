@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 use snag::doors::http::{
-    DiskStatus, DropStatus, IndexStatus, JournalStatus, QueueStatus, Status, You,
+    BeyondStatus, DiskStatus, DropStatus, IndexStatus, JournalStatus, QueueStatus, Status, You,
 };
 use snag::event::{Day, Event, Muting, Place, SignalName};
 use snag::hotspot::{
@@ -305,6 +305,7 @@ pub(super) fn status() -> Status {
             rejected: 0,
             events: 17,
         },
+        beyond: BeyondStatus { signals: 0, requests: 0 },
     }
 }
 

@@ -1,6 +1,6 @@
 //! How snagd is: where it listens and stores, what it holds, and what to look after.
 
-use snag::doors::http::{DiskStatus, Status};
+use snag::doors::http::{BeyondStatus, DiskStatus, Status};
 
 use super::Look;
 use super::line::{Page, Tone};
@@ -37,6 +37,9 @@ pub(crate) fn status(status: &Status, outboxes: &[Held], look: &Look) -> String 
             format!("the newest came in {}{}", look.ago(newest), oldest.unwrap_or_default());
         field(&mut page, "", &newest, look);
     }
+    if let Some(beyond) = beyond(status.beyond) {
+        field(&mut page, "beyond", &beyond, look);
+    }
     field(&mut page, "queue", &queue(status), look);
     field(&mut page, "journal", &journal(status), look);
     field(&mut page, "index", &index(status), look);
@@ -70,6 +73,19 @@ fn up(status: &Status, look: &Look) -> String {
 fn holds(status: &Status) -> String {
     let places = plural(status.places as u64, "place", "places");
     format!("{} at {places}", plural(status.events, "event", "events"))
+}
+
+/// What came beyond the limits, if anything did.
+fn beyond(BeyondStatus { signals, requests }: BeyondStatus) -> Option<String> {
+    let were = plural(signals, "signal was", "signals were");
+    let signals = (signals != 0).then(|| {
+        format!("{were} counted and not kept: 60 of a person and hour are, 20 of a page's load")
+    });
+    let came = plural(requests, "request was", "requests were");
+    let requests =
+        (requests != 0).then(|| format!("{came} refused: their key sent too many at once"));
+    let both: Vec<_> = signals.into_iter().chain(requests).collect();
+    (!both.is_empty()).then(|| both.join("; ") + "; since the start")
 }
 
 fn queue(status: &Status) -> String {

@@ -283,6 +283,7 @@ fn the_state_of_things() {
     bad.listening.clear();
     (bad.queue.jobs, bad.queue.bytes) = (3, 12 * 1024);
     bad.journal.last_sync_us = Some(1_912_345);
+    (bad.beyond.signals, bad.beyond.requests) = (12, 1);
     let well = super::status(&status(), &[], &look(80));
     let bad = super::status(&bad, &outboxes(), &look(80));
     assert_snapshot!(format!("{well}----\n{bad}"));

@@ -23,7 +23,7 @@ use snag::doors::now;
 use snag::event::Source;
 
 use crate::args;
-use crate::hook;
+use crate::hook::{self, Watch};
 use crate::notice::{self, Call, Ended, Fired, How, Noticed, Sent};
 use crate::output::Output;
 use crate::usage;
@@ -64,12 +64,12 @@ fn quietly(whatever: impl FnOnce()) {
 fn record(said: &args::Run, run: &Run, url: Option<Target>, output: &Output) -> anyhow::Result<()> {
     let words: Vec<_> =
         said.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let watched = hook::watched().unwrap_or_default();
-    let call = Call::of_words(&words, &watched).context("the command has no name")?;
+    let Watch { patterns, rules } = hook::watched().unwrap_or_default();
+    let call = Call::of_words(&words, &patterns).context("the command has no name")?;
     let place = said.at.as_ref().map_or_else(|| call.place(), ToString::to_string);
     let (how, session) = (how(run), notice::session());
     let ended = Ended { call, place, how, session, at: now(), lasted: run.lasted };
-    let noticed = notice::notice(&ended, Source::Run);
+    let noticed = notice::notice(&rules, &ended, Source::Run);
     let url = url.map_or_else(usage::url, |url| Ok(Some(url)))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let told = runtime.block_on(tell(noticed, url.as_ref(), output));
