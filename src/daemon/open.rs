@@ -23,7 +23,7 @@ use crate::doors::side::Side;
 use crate::doors::{Desk, DropCounts, Facts, Wish, now, token};
 use crate::event::compile_rules;
 use crate::hotspot::fingerprint;
-use crate::index::IndexError;
+use crate::index::{Index, IndexError};
 use crate::journal::{self, JournalError, Packer};
 use crate::recorder::{CatchUpError, Lag, Recorder, Room, Writing};
 
@@ -64,6 +64,16 @@ pub enum OpenError {
     /// There is nothing to look at or to mend.
     #[error("there is no journal in {0}: name the state directory with `--state-dir`")]
     Nothing(PathBuf),
+    /// There was a journal.
+    #[error(
+        "the journal in {dir} is gone, with all of its {records} records: restore a backup with `snag restore`, or start snagd, which goes on behind them"
+    )]
+    Gone {
+        /// The state directory.
+        dir: PathBuf,
+        /// How far it is known to have gone.
+        records: u64,
+    },
     /// A directory or file cannot be made or used.
     #[error("{path} cannot be used: snagd's user needs to own it, with mode 0700")]
     Unusable {
@@ -197,6 +207,16 @@ fn warm_up() {
 fn warn_of_memory(dir: &Path) {
     if statfs(dir).is_ok_and(|stat| stat.f_type == TMPFS) {
         tracing::warn!(dir = %dir.display(), "the state directory is on a tmpfs: what is recorded is gone when the machine stops; name another with `--state-dir`");
+    }
+}
+
+/// The directory of the journal, and how far it is known to have gone.
+pub(super) fn existing_journal(state_dir: &Path) -> Result<(PathBuf, u64), OpenError> {
+    let (dir, known) = (state_dir.join("journal"), Index::noted(&state_dir.join("index")));
+    match known {
+        _ if dir.is_dir() => Ok((dir, known)),
+        0 => Err(OpenError::Nothing(state_dir.to_owned())),
+        records => Err(OpenError::Gone { dir: state_dir.to_owned(), records }),
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::forget;
-use super::open::{OpenError, lock, unusable};
+use super::open::{OpenError, existing_journal, lock, unusable};
 use super::paths::Paths;
 use super::retain::Retention;
 use super::systemd::Start;
@@ -56,12 +56,9 @@ pub struct Repaired {
 /// Mends the tail of the journal and builds the index anew, whatever the old one is like; that one
 /// is set aside.
 pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
-    if !state_dir.join("journal").is_dir() {
-        return Err(OpenError::Nothing(state_dir.to_owned()));
-    }
+    let (dir, _) = existing_journal(state_dir)?;
     let _lock = lock(state_dir)?;
     // What this snagd cannot read is left as it is, the index too.
-    let dir = state_dir.join("journal");
     journal::Reader::open(&dir, 0)
         .map_err(|source| OpenError::Journal { dir: dir.clone(), source })?;
     let room = Room::of(state_dir).map_err(unusable(state_dir))?;

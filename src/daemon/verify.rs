@@ -10,10 +10,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use super::open::{OpenError, lock, unusable};
+use super::open::{OpenError, existing_journal, lock, unusable};
 use crate::doors::chain;
 use crate::event::Record;
-use crate::index::{Index, IndexError};
+use crate::index::IndexError;
 use crate::journal::{Damage, JournalError, Reader};
 use crate::recorder::{CatchUpError, Progress, catch_up_to, holds, open_index};
 
@@ -69,13 +69,9 @@ impl Verdict {
 /// Looks at everything; `progress` is told how far the journal is read, twice where there is an
 /// index to compare.
 pub fn verify(state_dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Verdict, OpenError> {
-    let dir = state_dir.join("journal");
-    if !dir.is_dir() {
-        return Err(OpenError::Nothing(state_dir.to_owned()));
-    }
+    let (dir, known) = existing_journal(state_dir)?;
     let unreadable = |source| OpenError::Journal { dir: dir.clone(), source };
-    let (journal, findings) =
-        Reader::open(&dir, Index::noted(&state_dir.join("index"))).map_err(unreadable)?;
+    let (journal, findings) = Reader::open(&dir, known).map_err(unreadable)?;
     let mut verdict = Verdict {
         records: 0,
         segments: journal.segments().len(),

@@ -35,6 +35,14 @@ impl Lost {
         self.met
     }
 
+    /// How many records that are.
+    pub(super) fn records(&self) -> u64 {
+        let count = |(counted, low): (u64, u64), (end, start): (&u64, &u64)| {
+            (counted + low.min(*end).saturating_sub(*start), low.min(*start))
+        };
+        self.runs.iter().rev().fold((0, u64::MAX), count).0
+    }
+
     pub(super) fn has(&self, sequence: u64) -> bool {
         let run = self.runs.range(sequence + 1..).next();
         run.is_some_and(|(_, start)| *start <= sequence)
@@ -53,7 +61,10 @@ mod tests {
         }
         let found: Vec<u64> = (0..20).filter(|sequence| lost.has(*sequence)).collect();
         assert_eq!(found, [5, 6, 7, 8, 12]);
+        assert_eq!(lost.records(), 5);
         assert!(lost.meet(14..16) && !lost.meet(14..16) && !lost.meet(6..9));
         assert_eq!(lost.met(), 1);
+        lost.add(4..13);
+        assert_eq!(lost.records(), 11, "4 to 12, 14 and 15");
     }
 }

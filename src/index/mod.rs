@@ -307,6 +307,11 @@ impl Index {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).met()
     }
 
+    /// How many records the journal is known to have lost.
+    pub fn lost_records(&self) -> u64 {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).records()
+    }
+
     /// Tells it of a run of records that was found to be lost; says whether that is news.
     pub fn meet_lost(&self, run: Range<u64>) -> bool {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).meet(run)

@@ -363,6 +363,9 @@ fn without_a_daemon_what_is_on_disk_is_backed_up_and_what_waits_is_told() {
     assert!(said.stderr.contains("1 file waits in"), "{said:#?}");
     let nothing = daemon.snag(&["backup", "x", "--state-dir", "/nonexistent/snag"]).ended(2);
     assert!(nothing.stderr.contains("there is no journal in /nonexistent/snag"), "{nothing:#?}");
+    // Never the journal of another daemon instead.
+    let away = daemon.snag(&["--url", "unix:/nonexistent/snag.sock", "backup", "x"]).ended(69);
+    assert!(away.stderr.contains("`--state-dir`"), "{away:#?}");
     let elsewhere = daemon.snag(&["--url", "http://snag.acme.example:80", "backup", "x"]).ended(2);
     assert!(elsewhere.stderr.contains("another machine"), "{elsewhere:#?}");
 }

@@ -14,8 +14,9 @@ use rustix::fs::OFlags;
 use serde::Serialize;
 use serde_json::json;
 use snag::backup::{self, BackupError, Kept, Made, Manifest, Report};
+use snag::client::Target;
 use snag::daemon::{
-    self, Damaged, OpenError, Paths, RestoreError, SYSTEM_DROP_DIR, SYSTEM_STATE_DIR,
+    self, Damaged, OpenError, Paths, RestoreError, SYSTEM_DROP_DIR, SYSTEM_SOCKET, SYSTEM_STATE_DIR,
 };
 use snag::doors::http::Status;
 use snag::doors::{drop, now};
@@ -253,9 +254,24 @@ async fn find(said: Option<PathBuf>, global: &Global) -> anyhow::Result<PathBuf>
     {
         return Ok(status.state_dir.into());
     }
+    if let Some(url) = &global.url {
+        return of_socket(url).ok_or_else(|| {
+            let message = format!("no snagd at {url} says where it stores: name its state directory with `--state-dir`");
+            stop(Code::Unavailable, message)
+        });
+    }
     let user = Paths::of_user().map(|paths| paths.state_dir);
     let system = PathBuf::from(SYSTEM_STATE_DIR);
     Ok(user.filter(|dir| dir.join("journal").is_dir() || !system.is_dir()).unwrap_or(system))
+}
+
+/// The state directory of the daemon at a default socket.
+fn of_socket(url: &Target) -> Option<PathBuf> {
+    let Target::Unix(socket) = url else { return None };
+    if let Some(user) = Paths::of_user().filter(|paths| *socket == paths.socket) {
+        return Some(user.state_dir);
+    }
+    (socket == Path::new(SYSTEM_SOCKET)).then(|| SYSTEM_STATE_DIR.into())
 }
 
 /// A copy inside of what it is a copy of is lost with it.

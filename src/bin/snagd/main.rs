@@ -98,7 +98,9 @@ fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(match error.downcast_ref::<OpenError>() {
         Some(OpenError::Nothing(_)) => EXIT_USAGE,
-        Some(OpenError::Journal { source: JournalError::Newer { .. }, .. }) => EXIT_BAD_DATA,
+        Some(
+            OpenError::Gone { .. } | OpenError::Journal { source: JournalError::Newer { .. }, .. },
+        ) => EXIT_BAD_DATA,
         Some(OpenError::Config(_) | OpenError::Inherited(_)) => EXIT_CONFIG,
         Some(
             OpenError::Taken(_)

@@ -228,6 +228,9 @@ pub struct JournalStatus {
     pub bytes: u64,
     /// Damaged stretches found at the start, and those that answers met since.
     pub damaged: u64,
+    /// Records that are known to be missing from them.
+    #[serde(default)]
+    pub missing: u64,
     /// How long the last batch took to be on disk, in microseconds; none before the first.
     pub last_sync_us: Option<u64>,
 }
@@ -313,6 +316,7 @@ fn gather(desk: &Desk, sender: &Sender) -> Result<Status, IndexError> {
             segments: desk.journal.segments().len(),
             bytes: desk.journal.size_bytes(),
             damaged: facts.damaged + desk.lag.damaged() + desk.index.lost_runs(),
+            missing: desk.index.lost_records(),
             last_sync_us: last_sync.and_then(|took| u64::try_from(took.as_micros()).ok()),
         },
         index: IndexStatus {

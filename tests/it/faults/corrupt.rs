@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use snag::event::Record;
 use snag::journal::Reader;
 
@@ -84,7 +84,11 @@ fn a_segment_that_is_gone_after_a_clean_stop_is_told_of_at_once() {
     let lost = sequences(&journal).values().filter(|at| **at < second).count();
     fs::remove_file(journal.join("00000000000000000001.pak")).unwrap();
     snagd.restart();
-    assert_eq!(snagd.get("/v1/status").json()["journal"]["damaged"], 1);
+    let journal = &snagd.get("/v1/status").json()["journal"];
+    assert_eq!((&journal["damaged"], &journal["missing"]), (&json!(1), &json!(lost)));
+    let missing = format!("{lost} records are missing");
+    let told = ["doctor", "status"].map(|command| unwrapped(&snagd.snag(&[command]).stdout));
+    assert!(told.iter().all(|told| told.contains(&missing)), "{told:#?}");
     assert!(snagd.snag(&["doctor"]).ended(1).stdout.contains("1 damaged stretch"));
     let exported = snagd.snag(&["export"]).ended(65);
     assert_eq!(exported.stdout.lines().count(), all.len() - lost);
@@ -183,6 +187,32 @@ fn a_torn_end_that_was_acknowledged_is_told_of_as_lost() {
     assert_eq!(snagd.get("/v1/status").json()["journal"]["damaged"], 1, "{}", snagd.log());
     assert_eq!(snagd.snag(&["export"]).ended(65).stdout.lines().count(), 2);
     post(&snagd.socket(), &event(&fresh_id(), 300)).is(201);
+}
+
+#[test]
+fn a_journal_that_is_gone_whole_is_told_of_before_a_start_and_after_it() {
+    let mut snagd = Snagd::start();
+    for _ in 0..3 {
+        post(&snagd.socket(), &event(&fresh_id(), 300)).is(201);
+    }
+    snagd.stop();
+    fs::remove_dir_all(snagd.state().join("journal")).unwrap();
+    for command in ["verify", "repair"] {
+        let mut looks = Command::new(env!("CARGO_BIN_EXE_snagd"));
+        let looked = looks.args([command, "--state-dir"]).arg(snagd.state()).output().unwrap();
+        let said = String::from_utf8(looked.stderr).unwrap();
+        assert_eq!(looked.status.code(), Some(65), "{command}: {said}");
+        assert!(said.contains("is gone, with all of its 3 records"), "{command}: {said}");
+    }
+    snagd.restart();
+    assert!(snagd.log().contains("records 1 to 3 are missing"), "{}", snagd.log());
+    let status = unwrapped(&snagd.snag(&["status"]).ok().stdout);
+    assert!(status.contains("3 records are missing"), "{status}");
+}
+
+/// A text without its line ends.
+fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The first sequence of the journal's second segment.

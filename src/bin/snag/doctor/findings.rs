@@ -6,7 +6,7 @@ use std::error::Error;
 
 use jiff::Timestamp;
 use snag::client::{ClientError, Target};
-use snag::doors::http::{DiskStatus, Status};
+use snag::doors::http::{DiskStatus, JournalStatus, Status};
 
 use super::facts::{Asked, Facts, Files, Found, Outcome};
 use super::{Finding, Grade};
@@ -153,17 +153,18 @@ fn room(disk: DiskStatus, state_dir: &str) -> Finding {
 }
 
 fn journal(status: &Status) -> Finding {
-    let damaged = status.journal.damaged;
+    let JournalStatus { damaged, missing, .. } = status.journal;
     let reach = reach(status);
     if damaged == 0 {
         return fine("journal", format!("{reach}, no damage known"));
     }
     let found = plural(damaged, "damaged stretch", "damaged stretches");
+    let records = plural(missing, "record is", "records are");
     wrong(
         "journal",
-        format!("{reach}; {found} found since snagd started"),
+        format!("{reach}; {found} found since snagd started, and {records} missing"),
         format!(
-            "copy {} to another disk, then run `snagd verify`: it says where; all that could be read is there",
+            "copy {} to another disk, then run `snagd verify`: it says which; all that could be read is there, and a backup may have the rest",
             shell(&status.state_dir)
         ),
     )

@@ -296,6 +296,7 @@ pub(super) fn status() -> Status {
             segments: 1,
             bytes: 16_777_216,
             damaged: 0,
+            missing: 0,
             last_sync_us: Some(412),
         },
         index: IndexStatus { position: 1207, behind: 0, bytes: 4_300_000 },

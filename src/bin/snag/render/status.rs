@@ -1,6 +1,6 @@
 //! How snagd is: where it listens and stores, what it holds, and what to look after.
 
-use snag::doors::http::{BeyondStatus, DiskStatus, Status};
+use snag::doors::http::{BeyondStatus, DiskStatus, JournalStatus, Status};
 
 use super::Look;
 use super::line::{Page, Tone};
@@ -159,14 +159,15 @@ fn warn_of_refused(outbox: &Held, page: &mut Page) {
 }
 
 fn warnings(status: &Status, page: &mut Page) {
-    let damaged = status.journal.damaged;
+    let JournalStatus { damaged, missing, .. } = status.journal;
     if damaged != 0 {
         page.blank();
         let found = plural(damaged, "damaged stretch was", "damaged stretches were");
+        let records = plural(missing, "record is", "records are");
         page.prose(0, Tone::Bad, &format!(
-            "{found} found in the journal. All that could be read is here; what could not is kept \
-             aside. Copy {} to another disk before anything else, then look at what snagd logged \
-             when it started.",
+            "{found} found in the journal, and {records} missing. All that could be read is here. \
+             Copy {} to another disk before anything else; `snagd verify` says which records are \
+             missing, and a backup may have them.",
             status.state_dir,
         ));
     }

@@ -276,7 +276,7 @@ fn exact_times() {
 #[test]
 fn the_state_of_things() {
     let mut bad = status();
-    bad.journal.damaged = 1;
+    (bad.journal.damaged, bad.journal.missing) = (1, 534);
     bad.drop.rejected = 2;
     bad.drop.waiting = 1;
     (bad.index.position, bad.index.behind) = (1200, 7);
