@@ -1,7 +1,7 @@
 //! From whatever the last stop left behind to a journal and an index that agree.
 //!
 //! The journal is what happened; the index is rebuilt from it whenever there is doubt. An index
-//! that is put out of the way is renamed, never deleted.
+//! that is put out of the way is renamed; the last few are kept.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -257,14 +257,14 @@ fn is_much(index: &Index, journal: &journal::Reader) -> bool {
     MUCH < journal.last().saturating_sub(index.position().sequence)
 }
 
-/// So many indexes are set aside without anybody looking at them: a disk that goes on breaking one
-/// after the other is not cured by more.
-const MOST_ASIDE: u32 = 3;
+/// So many indexes are kept aside, since they take room. A disk that broke so many is not cured by
+/// another.
+const MOST_ASIDE: usize = 3;
 
 /// Waits until the index is found to be damaged, and may be built anew for that.
 pub(super) async fn doubted(state_dir: &Path, doubt: &Notify) {
     doubt.notified().await;
-    if aside(&state_dir.join("index"), MOST_ASIDE).exists() {
+    if MOST_ASIDE <= aside(state_dir).unwrap_or_default().len() {
         tracing::error!(
             "the index is damaged again, so it is the disk that is bad: answers may lack events; look into the disk, remove what lies in index.set-aside-…, and start snagd again"
         );
@@ -275,19 +275,35 @@ pub(super) async fn doubted(state_dir: &Path, doubt: &Notify) {
     );
 }
 
-/// Where an index is set aside.
-fn aside(dir: &Path, number: u32) -> PathBuf {
-    dir.with_file_name(format!("index.set-aside-{number}"))
+/// The indexes that were set aside, the oldest first.
+fn aside(state_dir: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
+    let mut found = BTreeMap::new();
+    for item in fs::read_dir(state_dir)? {
+        let path = item?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let number = name.strip_prefix("index.set-aside-").and_then(|number| number.parse().ok());
+        if let Some(number) = number {
+            found.insert(number, path);
+        }
+    }
+    Ok(found)
 }
 
-/// Renames an index directory to one nobody has, if there is one.
+/// Renames an index directory to one nobody has, if there is one. The oldest that was set aside goes
+/// where there are many.
 pub(super) fn set_aside(dir: &Path) -> Result<(), OpenError> {
     let unusable = |source| OpenError::Unusable { path: dir.to_owned(), source };
     if !dir.try_exists().map_err(unusable)? {
         return Ok(());
     }
-    let mut names = (1..).map(|number| aside(dir, number));
-    let free = names.find(|name| !name.exists()).unwrap_or_else(|| dir.with_extension("set-aside"));
+    let state_dir = dir.parent().unwrap_or(dir);
+    let mut before = aside(state_dir).map_err(unusable)?;
+    let number = before.last_key_value().map_or(1, |(last, _)| last + 1);
+    while MOST_ASIDE <= before.len() {
+        let Some((_, oldest)) = before.pop_first() else { break };
+        fs::remove_dir_all(oldest).map_err(unusable)?;
+    }
+    let free = dir.with_file_name(format!("index.set-aside-{number}"));
     fs::rename(dir, &free).map_err(unusable)?;
     tracing::warn!(to = %free.display(), "set the index aside: delete it once you are sure nobody wants to look at it");
     Ok(())
@@ -322,4 +338,22 @@ fn mark_running(state_dir: &Path, boot: &str) -> Result<(), OpenError> {
 /// Says that the daemon stopped with everything on disk.
 pub(super) fn mark_stopped(state_dir: &Path) -> io::Result<()> {
     fs::remove_file(running(state_dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_indexes_that_were_set_aside_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = dir.path().join("index");
+        set_aside(&index).unwrap();
+        for _ in 0..5 {
+            fs::create_dir(&index).unwrap();
+            set_aside(&index).unwrap();
+        }
+        let kept: Vec<u64> = aside(dir.path()).unwrap().into_keys().collect();
+        assert_eq!(kept, [3, 4, 5]);
+    }
 }

@@ -134,7 +134,7 @@ fn told_twice_it_leaves_at_once_and_loses_nothing() {
 fn where_it_cannot_store_it_says_where_and_what_it_needs() {
     let dir = Dir::new();
     // Nobody makes anything there, root neither.
-    let said = ends(&dir, &["--state-dir", "/proc/snag", "--listen", "none"]).ended(73);
+    let said = ends(&dir, &["--state-dir", "/proc/snag", "--listen", "none"]).ended(78);
     assert!(said.stderr.contains("/proc/snag cannot be used"), "{said:#?}");
     assert!(said.stderr.contains("mode 0700"), "{said:#?}");
 }

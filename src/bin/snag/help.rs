@@ -106,7 +106,7 @@ pub(crate) const EXIT_CODES: &[(&str, &str)] = &[
     ("73", "another snagd runs on the directory, or something cannot be made"),
     ("74", "the disk failed"),
     ("77", "not allowed"),
-    ("78", "snagd: the configuration cannot be used"),
+    ("78", "snagd: the configuration, or a directory, cannot be used"),
 ];
 
 /// What is read of the environment.

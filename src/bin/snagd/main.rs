@@ -1,7 +1,8 @@
 //! The daemon: configuration in, life and death.
 //!
 //! Exit codes: 0 stopped as told, 2 usage, 65 a newer snagd wrote the journal, 73 another snagd runs
-//! or a directory cannot be used, 74 the disk failed, 78 bad configuration.
+//! or something cannot be made, 74 the disk failed, 78 bad configuration or a directory that cannot be
+//! used: starting again would not help.
 
 mod args;
 mod care;
@@ -102,6 +103,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
             OpenError::Gone { .. } | OpenError::Journal { source: JournalError::Newer { .. }, .. },
         ) => EXIT_BAD_DATA,
         Some(OpenError::Config(_) | OpenError::Inherited(_)) => EXIT_CONFIG,
+        Some(OpenError::Unusable { source, .. }) if is_lasting(source) => EXIT_CONFIG,
         Some(
             OpenError::Taken(_)
             | OpenError::Unusable { .. }
@@ -110,6 +112,12 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         ) => EXIT_CANNOT_CREATE,
         _ => EXIT_IO,
     })
+}
+
+/// Whether a directory stays unusable until somebody does something about it.
+fn is_lasting(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem)
 }
 
 /// Raises the limit on descriptors as far as it goes: what is usual is low for the sake of programs
