@@ -24,6 +24,7 @@ NODE = [
 RUST = [
     ("exception", "signal", "failure", "/orders/_", "rosa", "ParseIntError: invalid digit found in string"),
     ("message", "signal", "failure", "/orders/_", "rosa", "queue is stuck"),
+    ("feedback", "report", None, "/cart", "bob", "the total is wrong"),
     ("breadcrumbs", "signal", "failure", "/orders/_", "rosa", "rich in breadcrumbs"),
     ("crash", "signal", "crash", "/orders/_", "rosa", "panic: nobody caught this"),
     ("session", "use", None, "", "anonymous", None),

@@ -1,7 +1,7 @@
 # Notices how the commands you watch end. Made by: snag hook bash
 # Nothing but those commands leaves this shell, and no process is started for any other one.
 if [[ $- == *i* ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) && [[ -z ${_snag_line+x} ]]; then
-    _snag_line='' _snag_at=0 _snag_seen=0 _snag_job='' _snag_number=''
+    _snag_line='' _snag_at=0 _snag_seen=0 _snag_job='' _snag_number='' _snag_is_new=''
 
     _snag_watches() {
         case $1 in
@@ -16,19 +16,25 @@ if [[ $- == *i* ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) && [[
         [[ $BASH_COMMAND != _snag_after ]] || return 0
         _snag_seen=$((_snag_seen + 1))
         ((_snag_seen == 1)) && _snag_watches "$BASH_COMMAND" || return 0
-        # As in other shells, what was typed counts: not what an alias makes of it, and nothing that
-        # begins with a blank. Only the history tells, and what it was not given is not ours to see. HISTCMD
-        # is what it was at the prompt if the line is new there; if not, it is the last one again, or
-        # was held back.
+        # At the prompt HISTCMD was what it is now if the line is a new one in the history.
+        [[ $HISTCMD == "$_snag_number" ]] && _snag_is_new=1 || _snag_is_new=''
+        _snag_line=$BASH_COMMAND _snag_at=${EPOCHREALTIME/[^0-9]/} _snag_job=${!-}
+    }
+
+    # In a process of its own, beside the next prompt: as in other shells, what was typed counts, not
+    # what an alias makes of it, and nothing that begins with a blank. Only the history tells, and what
+    # it was not given is not ours to see: a line that is no new one there is the last one again, or was
+    # held back.
+    _snag_tell() {
         local typed name
         typed=$(HISTTIMEFORMAT='' builtin history 1)
         typed=${typed#*[0-9][* ] }
-        if [[ $HISTCMD != "$_snag_number" ]]; then
+        if [[ -z $_snag_is_new ]]; then
             name=${typed%%[[:space:]]*}
             name=${BASH_ALIASES[${name:-.}]-$name}${typed#"$name"}
-            [[ ${name//[[:space:]\\]/} == "${BASH_COMMAND//[[:space:]\\]/}"* ]] || return 0
+            [[ ${name//[[:space:]\\]/} == "${1//[[:space:]\\]/}"* ]] || return 0
         fi
-        ! _snag_watches "$typed" || _snag_line=$typed _snag_at=${EPOCHREALTIME/[^0-9]/} _snag_job=${!-}
+        ! _snag_watches "$typed" || SNAG_LINE=$typed command snag heard "${@:2}"
     }
 
     # Before each prompt. bash gives back $? and PIPESTATUS by itself to what comes after.
@@ -39,7 +45,7 @@ if [[ $- == *i* ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) && [[
             _snag_line=''
             # As many commands as statuses: it was the first of a pipeline, or alone; and no job.
             [[ $_snag_seen != "${#all[@]}" || $_snag_job != "${!-}" ]] || part=whole
-            (SNAG_LINE=$line command snag heard "${all[0]}" "$took" "$part" </dev/null >/dev/null 2>&1 &)
+            (_snag_tell "$line" "${all[0]}" "$took" "$part" </dev/null >/dev/null 2>&1 &)
         fi
         _snag_seen=0 _snag_number=$HISTCMD
         # Where a failure would end the shell, it has not got here.

@@ -37,5 +37,10 @@ fn main() {
         level: Level::Error,
         ..Event::default()
     });
+    // The SDK has no feedback of its own yet; it sends what a program writes.
+    let feedback = r#"{"type":"feedback","release":"shop@1.4.3","environment":"staging","contexts":{"feedback":{"message":"the total is wrong","contact_email":"bob@acme.example"},"friction":{"place":"cart","expected":"the sum","did":"worked-around","felt":"confused"}}}"#;
+    let envelope = format!("{{}}\n{{\"type\":\"feedback\"}}\n{feedback}\n");
+    let envelope = sentry::Envelope::from_bytes_raw(envelope.into_bytes()).expect("an envelope");
+    sentry::Hub::current().client().expect("a client").send_envelope(envelope);
     let _ = std::thread::spawn(|| panic!("nobody caught this")).join();
 }
