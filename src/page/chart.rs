@@ -18,10 +18,10 @@ pub(super) fn spark(days: &[u32], highest: u64) -> Markup {
     for (at, &points) in days.iter().enumerate().filter(|(_, points)| **points != 0) {
         let height = (u64::from(points) * HEIGHT).div_ceil(highest.max(1)).clamp(2, HEIGHT);
         // Writing to a string cannot fail.
-        let _ = write!(path, "M{} {HEIGHT}v-{height}", at * 4 + 2);
+        let _ = write!(path, "M{at} {HEIGHT}V{}", HEIGHT - height);
     }
     html! {
-        svg.spark viewBox=(format!("0 0 {} {HEIGHT}", days.len() * 4)) preserveAspectRatio="none" {
+        svg.spark viewBox=(format!("-.5 0 {} {HEIGHT}", days.len())) preserveAspectRatio="none" {
             path d=(path) {}
         }
     }

@@ -10,8 +10,9 @@ use crate::hotspot::{By, Hotspot};
 use crate::index::HotspotsAnswer;
 use crate::words::{human, number, plural, window};
 
-/// Letters of a quote.
-const QUOTE: usize = 140;
+/// Letters of a quote: fewest and most, and those of all together, so that a long list is light.
+const QUOTE: (usize, usize) = (80, 140);
+const QUOTES: usize = 8000;
 /// Days or steps of a row's days.
 const STEPS: usize = 56;
 /// Places named under a row.
@@ -42,6 +43,8 @@ fn rows(visit: &Visit, by: By, answer: &HotspotsAnswer) -> Markup {
     // One scale for all rows, or a single bad day would look like a bad month.
     let highest = days.iter().flatten().copied().max().unwrap_or(0).into();
     let most = rows.first().map_or(0, |row| row.figures.pain);
+    let quote = (QUOTES / rows.len().max(1)).clamp(QUOTE.0, QUOTE.1);
+    let scale = Scale { highest, most, until: answer.window.until, quote };
     html! {
         div.list.rated[has_rate] {
             div.head aria-hidden="true" {
@@ -51,7 +54,7 @@ fn rows(visit: &Visit, by: By, answer: &HotspotsAnswer) -> Markup {
             }
             ol {
                 @for (row, days) in rows.iter().zip(&days) {
-                    (entry(visit, row, days, Scale { highest, most, until: answer.window.until }))
+                    (entry(visit, row, days, scale))
                 }
             }
         }
@@ -59,12 +62,13 @@ fn rows(visit: &Visit, by: By, answer: &HotspotsAnswer) -> Markup {
     }
 }
 
-/// What a full height and a full bar stand for.
+/// What a full height and a full bar stand for, and how much of a quote there is room for.
 #[derive(Clone, Copy)]
 struct Scale {
     highest: u64,
     most: u64,
     until: Day,
+    quote: usize,
 }
 
 fn entry(visit: &Visit, row: &Hotspot, days: &[u32], scale: Scale) -> Markup {
@@ -79,13 +83,13 @@ fn entry(visit: &Visit, row: &Hotspot, days: &[u32], scale: Scale) -> Markup {
             (tell::badge(row, scale.until))
             @if let Some(outcome) = tell::outcome(row) { span.outcome { (outcome) } }
             (chart::spark(days, scale.highest))
-            (said(row))
+            (said(row, scale.quote))
         }
     }
 }
 
 /// What else there is to a row; most have little, and a page is light.
-fn said(row: &Hotspot) -> Markup {
+fn said(row: &Hotspot, most: usize) -> Markup {
     let Hotspot { folded, signals, quote, .. } = row;
     html! {
         @if folded.is_some() || *signals != 0 || quote.is_some() {
@@ -94,7 +98,7 @@ fn said(row: &Hotspot) -> Markup {
                     span.folded { (folded) @if !row.children.is_empty() { ": " (children(row)) } }
                 }
                 @if *signals != 0 { span.signals { (plural(*signals, "signal", "signals")) } }
-                @if let Some(quote) = quote { q { (text::line(&quote.text, QUOTE)) } }
+                @if let Some(quote) = quote { q { (text::line(&quote.text, most)) } }
             }
         }
     }
