@@ -11,6 +11,7 @@ use snag::hotspot::Hotspot;
 use snag::index::HotspotsAnswer;
 
 use crate::load::{self, MANY, ONE, median};
+use crate::results::{Goal, reached};
 use crate::server::{Server, disk};
 use crate::sqlite::Row;
 use crate::story::{Story, name};
@@ -67,6 +68,13 @@ pub(crate) async fn as_events_pile_up(
             ms(grouped),
             ms(grouped) / ms(flat),
         ));
+        if 1_000_000 <= *size {
+            let at = |what: &str| format!("{what} at {size} events");
+            reached(&at("hotspots after a write"), Goal::AtMost(10.0), dirty, " ms");
+            let times = ms(grouped) / dirty.max(f64::MIN_POSITIVE);
+            reached(&at("hotspots, to SQLite's GROUP BY"), Goal::AtLeast(100.0), times, " times");
+            reached(&at("`why` of a place"), Goal::AtMost(30.0), why, " ms");
+        }
     }
     let per_event = |bytes: u64| bytes / loaded.max(1) as u64;
     say(&format!(

@@ -93,7 +93,7 @@ pub(crate) fn one(step: &str) -> anyhow::Result<()> {
         return measured(&mut || lines.iter().try_for_each(|line| admit(line).map(drop)));
     }
     let events: Vec<Event> = lines.iter().map(|line| admit(line)).collect::<Result<_, _>>()?;
-    let encode = |event: &Event| Record::of_event_json(&event.to_json());
+    let encode = |event: &Event| Record::of_event(event);
     if step == "encode" {
         return measured(&mut || {
             for event in &events {

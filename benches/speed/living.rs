@@ -11,6 +11,7 @@ use serde_json::Value;
 use snag::client::Connection;
 
 use crate::load::{self, MANY, ONE, median};
+use crate::results::{Goal, reached};
 use crate::server::{Server, disk};
 use crate::story::{Story, name};
 use crate::{ms, say};
@@ -32,6 +33,11 @@ pub(crate) async fn with(program: &str, events: usize) -> anyhow::Result<()> {
     load(&snagd, events, &mut story).await?;
     settle(&snagd).await?;
     room(&snagd, events)?;
+    let bytes = disk(&snagd.path("state/journal"))? + disk(&snagd.path("state/index"))?;
+    let each = bytes as f64 / events as f64;
+    reached(&format!("disk at {events} events"), Goal::AtMost(600.0), each, " bytes an event");
+    let resident = mib(snagd.resident()?) as f64;
+    reached(&format!("resident, idle, at {events} events"), Goal::AtMost(64.0), resident, " MiB");
     idle(&snagd).await?;
     ask(&snagd).await?;
     say(&format!("{:>6} MiB resident", mib(snagd.resident()?)));
@@ -39,12 +45,15 @@ pub(crate) async fn with(program: &str, events: usize) -> anyhow::Result<()> {
     snagd.end(true)?;
     let clean = snagd.start_again().await?;
     say(&format!("{:>6.0} ms to start after a clean stop", ms(clean)));
+    let at = |what: &str| format!("{what} at {events} events");
+    reached(&at("start after a clean stop"), Goal::AtMost(300.0), ms(clean), " ms");
     for _ in 0..500 {
         post_one(&snagd, &mut story).await?;
     }
     snagd.end(false)?;
     let killed = snagd.start_again().await?;
     say(&format!("{:>6.0} ms to start after SIGKILL", ms(killed)));
+    reached(&at("start after SIGKILL"), Goal::AtMost(2000.0), ms(killed), " ms");
     idle(&snagd).await?;
     say(&format!("{:>6} MiB resident", mib(snagd.resident()?)));
     rebuild(&mut snagd, &mut story).await?;
@@ -101,6 +110,7 @@ async fn idle(snagd: &Server) -> anyhow::Result<()> {
         "{wakeups:>6.1} wakeups a second when idle, {:.2} % of a processor",
         busy * 100.0
     ));
+    reached("a processor when idle", Goal::AtMost(0.1), busy * 100.0, " %");
     Ok(())
 }
 
@@ -210,6 +220,12 @@ async fn rebuild(snagd: &mut Server, story: &mut Story) -> anyhow::Result<()> {
         position = status["index"]["position"].as_u64().unwrap_or(position);
     }
     let rate = position as f64 / started.elapsed().as_secs_f64();
+    reached(
+        "a rebuild, while events are posted",
+        Goal::AtLeast(60_000.0),
+        rate,
+        " events a second",
+    );
     say(&format!(
         "{rate:>6.0} events a second when the index is built anew, while {} are posted one by one: {}",
         took.len(),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use snag::client::Target;
 
 use crate::load::{self, MANY, ONE, Run, median};
+use crate::results::{Goal, reached};
 use crate::server::Server;
 use crate::story::Story;
 use crate::{ms, say};
@@ -39,10 +40,10 @@ pub(crate) async fn in_turns(
     story: &mut Story,
     rounds: usize,
 ) -> anyhow::Result<()> {
-    let sample = story.event();
+    let sample = story.event_of_today();
     let bytes = sample.len();
     say(&format!(
-        "recording, {rounds} rounds in turns, ms and µs of processor time an event; like this one, of {bytes} bytes:"
+        "recording, {rounds} rounds in turns, ms and µs of processor time an event; as they happen, and batches of 1000 of the last year; like this one, of {bytes} bytes:"
     ));
     say(&sample);
     say(
@@ -74,6 +75,7 @@ pub(crate) async fn in_turns(
             let ratio = median(pairs.map(|(our, their)| our.rate / their.rate).collect());
             let ratio = ratio.context("no round")?;
             let what = format!("{:>5}  {:>7}", row.batch, row.connections);
+            compare(row, name, ratio, &runs[0], theirs);
             let figures = show(theirs, cpu.as_secs_f64() * 1e6 / events);
             say(&format!("{what}  {name:<8} {figures} {ratio:>12.2}"));
         }
@@ -81,8 +83,40 @@ pub(crate) async fn in_turns(
     Ok(())
 }
 
+/// Notes how snagd does beside another where that is to be reached.
+fn compare(row: &Row, other: &str, ratio: f64, ours: &[Run], theirs: &[Run]) {
+    let (batch, at_once) = (row.batch, row.connections);
+    let least = match (other, batch, at_once) {
+        ("floor", 1, 1) => 0.9,
+        ("floor", 1, 32 | 256) => 0.75,
+        ("floor", 100, _) => 0.3,
+        ("SQLite", 1, 1 | 32 | 256) => 1.0,
+        _ => return,
+    };
+    let what = match batch {
+        1 => format!("single posts over {at_once} connections, to those of {other}"),
+        _ => format!("batches of {batch} over {at_once} connections, to those of {other}"),
+    };
+    reached(&what, Goal::AtLeast(least), ratio, "");
+    if (other, batch, at_once) == ("floor", 1, 32) {
+        let p99 = |runs: &[Run]| median(runs.iter().map(|run| run.p99).collect()).map_or(0.0, ms);
+        let ratio = p99(ours) / p99(theirs).max(f64::MIN_POSITIVE);
+        reached(
+            "p99 of single posts over 32 connections, to that of floor",
+            Goal::AtMost(2.0),
+            ratio,
+            "",
+        );
+    }
+}
+
 fn body(story: &mut Story, batch: usize) -> Bytes {
-    Bytes::from(if batch == 1 { story.event() } else { story.batch(batch) })
+    let events: Vec<String> = match batch {
+        // Who sends so many at once brings what happened over a year.
+        1000.. => (0..batch).map(|_| story.event()).collect(),
+        _ => (0..batch).map(|_| story.event_of_today()).collect(),
+    };
+    Bytes::from(events.join("\n"))
 }
 
 /// The medians of some rounds, in ms; and what an event took of the processors, in µs.

@@ -144,7 +144,9 @@ impl Desk {
     pub fn admit(&self, draft: Draft, sender: Sender, source: Source) -> Result<Event, Rejection> {
         let original = draft.same_as().and_then(|id| self.index.event(id).ok().flatten());
         let original = original.map(|stored| Original::of(&stored.event));
-        draft.admit(&Arrival { now: now(), fresh_id: Uuid::now_v7(), sender, source, original })
+        // Chance is a system call.
+        let fresh_id = if draft.has("id") { Uuid::nil() } else { Uuid::now_v7() };
+        draft.admit(&Arrival { now: now(), fresh_id, sender, source, original })
     }
 
     /// Whether a signal is one too many of its person's in this hour: it is counted here, and not to

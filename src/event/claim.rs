@@ -47,34 +47,31 @@ impl Claim {
     /// A text, trimmed; an empty one counts as absent.
     pub(super) fn text(&mut self, field: &str, longest: usize) -> Option<String> {
         let value = self.take(field)?;
-        let pointer = format!("/{field}");
-        self.text_of(&pointer, &value, longest)
+        self.text_of(field, value, longest)
     }
 
-    pub(super) fn text_of(
-        &mut self,
-        pointer: &str,
-        value: &Value,
-        longest: usize,
-    ) -> Option<String> {
-        let name = &pointer[1..];
+    /// The same of a field within another, named by its path.
+    pub(super) fn text_of(&mut self, path: &str, value: Value, longest: usize) -> Option<String> {
         let Value::String(text) = value else {
-            let found = kind_of(value);
-            self.fault(pointer, format!("`{name}` is {found}: write it as text, in quotes"));
+            let found = kind_of(&value);
+            let hint = format!("`{path}` is {found}: write it as text, in quotes");
+            self.fault(&format!("/{path}"), hint);
             return None;
         };
-        let text = text.trim();
+        let is_trim = text.trim().len() == text.len();
+        let text = if is_trim { text } else { text.trim().to_owned() };
         // What stands for a secret may be longer than the secret was.
-        let longest = longest + 32 * text.matches("[scrubbed:").count();
+        let fits = text.len() <= longest;
+        let more = if fits { 0 } else { 32 * text.matches("[scrubbed:").count() };
+        let longest = longest + more;
         if longest < text.len() {
             let found = text.len();
-            self.fault(
-                pointer,
-                format!("`{name}` has {found} bytes, at most {longest} are kept: shorten it"),
-            );
+            let hint =
+                format!("`{path}` has {found} bytes, at most {longest} are kept: shorten it");
+            self.fault(&format!("/{path}"), hint);
             return None;
         }
-        (!text.is_empty()).then(|| text.to_owned())
+        (!text.is_empty()).then_some(text)
     }
 
     /// A short name: one line without control or direction-changing characters.
@@ -93,21 +90,20 @@ impl Claim {
     /// A word of a closed list.
     pub(super) fn word<W: Word>(&mut self, field: &str) -> Option<W> {
         let value = self.take(field)?;
-        self.word_of(&format!("/{field}"), &value)
+        self.word_of(field, &value)
     }
 
-    pub(super) fn word_of<W: Word>(&mut self, pointer: &str, value: &Value) -> Option<W> {
-        let words: Vec<&str> = W::ALL.iter().map(|word| word.word()).collect();
+    pub(super) fn word_of<W: Word>(&mut self, path: &str, value: &Value) -> Option<W> {
         let found = value.as_str().and_then(W::find);
         if found.is_none() {
-            let name = &pointer[1..];
+            let words: Vec<&str> = W::ALL.iter().map(|word| word.word()).collect();
             let written = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
             let hint = did_you_mean(&written, &words);
             let written = shorten(&written);
             let hint = if hint.is_empty() { ":".to_owned() } else { format!("{hint} It is") };
             self.fault(
-                pointer,
-                format!("`{name}` cannot be `{written}`{hint} one of {}", words.join(", ")),
+                &format!("/{path}"),
+                format!("`{path}` cannot be `{written}`{hint} one of {}", words.join(", ")),
             );
         }
         found
@@ -116,20 +112,19 @@ impl Claim {
     /// A whole number of at least `least`.
     pub(super) fn number(&mut self, field: &str, least: u32) -> Option<u32> {
         let value = self.take(field)?;
-        self.number_of(&format!("/{field}"), &value, least)
+        self.number_of(field, &value, least)
     }
 
-    pub(super) fn number_of(&mut self, pointer: &str, value: &Value, least: u32) -> Option<u32> {
+    pub(super) fn number_of(&mut self, path: &str, value: &Value, least: u32) -> Option<u32> {
         // Some programs write whole numbers with a point: 5.0 is 5.
         let text = value.as_number().map(ToString::to_string);
         let whole = text.as_deref().map(|text| text.strip_suffix(".0").unwrap_or(text));
         let found = whole.and_then(|whole| whole.parse().ok());
         let found = found.filter(|number| least <= *number);
         if found.is_none() {
-            let name = &pointer[1..];
             self.fault(
-                pointer,
-                format!("`{name}` is no whole number from {least} to {}: write it without quotes, sign or fraction", u32::MAX),
+                &format!("/{path}"),
+                format!("`{path}` is no whole number from {least} to {}: write it without quotes, sign or fraction", u32::MAX),
             );
         }
         found
@@ -168,7 +163,7 @@ impl Claim {
                 let hint =
                     format!("a tag's name has 1 to {MAX_NAME} bytes and no control characters");
                 self.fault(&pointer, hint);
-            } else if let Some(text) = self.text_of(&pointer, &value, MAX_LINE) {
+            } else if let Some(text) = self.text_of(&pointer[1..], value, MAX_LINE) {
                 kept.insert(key, text);
             }
         }

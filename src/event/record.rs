@@ -60,20 +60,17 @@ const DECIDED: u8 = 3;
 const MUTING: u8 = 4;
 
 impl Record {
-    /// The bytes of an event's record, given the event as [`Event::to_json`] makes it.
+    /// The bytes of an event's record: behind the first, what [`Event::to_json`] makes.
     #[must_use]
-    pub fn of_event_json(json: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(1 + json.len());
-        bytes.push(EVENT);
-        bytes.extend_from_slice(json);
-        bytes
+    pub fn of_event(event: &Event) -> Vec<u8> {
+        bytes(EVENT, event)
     }
 
     /// The bytes of a record.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Event(event) => Self::of_event_json(&event.to_json()),
+            Self::Event(event) => Self::of_event(event),
             Self::Retraction(retraction) => bytes(RETRACTION, retraction),
             Self::Decided(decided) => bytes(DECIDED, decided),
             Self::Muting(muting) => bytes(MUTING, muting),
@@ -94,8 +91,9 @@ impl Record {
 }
 
 fn bytes(format: u8, record: &impl Serialize) -> Vec<u8> {
-    let mut bytes = vec![format];
-    // Writing to memory cannot fail.
-    bytes.extend(serde_json::to_vec(record).unwrap_or_default());
+    let mut bytes = Vec::with_capacity(512);
+    bytes.push(format);
+    // Writing to memory cannot fail, and every key is a string.
+    let _ = serde_json::to_writer(&mut bytes, record);
     bytes
 }

@@ -4,16 +4,20 @@
 //! gathered into sled as one atomic batch. sled takes 5 to 25 µs a key, and a
 //! counter that changed a hundred times is written once: so nobody waits for it. What is lost with
 //! the layer when the process dies lies in the journal, behind the position that sled holds.
+//!
+//! While sled takes a batch it answers nobody. So what moved down last stays in memory as well: the
+//! writer, who counts on where it left off, seldom has to ask sled.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sled::IVec;
 
 use super::list::Order;
-use super::{IndexError, leaf};
+use super::{IndexError, key, leaf};
 
 /// Changes by key; none removes it.
 pub(super) type Changes = BTreeMap<Vec<u8>, Option<IVec>>;
@@ -22,30 +26,36 @@ pub(super) type Pair = (IVec, IVec);
 /// Keys from the first to the last, both included.
 pub(super) type Span = RangeInclusive<Vec<u8>>;
 
-/// The layer is settled before its time when it holds so many keys: reads wait while sled takes a
-/// batch, so batches are small;
-pub(super) const MANY: usize = 512;
+/// The layer is settled before its time when it holds so many keys. sled writes a leaf whole for each
+/// batch that touches it, so large batches cost less; but reads wait meanwhile, some 10 ms;
+pub(super) const MANY: usize = 4 * 1024;
 /// whoever makes it larger than this must settle it.
-pub(super) const TOO_MANY: usize = 8 * 1024;
+pub(super) const TOO_MANY: usize = 16 * 1024;
+/// How many ids are looked at to find one that tells a time.
+const FEW: usize = 64;
 
 pub(super) struct Store {
     tree: RwLock<sled::Db>,
     fresh: RwLock<Layers>,
     /// One settling at a time.
     settling: Mutex<()>,
+    /// sled holds no id that tells a later time than this.
+    latest: AtomicU64,
 }
 
 #[derive(Default)]
 struct Layers {
     /// What was written since the last settling began.
     open: Changes,
-    /// What is on its way into sled.
+    /// What is on its way into sled, or got there last.
     closing: Arc<Changes>,
 }
 
 impl Store {
     pub(super) fn new(tree: sled::Db) -> Self {
-        Self { tree: RwLock::new(tree), fresh: RwLock::default(), settling: Mutex::default() }
+        let latest = AtomicU64::new(latest(&tree));
+        let (tree, fresh, settling) = (RwLock::new(tree), RwLock::default(), Mutex::default());
+        Self { tree, fresh, settling, latest }
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
@@ -54,6 +64,10 @@ impl Store {
             if let Some(change) = fresh.open.get(key).or_else(|| fresh.closing.get(key)) {
                 return Ok(change.clone());
             }
+        }
+        // Most ids are new, and tell so.
+        if key::time(key).is_some_and(|time| self.latest.load(Ordering::Acquire) < time) {
+            return Ok(None);
         }
         leaf::get(&self.tree(), key)
     }
@@ -111,12 +125,14 @@ impl Store {
         let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
         let closing = {
             let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
+            let ids = fresh.open.range(vec![key::ID]..vec![key::ID + 1]);
+            let latest = ids.filter_map(|(id, _)| key::time(id)).max().unwrap_or(0);
+            self.latest.fetch_max(latest, Ordering::AcqRel);
             fresh.closing = Arc::new(std::mem::take(&mut fresh.open));
             fresh.closing.clone()
         };
         let tree = self.tree();
         tree.apply_batch(leaf::change(&tree, closing.iter())?)?;
-        self.fresh.write().unwrap_or_else(PoisonError::into_inner).closing = Arc::default();
         Ok(())
     }
 
@@ -141,6 +157,21 @@ impl Store {
     pub(super) fn tree(&self) -> sled::Db {
         self.tree.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// The latest time that an id in sled tells; the end of time where none of the last few tells one.
+fn latest(tree: &sled::Db) -> u64 {
+    let [first, end] = [vec![key::ID], vec![key::ID, key::TELLING]];
+    let Ok(newest) = leaf::range(tree, first..=end, Order::Newest) else { return u64::MAX };
+    let mut looked_at = 0;
+    for pair in newest.take(FEW) {
+        let Ok((id, _)) = pair else { return u64::MAX };
+        if let Some(time) = key::time(&id) {
+            return time;
+        }
+        looked_at += 1;
+    }
+    if looked_at < FEW { 0 } else { u64::MAX }
 }
 
 type FreshPairs = Box<dyn Iterator<Item = (Vec<u8>, Option<IVec>)>>;
@@ -195,8 +226,16 @@ mod tests {
         Store::new(sled::Config::new().temporary(true).open().unwrap())
     }
 
-    /// A key of one of a few lists, some of which begin like others.
+    /// A key of one of a few lists, some of which begin like others; or of an id, which may tell a
+    /// time.
     fn key(n: u16) -> Vec<u8> {
+        if n.is_multiple_of(3) {
+            let builder = match n % 4 {
+                0 => uuid::Builder::from_random_bytes([n.to_be_bytes()[1]; 16]),
+                _ => uuid::Builder::from_unix_timestamp_millis(u64::from(n / 5), &[1; 10]),
+            };
+            return key::id(builder.into_uuid());
+        }
         let list = ["", "a", "ab", "web/checkout/pay"][usize::from(n) % 4];
         [list.as_bytes(), &n.to_be_bytes()].concat()
     }
@@ -246,9 +285,12 @@ mod tests {
                     last_first.reverse();
                     prop_assert_eq!(&last_first, &expected);
                 }
-                for n in 0..800 {
-                    let found = store.get(&key(n)).unwrap().map(|value| value.to_vec());
-                    prop_assert_eq!(found.as_ref(), model.get(&key(n)));
+                let opened_again = settles.then(|| Store::new(store.tree()));
+                for store in [Some(&store), opened_again.as_ref()].into_iter().flatten() {
+                    for n in 0..800 {
+                        let found = store.get(&key(n)).unwrap().map(|value| value.to_vec());
+                        prop_assert_eq!(found.as_ref(), model.get(&key(n)));
+                    }
                 }
             }
         }

@@ -79,7 +79,7 @@ fn apply(index: &Index, events: &[Event]) {
         let sequence = index.position().sequence + 1;
         let records = index.dir.with_file_name("records");
         fs::create_dir_all(&records).unwrap();
-        let record = Record::of_event_json(&event.to_json());
+        let record = Record::of_event(event);
         fs::write(records.join(sequence.to_string()), record).unwrap();
         let fingerprint = event.words().map_or(0, crate::hotspot::fingerprint);
         let fresh = Fresh { sequence, event, fingerprint };

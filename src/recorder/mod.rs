@@ -295,7 +295,7 @@ fn pack(events: Vec<Event>) -> (Vec<Parcel>, u32) {
         .map(|mut event| {
             let decision = event.decision.take();
             Parcel {
-                record: Record::of_event_json(&event.to_json()),
+                record: Record::of_event(&event),
                 fingerprint: event.words().map_or(0, fingerprint),
                 decided: decision.map(|decision| Decided::about(&event, decision)),
                 event,

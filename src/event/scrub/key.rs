@@ -1,5 +1,9 @@
 //! Keys whose name says that their value is a secret.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 /// Words that name a secret wherever they end a name.
 const SECRETS: &str = "accesskey accesstoken apikey apitoken auth authorization authtoken \
     bearer clientsecret \
@@ -19,6 +23,13 @@ const PAIRS: [(&str, &str); 3] = [
     ("sess session", "id"),
 ];
 
+/// What a name of ASCII letters contains, in any case, if it names a secret: a piece of each of
+/// [`SECRETS`], and of one side of each of [`PAIRS`].
+const PIECES: [&str; 14] = [
+    "pass", "pwd", "secret", "token", "auth", "cookie", "cred", "sess", "jwt", "bearer", "otp",
+    "cvv", "cvc", "key",
+];
+
 /// Words after a secret's name that only say how it is written.
 const FORMS: &str =
     "b64 base base64 confirm confirmation encoded hash header json new old plain raw text value";
@@ -33,6 +44,23 @@ const FORMS: &str =
 /// of a web session is that person. `DESKTOP_SESSION` and `session_count` are none.
 #[must_use]
 pub fn scrub_key(key: &str) -> bool {
+    may_name_a_secret(key) && names_a_secret(key)
+}
+
+/// Whether it is worth to look at the words of a name: of most names it is not.
+fn may_name_a_secret(key: &str) -> bool {
+    #[expect(clippy::expect_used, reason = "a constant, and a test builds it")]
+    static ANY: LazyLock<AhoCorasick> = LazyLock::new(|| {
+        let mut any = AhoCorasick::builder();
+        any.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA));
+        any.build(PIECES).expect("pieces are searched for")
+    });
+    // Some letters beyond ASCII have a small one within it.
+    !key.is_ascii() || ANY.is_match(key)
+}
+
+/// The same as [`scrub_key`], word by word.
+pub(super) fn names_a_secret(key: &str) -> bool {
     // A key that held a secret itself is no name any more.
     if key.contains(super::OPEN) {
         return false;
@@ -89,4 +117,13 @@ fn trim_number(word: &str) -> String {
         return word.to_owned();
     }
     word.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned()
+}
+
+/// Each name that is listed as a secret's, and each pair.
+#[cfg(test)]
+pub(super) fn listed() -> Vec<String> {
+    let pairs = PAIRS.iter().flat_map(|(owners, thing)| {
+        owners.split_whitespace().map(move |owner| format!("{owner}_{thing}"))
+    });
+    SECRETS.split_whitespace().map(str::to_owned).chain(pairs).collect()
 }

@@ -58,7 +58,7 @@ pub(super) fn hits(text: &str) -> Vec<Hit> {
     let mut hits = Vec::new();
     let marked = rules.marked(text);
     for (rank, rule) in rules.each.iter().enumerate() {
-        if marked & 1 << rank != 0 {
+        if marked & 1 << rank != 0 && rule.has_digits(text) {
             rule.collect(text, rank, &mut hits);
         }
     }
@@ -87,6 +87,9 @@ struct Rule {
     /// Whatever it matches contains one of these: one with capitals as it is written, one without
     /// in any case.
     marks: &'static [&'static str],
+    /// Whatever it matches has at least so many digits: the marks of a card's number are in most
+    /// texts that have a number at all.
+    digits: usize,
     /// How it looks: the group `s` is what is taken out, `k` the name it was given.
     pattern: String,
     /// The pattern, once it was needed.
@@ -128,6 +131,10 @@ impl Rule {
         self.regex.get_or_init(|| Regex::new(&self.pattern).expect("a rule compiles"))
     }
 
+    fn has_digits(&self, text: &str) -> bool {
+        self.digits == 0 || self.digits <= text.bytes().filter(u8::is_ascii_digit).count()
+    }
+
     fn collect(&self, text: &str, rank: usize, hits: &mut Vec<Hit>) {
         let mut from = 0;
         while let Some(found) = self.regex().captures_at(text, from) {
@@ -159,7 +166,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
 /// A secret that carries its own mark: nothing around it needs to be known.
 fn token(name: &'static str, marks: &'static [&'static str], pattern: &str) -> Rule {
     let pattern = format!("(?-u:{START}(?<s>{pattern}))");
-    Rule { name, marks, pattern, regex: OnceLock::new(), check: check::any }
+    Rule { name, marks, digits: 0, pattern, regex: OnceLock::new(), check: check::any }
 }
 
 /// A secret that is known by what stands around it.
@@ -168,7 +175,7 @@ fn value(name: &'static str, marks: &'static [&'static str], pattern: &str, chec
         .iter()
         .fold(pattern.to_owned(), |pattern, (name, part)| pattern.replace(name, part))
         .replace(r"\b", r"(?-u:\b)");
-    Rule { name, marks, pattern, regex: OnceLock::new(), check }
+    Rule { name, marks, digits: 0, pattern, regex: OnceLock::new(), check }
 }
 
 #[rustfmt::skip] // One rule, one line.
@@ -226,12 +233,15 @@ fn blocks() -> Vec<Rule> {
             &["LS0tLS1CRUdJTiB"],
             r"LS0tLS1CRUdJTiB(?:SU0EgUFJJVkFUR|EU0EgUFJJVkFUR|FQyBQUklWQVRF|QUklWQVRFIEtFW|PUEVOU1NIIFBSSVZBVE|FTkNSWVBURUQgUFJJVkFUR)[0-9A-Za-z+/=]*",
         ),
-        value(
-            "card-number",
-            DIGITS,
-            r"START(?<s>(?:[2-6][0-9]{13,18}|[2-6][0-9]{3}GAP[0-9]{4}GAP[0-9]{4}GAP[0-9]{4}(?:GAP[0-9]{3})?|3[0-9]{3}GAP[0-9]{6}GAP[0-9]{4,5})\b)",
-            check::card,
-        ),
+        Rule {
+            digits: 14,
+            ..value(
+                "card-number",
+                DIGITS,
+                r"START(?<s>(?:[2-6][0-9]{13,18}|[2-6][0-9]{3}GAP[0-9]{4}GAP[0-9]{4}GAP[0-9]{4}(?:GAP[0-9]{3})?|3[0-9]{3}GAP[0-9]{6}GAP[0-9]{4,5})\b)",
+                check::card,
+            )
+        },
     ]
 }
 
@@ -333,10 +343,10 @@ fn values() -> Vec<Rule> {
 
 /// Each pattern, and whether the text has a mark of its rule.
 #[cfg(test)]
-pub(super) fn marked(text: &str) -> impl Iterator<Item = (&Regex, bool)> {
+pub(super) fn marked(text: &str) -> impl Iterator<Item = (&'static Regex, bool)> + '_ {
     let marked = RULES.marked(text);
     let rules = RULES.each.iter().enumerate();
-    rules.map(move |(rank, rule)| (rule.regex(), marked & 1 << rank != 0))
+    rules.map(move |(rank, rule)| (rule.regex(), marked & 1 << rank != 0 && rule.has_digits(text)))
 }
 
 /// The names of all rules, each once.

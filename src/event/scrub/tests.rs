@@ -368,3 +368,26 @@ proptest! {
         prop_assert!(!clean.contains(&token[4..]));
     }
 }
+
+proptest! {
+    #[test]
+    fn most_names_need_no_second_look(
+        name in prop_oneof![
+            "[a-zA-Z0-9_.-]{0,12}(Secret|TOKEN|apiKey|Pass|pwd|session|JWT|otp|cred|Auth|kEY|oAuth)?[0-9]{0,2}(_hash|-id|Key)?",
+            "(x[_-])?(\u{212a}ey|pa\u{17f}s|\u{17f}ecret|to\u{212a}en|api\u{212a}ey)",
+            "\\PC{0,20}",
+        ],
+    ) {
+        prop_assert_eq!(scrub_key(&name), key::names_a_secret(&name));
+    }
+}
+
+#[test]
+fn every_listed_name_gets_a_second_look() {
+    for name in key::listed() {
+        for name in [name.to_ascii_uppercase(), format!("x-{name}"), name] {
+            assert_eq!(scrub_key(&name), key::names_a_secret(&name), "{name}");
+            assert!(scrub_key(&name), "{name}");
+        }
+    }
+}

@@ -24,7 +24,7 @@ const KEY: &str = "key";
 /// checked before.
 pub(crate) fn scrub_event(event: &mut Event) {
     let mut found = Found { list: std::mem::take(&mut event.scrubbed) };
-    found.text(&mut event.person, "/person");
+    found.text(&mut event.person, || "/person".to_owned());
     let fields = [
         (&mut event.claimed_person, "/claimed_person"),
         (&mut event.note, "/note"),
@@ -36,14 +36,14 @@ pub(crate) fn scrub_event(event: &mut Event) {
     ];
     for (field, pointer) in fields {
         if let Some(text) = field {
-            found.text(text, pointer);
+            found.text(text, || pointer.to_owned());
         }
     }
     if let Some(rule) = event.signal.as_mut().and_then(|signal| signal.rule.as_mut()) {
-        found.text(rule, "/signal/rule");
+        found.text(rule, || "/signal/rule".to_owned());
     }
     if let Some(note) = event.decision.as_mut().and_then(|decision| decision.note.as_mut()) {
-        found.text(note, "/decision/note");
+        found.text(note, || "/decision/note".to_owned());
     }
     found.tags(&mut event.tags);
     if let Some(evidence) = &mut event.evidence {
@@ -69,11 +69,12 @@ impl Found {
         }
     }
 
-    fn text(&mut self, text: &mut String, pointer: &str) {
+    fn text(&mut self, text: &mut String, pointer: impl FnOnce() -> String) {
         if let Some((clean, rules)) = scrub(text) {
             *text = clean;
+            let pointer = pointer();
             for rule in rules {
-                self.push(rule, pointer);
+                self.push(rule, &pointer);
             }
         }
     }
@@ -86,11 +87,10 @@ impl Found {
             }
         }
         for (key, value) in tags {
-            let pointer = below("/tags", key);
             if scrub_key(key) && !is_directory(key, value) {
-                self.secret_text(value, &pointer);
+                self.secret_text(value, &below("/tags", key));
             } else {
-                self.text(value, &pointer);
+                self.text(value, || below("/tags", key));
             }
         }
     }
@@ -133,7 +133,7 @@ impl Found {
 
     fn value(&mut self, value: &mut Value, pointer: &str) {
         match value {
-            Value::String(text) => self.text(text, pointer),
+            Value::String(text) => self.text(text, || pointer.to_owned()),
             Value::Array(array) => self.array(array, pointer),
             Value::Object(object) => self.object(object, pointer),
             Value::Number(number) => {

@@ -3,6 +3,7 @@
 //! They are kept at ingest, so what it is of a text must not change: [`mask`] is part of the
 //! format of what is stored.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
@@ -40,11 +41,36 @@ static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
 #[must_use]
 pub fn mask(text: &str) -> String {
     let lower = text.to_lowercase();
-    let masked = match PATTERN.as_ref() {
-        Some(pattern) => pattern.replace_all(&lower, replacement),
-        None => lower.into(),
-    };
-    masked.split_whitespace().collect::<Vec<_>>().join(" ")
+    if is_plain(&lower) {
+        let words = lower.split_whitespace().map(masked_word);
+        return words.collect::<Vec<_>>().join(" ");
+    }
+    masked(&lower).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether nothing that is masked spans words, and all of it has a digit: no quote, path or URL.
+/// Looking at such words alone takes a tenth of the time.
+fn is_plain(lower: &str) -> bool {
+    let one_quote = lower.bytes().filter(|byte| *byte == b'\'').count() < 2;
+    let other = |byte: u8| !byte.is_ascii() || b"\"`/\\".contains(&byte);
+    one_quote && !lower.bytes().any(other) && !lower.contains("www.")
+}
+
+/// A word of a plain text. Most are none but letters, or a short number and what ends a sentence.
+fn masked_word(word: &str) -> Cow<'_, str> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let Some(start) = word.find(is_digit) else { return word.into() };
+    let (before, rest) = word.split_at(start);
+    let after = rest.trim_start_matches(is_digit);
+    let has_more = |c: char| c.is_ascii_alphanumeric();
+    if rest.len() - after.len() <= 6 && !before.contains(has_more) && !after.contains(has_more) {
+        return [before, "<n>", after].concat().into();
+    }
+    masked(word)
+}
+
+fn masked(lower: &str) -> Cow<'_, str> {
+    PATTERN.as_ref().map_or(lower.into(), |pattern| pattern.replace_all(lower, replacement))
 }
 
 /// What one match becomes.
@@ -107,6 +133,15 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn plain_texts_are_masked_like_any(
+            text in "[0-9a-f:.,' v()+x-]{0,80}|(row|[0-9]{1,3}|[0-9a-f]{8}-|[a-f0-9]{4,40}|[ .,:'\\n\\t()_%@+~-]|v[0-9.]{1,6}|0x[0-9a-f]|Www.| ){0,12}",
+        ) {
+            let lower = text.to_lowercase();
+            let slow = masked(&lower).split_whitespace().collect::<Vec<_>>().join(" ");
+            proptest::prop_assert_eq!(mask(&text), slow);
+        }
+
         #[test]
         fn no_digit_is_left(text in "\\PC{0,80}|[0-9a-f:/.'\"v -]{0,80}") {
             let masked = mask(&text);

@@ -10,7 +10,7 @@ use super::acknowledged::{Acknowledged, fresh_id};
 use super::strace::{self, Strace};
 use super::{rounds, start_on_copy};
 use crate::harness::{Dir, Snagd, until};
-use snag::event::{Arrival, Draft, Record, Sender, Source};
+use snag::event::{Arrival, Draft, Sender, Source};
 
 /// What the daemon is to do about a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,5 +259,6 @@ fn record(bytes: usize) -> Vec<u8> {
     let event = Draft::parse(draft.as_bytes()).unwrap().admit(&arrival).unwrap();
     let json = String::from_utf8(event.to_json()).unwrap();
     let bulk = "x".repeat(bytes - json.len() - 1);
-    Record::of_event_json(json.replace(r#""log":"""#, &format!(r#""log":"{bulk}""#)).as_bytes())
+    let json = json.replace(r#""log":"""#, &format!(r#""log":"{bulk}""#));
+    [b"\x01", json.as_bytes()].concat()
 }
