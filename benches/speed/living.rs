@@ -77,10 +77,10 @@ async fn load(snagd: &Server, events: usize, story: &mut Story) -> anyhow::Resul
     Ok(())
 }
 
-/// Waits until nothing changes on disk any more.
+/// Waits until nothing changes on disk any more, longer than it takes until the index is copied.
 async fn settle(snagd: &Server) -> anyhow::Result<()> {
     let (mut before, mut same) = (0, 0);
-    while same < 4 {
+    while same < 14 {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let now = disk(&snagd.path("state"))?;
         same = if now == before { same + 1 } else { 0 };
