@@ -92,6 +92,11 @@ fn events() -> impl Strategy<Value = Vec<(CellKey, Cell)>> {
     prop::collection::vec(event(), 0..120)
 }
 
+fn explained(at: &Place, cells: &BTreeMap<CellKey, Cell>) -> Why {
+    let question = question();
+    why(&question, at, cells, &rank(&question, cells, |_| None))
+}
+
 fn shaped(shape: Shape, cells: &BTreeMap<CellKey, Cell>) -> Vec<Hotspot> {
     rank(&Question { shape, ..question() }, cells, |_| None)
 }
@@ -114,8 +119,7 @@ proptest! {
             prop_assert_eq!(rank(&question, &own, |_| None), rank(&question, &shared, |_| None));
         }
         for at in ["web/a", "web/b", "cli/go"].map(place) {
-            let why = |cells| why(&question(), &at, cells, |_| None);
-            prop_assert_eq!(why(&own), why(&shared));
+            prop_assert_eq!(explained(&at, &own), explained(&at, &shared));
         }
     }
 
@@ -221,7 +225,7 @@ proptest! {
         let cells = add_up(events);
         let rows = shaped(Shape::Folded, &cells);
         for (at, row) in rows.iter().enumerate() {
-            let why = why(&question(), row.key.place().unwrap(), &cells, |_| None);
+            let why = explained(row.key.place().unwrap(), &cells);
             prop_assert_eq!(why.hotspot.as_ref(), Some(row));
             prop_assert_eq!((why.rank, why.of), (Some(at + 1), rows.len()));
             prop_assert_eq!(why.figures, row.figures);
@@ -230,7 +234,7 @@ proptest! {
             prop_assert_eq!(why.people.iter().map(|term| term.sum).sum::<u64>(), row.figures.uncapped);
             prop_assert_eq!(why.versions.iter().map(|line| line.reports).sum::<u64>(), row.reports);
             for member in row.members.iter().filter(|place| Some(*place) != row.key.place()) {
-                let why = super::why(&question(), member, &cells, |_| None);
+                let why = explained(member, &cells);
                 prop_assert_eq!(why.counted_in.as_ref(), row.key.place());
                 prop_assert_eq!((why.hotspot, why.rank), (None, None));
             }
@@ -247,7 +251,7 @@ proptest! {
                 prop_assert_eq!(restored(back, &row), row);
             }
         }
-        let why = why(&question(), &place("web/a"), &cells, |_| None);
+        let why = explained(&place("web/a"), &cells);
         let json = serde_json::to_string(&why).unwrap();
         let mut back: Why = serde_json::from_str(&json).unwrap();
         back.hurt_per_use = why.hurt_per_use;
@@ -405,7 +409,7 @@ fn why_names_terms_versions_and_whose_row_it_is() {
         (key(2, "web/a", "bob"), report(Severity::Major)),
         (key(2, "web/b/deep", "bob"), report(Severity::Minor)),
     ]);
-    let ask = |at: &str| why(&question(), &place(at), &cells, |_| None);
+    let ask = |at: &str| explained(&place(at), &cells);
     let x = ask("web/a/x");
     assert_eq!((x.rank, x.of, x.figures.pain), (Some(1), 2, 30));
     assert_eq!(x.places, [place("web/a/x"), place("web/a")]);

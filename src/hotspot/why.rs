@@ -14,7 +14,7 @@ use super::gather::{Group, gather};
 use super::pain::{points, worst, worst_signal};
 use super::rank::{by_word, sum};
 use super::version::standing;
-use super::{By, CAP, Cell, CellKey, Child, Hotspot, POINTS, Pain, Question, Rate, Window, rank};
+use super::{CAP, Cell, CellKey, Child, Hotspot, POINTS, Pain, Question, Rate, Window};
 use crate::event::{Day, Feeling, Kind, Outcome, Place, Severity, SignalName, Word};
 
 /// Everything behind one place's rank.
@@ -110,25 +110,23 @@ pub struct Said {
     pub did: BTreeMap<Outcome, u32>,
 }
 
-/// Explains a place; the question is the one whose ranking is explained, always taken by place.
+/// Explains a place, given the ranking by place of the same question and cells.
 pub fn why<'a>(
     question: &Question,
     place: &Place,
     cells: impl IntoIterator<Item = (&'a CellKey, &'a Cell)>,
-    first_seen: impl Fn(&Place) -> Option<Day>,
+    rows: &[Hotspot],
 ) -> Why {
-    let question = Question { by: By::Place, ..question.clone() };
     let cells: Vec<_> = cells.into_iter().collect();
-    let mut rows = rank(&question, cells.iter().copied(), first_seen);
     let of = rows.len();
     let counted = rows.iter().position(|row| row.members.contains(place));
     let own = counted.filter(|&at| rows[at].key.place() == Some(place));
-    let below = if counted.is_none() { rows_below(&rows, place) } else { Vec::new() };
+    let below = if counted.is_none() { rows_below(rows, place) } else { Vec::new() };
     let counted_in = match own {
         Some(_) => None,
         None => counted.and_then(|at| rows[at].key.place().cloned()),
     };
-    let hotspot = own.map(|at| rows.swap_remove(at));
+    let hotspot = own.map(|at| rows[at].clone());
     let places = hotspot.as_ref().map_or_else(|| vec![place.clone()], |row| row.members.clone());
     let scope: HashSet<_> = places.iter().collect();
     // Cells come sorted by day and place: a run of them is at one place.
@@ -143,7 +141,7 @@ pub fn why<'a>(
         below,
         hotspot,
         places,
-        ..explain(&question, place, &terms)
+        ..explain(question, place, &terms)
     }
 }
 

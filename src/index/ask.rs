@@ -12,8 +12,8 @@ use super::list::{Order, Spot};
 use super::{Index, IndexError};
 use crate::event::{Actor, Day, Event, Kind, Place, SignalName};
 use crate::hotspot::{
-    Cell, CellKey, DaySum, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Shape, Why,
-    Window, calendar, group, painless, rank, why,
+    By, Cell, CellKey, DaySum, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Shape, Why,
+    Window, calendar, group, painless, why,
 };
 
 /// The ranked rows of a window.
@@ -76,9 +76,9 @@ impl Index {
     /// The first `top` rows of a ranking, each with its strongest quote.
     pub fn hotspots(&self, question: &Question, top: usize) -> Result<HotspotsAnswer, IndexError> {
         let span = self.span(question)?;
-        let mut rows = rank(question, pairs(&span), |place| self.first_seen(place));
-        let more = rows.len().saturating_sub(top);
-        rows.truncate(top);
+        let ranked = self.ranking(question, &span);
+        let mut rows = ranked[..top.min(ranked.len())].to_vec();
+        let more = ranked.len() - rows.len();
         let (mut shown, mut lacking) = (HashSet::new(), Lacking::new());
         for row in &mut rows {
             row.quote = self.strongest_quote(question, &row.members, &mut shown, &mut lacking)?;
@@ -89,8 +89,7 @@ impl Index {
     /// All that a map shows of a question by place, without what anybody said.
     pub fn land(&self, question: &Question) -> Result<Land, IndexError> {
         let span = self.span(question)?;
-        let ranked =
-            |question: &Question| rank(question, pairs(&span), |place| self.first_seen(place));
+        let ranked = |question: &Question| self.ranking(question, &span).to_vec();
         let above = question.under.as_ref().map_or(0, Place::depth);
         let shape = Shape::Depth(above + 1);
         Ok(Land {
@@ -107,7 +106,8 @@ impl Index {
             return Ok(None);
         }
         let span = self.span(question)?;
-        let mut why = why(question, place, pairs(&span), |place| self.first_seen(place));
+        let by_place = Question { by: By::Place, ..question.clone() };
+        let mut why = why(&by_place, place, pairs(&span), &self.ranking(&by_place, &span));
         let mut lacking = Lacking::new();
         let notes = self.latest_notes(question, &why.places, &mut lacking)?;
         if let Some(row) = &mut why.hotspot {

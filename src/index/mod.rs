@@ -45,6 +45,7 @@ mod leaf;
 mod list;
 mod lost;
 mod note;
+mod ranking;
 mod signals;
 mod store;
 mod tidy;
@@ -69,6 +70,7 @@ use crate::event::{Day, Event, Place, Record};
 use decide::Mutings;
 use lost::Lost;
 use note::Note;
+use ranking::Rankings;
 use store::Store;
 
 pub use apply::Fresh;
@@ -171,6 +173,7 @@ pub struct Index {
     gate: RwLock<()>,
     /// Every place with the day of its first event; a small copy of the `n` keys.
     places: RwLock<BTreeMap<Place, Day>>,
+    rankings: Rankings,
     /// The decoded cells of the days that queries read.
     days: cells::Days,
     /// What is muted where, or was; a small copy of the `u` keys.
@@ -235,6 +238,7 @@ impl Index {
             events: AtomicU64::new(events),
             last_received: AtomicU64::new(last_received),
             places: RwLock::new(read_places(&store)?),
+            rankings: Rankings::default(),
             mutings: RwLock::new(Mutings::read(&store)?),
             store,
             dir: dir.to_owned(),

@@ -111,6 +111,38 @@ fn answers(index: &Index) -> Vec<String> {
     answers
 }
 
+/// Answers that are kept are those that would be made anew.
+#[test]
+fn what_is_asked_again_is_answered_as_by_an_index_that_was_never_asked() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (asked, fresh) = (open(dir.path()), open(other.path()));
+    let day = |day: &str, n: u32| {
+        let fields = json!({"place": "web/checkout", "note": "x", "at": format!("{day}T10:00:00Z"),
+            "id": Uuid::from_u128(u128::from(n))});
+        event(&fields)
+    };
+    let mut steps: Vec<Vec<Event>> = (0..20).map(|n| vec![report(n)]).collect();
+    // A place that was first seen before the days that are asked about.
+    steps.push(vec![day("2026-11-19", 900), day("2025-01-02", 901)]);
+    steps.push(vec![day("2024-01-02", 902)]);
+    for step in &steps {
+        for _ in 0..2 {
+            answers(&asked);
+        }
+        apply(&asked, step);
+        apply(&fresh, step);
+    }
+    assert_eq!(answers(&asked), answers(&fresh));
+    for n in [3, 7] {
+        retract(&asked, report(n).id);
+        retract(&fresh, report(n).id);
+        answers(&asked);
+    }
+    let fresh = restart(fresh, other.path());
+    assert_eq!(answers(&asked), answers(&fresh));
+    assert_eq!(answers(&asked), answers(&fresh), "and once more");
+}
+
 #[test]
 fn what_goes_in_comes_out() {
     let dir = tempfile::tempdir().unwrap();

@@ -3,6 +3,10 @@
 //! A block holds whole frames and is checked and unpacked on its own, so that a bad place costs
 //! the records of its block and no others.
 
+use std::cell::RefCell;
+
+use zstd::bulk::Decompressor;
+
 use super::frame::{ALIGN, MAX_NUMBER, Piece, u32_at, u64_at};
 use super::segment::HEADER;
 
@@ -140,7 +144,15 @@ impl Block {
 
     /// Its bytes of the segment, from its content.
     pub(super) fn unpack(&self, content: &[u8]) -> Option<Vec<u8>> {
-        zstd::bulk::decompress(content, self.plain).ok().filter(|it| it.len() == self.plain)
+        // Making one takes as long as unpacking a block.
+        thread_local! {
+            static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+        }
+        let plain = UNPACKER.with_borrow_mut(|unpacker| match unpacker {
+            Some(unpacker) => unpacker.decompress(content, self.plain),
+            none => none.insert(Decompressor::new()?).decompress(content, self.plain),
+        });
+        plain.ok().filter(|it| it.len() == self.plain)
     }
 
     /// Where its bytes end in the segment.

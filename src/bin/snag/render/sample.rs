@@ -215,7 +215,9 @@ pub(super) fn why_of(events: &[Event], place: &str) -> WhyAnswer {
 pub(super) fn why_shaped(events: &[Event], place: &str, shape: Shape) -> WhyAnswer {
     let place = Place::parse(place).unwrap();
     let question = Question { shape, ..question() };
-    let why = why(&question, &place, &cells(events), |place| first_seen(events, place));
+    let cells = cells(events);
+    let rows = rank(&question, &cells, |place| first_seen(events, place));
+    let why = why(&question, &place, &cells, &rows);
     let said = events.iter().filter(|event| why.places.contains(&event.place));
     let notes = said.filter_map(|event| {
         Some(Note {
