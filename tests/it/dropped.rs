@@ -85,6 +85,29 @@ fn files_of_every_shape_are_taken_as_they_come() {
     assert_eq!(fs::read_to_string(token).unwrap().trim(), snagd.token(), "untouched");
 }
 
+/// The kernel keeps 16,384 notices for whoever watches a directory, and drops the rest.
+#[test]
+fn more_files_than_the_kernel_tells_of_are_taken_once_each() {
+    const MANY: usize = 20_000;
+    let snagd = Snagd::start();
+    let elsewhere = snagd.state().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    for nth in 0..MANY {
+        let event = json!({"place": "web/a", "note": format!("{nth}")}).to_string();
+        fs::write(elsewhere.join(format!("{nth}.json")), event).unwrap();
+    }
+    // While it does not listen.
+    snagd.signal("STOP");
+    for nth in 0..MANY {
+        let name = format!("{nth}.json");
+        fs::rename(elsewhere.join(&name), snagd.drop_dir().join(name)).unwrap();
+    }
+    snagd.signal("CONT");
+    until("every file is taken", || names(&snagd.drop_dir()).iter().all(|it| it == "rejected"));
+    let status = snagd.get("/v1/status").json();
+    assert_eq!((&status["events"], &status["drop"]["rejected"]), (&json!(MANY), &json!(0)));
+}
+
 #[test]
 fn what_was_dropped_is_exported_and_imported_like_all_else() {
     let snagd = Snagd::start();
