@@ -9,9 +9,11 @@ use std::net::TcpStream;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
 
 /// Longer than anything takes on a busy machine; a test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -341,7 +343,24 @@ pub(crate) fn bare_shell(home: &Path) -> Command {
     command
 }
 
+/// Whoever runs the tests in the background, or by `nohup`, ignores signals, and so would all that
+/// they start. What has a handler here is as usual in a child.
+fn heed_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+        let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap();
+        for signal in [SIGHUP, SIGINT, SIGQUIT] {
+            if ignored >> (signal - 1) & 1 == 1 {
+                signal_hook::flag::register(signal, Arc::default()).unwrap();
+            }
+        }
+    });
+}
+
 fn bare(program: &str, home: &Path) -> Command {
+    heed_signals();
     let mut command = Command::new(program);
     command.env_clear().env("HOME", home.join("home")).env("LANG", "C.UTF-8");
     command.env("PATH", std::env::var("PATH").unwrap_or_default());
