@@ -30,7 +30,7 @@ pub(super) fn filters(visit: &Visit, windows: &Windows, window: Window, has_by: 
                     a href=(link) aria-current=[is_shown.then_some("true")] { (name) }
                 }
             }
-            span.days { (days(window)) }
+            span.span { (days(window)) }
             @for (name, value) in asked {
                 a.chip href=(address.without(name)) title="Leave this out" {
                     (name) " " b { bdi { (super::text::harmless(value)) } } span aria-hidden="true" { " ×" }

@@ -12,11 +12,13 @@ use crate::event::is_unprintable;
 /// The most combining marks shown on one letter.
 const MOST_MARKS: usize = 8;
 
-/// One line of at most `most` letters.
+/// One line of at most `most` letters, cut behind a word where it has some.
 pub(super) fn line(text: &str, most: usize) -> Markup {
     let text = text.trim();
     let mut short: String = text.chars().take(most).collect();
     if short.len() < text.len() {
+        let words = short.rfind(char::is_whitespace).filter(|end| short.len() < 2 * end);
+        short.truncate(words.unwrap_or(short.len()));
         short.truncate(short.trim_end().len());
         short.push('…');
     }
@@ -56,6 +58,7 @@ mod tests {
         let shown = line("<b>\u{202e}evil\u{7}\n& more", 40).into_string();
         assert_eq!(shown, "<bdi>&lt;b&gt;\\u{202e}evil\\u{7} &amp; more</bdi>");
         assert_eq!(line("abcdef", 3).into_string(), "<bdi>abc…</bdi>");
+        assert_eq!(line("one two three", 11).into_string(), "<bdi>one two…</bdi>");
         let piled = format!("a{}", "\u{301}".repeat(50));
         assert_eq!(harmless(&piled).matches('\u{301}').count(), MOST_MARKS);
     }
