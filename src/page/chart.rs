@@ -71,9 +71,9 @@ pub(super) fn interval(low: f64, rate: f64, high: f64) -> Markup {
 
 /// A release that a chart over time marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Release<'a> {
-    /// The version.
-    pub(super) name: &'a str,
+pub(super) struct Release {
+    /// What it is called there: harmless.
+    pub(super) name: String,
     /// The first day it was met on.
     pub(super) day: Day,
 }
@@ -125,7 +125,7 @@ fn mark(release: &Release, days: u64, of: u64, turn: usize) -> Markup {
     html! {
         line.release x1=(x) x2=(x) y1=(y) y2=(NAMES + BARS) {}
         svg x=(x) overflow="visible" {
-            text.name.end[is_late] x=(if is_late { -4 } else { 4 }) y=(y) { (super::text::harmless(release.name)) }
+            text.name.end[is_late] x=(if is_late { -4 } else { 4 }) y=(y) { (release.name) }
         }
     }
 }
@@ -182,8 +182,8 @@ mod tests {
     fn days_with_releases() {
         let day = |text| Day::parse(text).unwrap();
         let releases = [
-            Release { name: "1.4.1", day: day("2026-11-14") },
-            Release { name: "<2>", day: day("2026-11-19") },
+            Release { name: "1.4.1".to_owned(), day: day("2026-11-14") },
+            Release { name: "<2>".to_owned(), day: day("2026-11-19") },
         ];
         let days = [0, 3, 0, 0, 33, 1, 0];
         assert_snapshot!(lines(&timeline(&days, window(7), &releases, window(1).until)));

@@ -166,25 +166,26 @@ fn record_many(snagd: &Snagd, places: usize) {
         "button", "ignores", "my", "second", "click", "because", "search", "still", "shows", "old",
         "names", "while", "upload", "stops", "at", "half", "without", "telling", "anybody", "why",
     ];
-    let now = jiff::Timestamp::now();
+    let now = snag::doors::now();
     let line = |place: usize, nth: usize| {
         let mixed = (place * 31 + nth).wrapping_mul(2_654_435_761) >> 7;
         let note: Vec<_> = (0..9 + mixed % 8)
             .map(|word| WORDS[(place * 7 + mixed / (word + 1) + word * word) % 30])
             .collect();
-        let hours = 24 * (mixed % 5) * (mixed % 6);
+        let day = (mixed % 5) * (mixed % 6);
         let severity = ["cosmetic", "minor", "major"][(mixed + place) % 3];
         let outcome = ["continued", "retried", "worked-around", "abandoned"][mixed % 4];
         let event = serde_json::json!({
             "place": format!("area-{}/part-{}/view-{place:04}", place % 7, place % 41),
             "person": format!("p{}", mixed % (1 + place % 23)), "note": note.join(" "),
             "severity": severity, "outcome": outcome,
-            "at": (now - jiff::SignedDuration::from_hours(hours as i64)).to_string(),
+            "at": (now - std::time::Duration::from_hours(24 * day as u64)).to_string(),
         });
         let used = serde_json::json!({"place": event["place"], "class": "use", "count": 9});
-        if nth == 5 { format!("{event}\n{used}\n") } else { format!("{event}\n") }
+        if nth == 3 { format!("{event}\n{used}\n") } else { format!("{event}\n") }
     };
-    let times = |place: usize| 1 + place * place % 11;
+    // Much in few places, little in many.
+    let times = |place: usize| 1 + 40 / (1 + place % 37);
     let lines: Vec<_> =
         (0..places).flat_map(|place| (0..times(place)).map(move |nth| line(place, nth))).collect();
     for lines in lines.chunks(400) {

@@ -64,6 +64,7 @@ pub(super) async fn why(asked: Asked) -> Result<Response, Shown> {
         version: question.version.clone(),
         person: question.person.clone(),
         actor: Some(question.actor),
+        class: question.class,
         ..Filter::default()
     };
     let at = place.clone();
