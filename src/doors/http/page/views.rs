@@ -65,7 +65,6 @@ pub(super) async fn why(asked: Asked) -> Result<Response, Shown> {
         person: question.person.clone(),
         actor: Some(question.actor),
         class: question.class,
-        ..Filter::default()
     };
     let at = place.clone();
     let answer = read(&asked.desk, move |desk| {
