@@ -4,7 +4,8 @@
 use form_urlencoded::Serializer;
 
 /// What is asked of every view, by the names that the API and the flags of `snag` have.
-const FILTERS: [&str; 7] = ["since", "until", "under", "kind", "version", "person", "actor"];
+const FILTERS: [&str; 8] =
+    ["since", "until", "under", "kind", "version", "person", "actor", "class"];
 
 /// A path and what it is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::HOME;
 use super::filters::{Windows, filters};
@@ -126,7 +126,7 @@ fn square(
     measure: impl Fn(&DaySum) -> u64,
 ) -> Markup {
     let Some(sum) = sum else {
-        return html! { rect.none x=(x + 1) y=(y + 1) width=(SIDE - 2) height=(SIDE - 2) rx="2" {} };
+        return rect("none", x + 1, y + 1);
     };
     let level = (measure(sum) * STEPS).div_ceil(highest.max(1)).min(STEPS);
     let side = if level == 0 { 4 } else { 4 + level * 5 / 2 };
@@ -134,12 +134,17 @@ fn square(
     let that_day = visit.address.at(HOME).with("since", &day.to_string());
     let told = told(day, sum, visit.today);
     html! {
-        a href=(that_day.with("until", &day.to_string())) aria-label=(told) {
+        a href=(that_day.with("until", &day.to_string())) {
             title { (told) }
-            rect.day x=(x + 1) y=(y + 1) width=(SIDE - 2) height=(SIDE - 2) rx="2" {}
-            rect class={ "l" (level) } x=(x + inset) y=(y + inset) width=(side) height=(side) rx="2" {}
+            (rect("day", x + 1, y + 1))
+            (rect(&format!("l{level}"), x + inset, y + inset))
         }
     }
+}
+
+/// A square, its size given by its class in the style: a year has many of them.
+fn rect(class: &str, x: u64, y: u64) -> Markup {
+    PreEscaped(format!("<rect class=\"{class}\" x=\"{x}\" y=\"{y}\"/>"))
 }
 
 fn told(day: Day, sum: &DaySum, today: Day) -> String {

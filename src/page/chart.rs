@@ -5,26 +5,36 @@
 
 use std::fmt::Write as _;
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use crate::event::Day;
 use crate::hotspot::Window;
 use crate::words;
 
-/// The days of a row, small: `highest` is the value of a full height.
+/// The most steps of a small chart, its size in pixels, and the width of a step's bar where there
+/// are that many; the style has the same sizes.
+pub(super) const STEPS: usize = 28;
+const WIDTH: usize = 196;
+const HEIGHT: u64 = 24;
+const STEP: usize = WIDTH / STEPS;
+
+/// The days of a row, small: `highest` is the value of a full height. A list has many of these, so
+/// it is one path, drawn upside down and turned over by the style.
 pub(super) fn spark(days: &[u32], highest: u64) -> Markup {
-    const HEIGHT: u64 = 24;
     let mut path = String::new();
+    let last = days.len().saturating_sub(1).max(1);
     for (at, &points) in days.iter().enumerate().filter(|(_, points)| **points != 0) {
         let height = (u64::from(points) * HEIGHT).div_ceil(highest.max(1)).clamp(2, HEIGHT);
+        let x = STEP / 2 + at * (WIDTH - STEP) / last;
         // Writing to a string cannot fail.
-        let _ = write!(path, "M{at} {HEIGHT}V{}", HEIGHT - height);
+        let _ = write!(path, "M{x} 0V{height}");
     }
-    html! {
-        svg.spark viewBox=(format!("-.5 0 {} {HEIGHT}", days.len())) preserveAspectRatio="none" {
-            path d=(path) {}
-        }
-    }
+    html! { svg { (drawn("path", "d", &path)) } }
+}
+
+/// An element of a drawing that has nothing in it: shorter than with an end of its own.
+fn drawn(element: &str, attribute: &str, value: &str) -> Markup {
+    PreEscaped(format!("<{element} {attribute}=\"{value}\"/>"))
 }
 
 /// Days added up in steps of equal length, so that there are at most `most`; the last ends on the
@@ -38,11 +48,13 @@ pub(super) fn steps(days: &[u32], most: usize) -> Vec<u32> {
 
 /// A bar of a share of its place.
 pub(super) fn bar(count: u64, highest: u64) -> Markup {
-    html! {
-        svg.bar {
-            rect width=(percent(count, highest.max(1))) {}
-        }
-    }
+    html! { svg.bar { (drawn("rect", "width", &percent(count, highest.max(1)))) } }
+}
+
+/// The same for a row, which is as light as can be.
+pub(super) fn share(count: u64, highest: u64) -> Markup {
+    let share = (count * 100).div_ceil(highest.max(1));
+    html! { svg { (drawn("rect", "width", &format!("{share}%"))) } }
 }
 
 /// A share with its interval: a line from `low` to `high`, a dot at `rate`; all from 0 to 1.
@@ -59,9 +71,9 @@ pub(super) fn interval(low: f64, rate: f64, high: f64) -> Markup {
 
 /// A release that a chart over time marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Release<'a> {
-    /// The version.
-    pub(super) name: &'a str,
+pub(super) struct Release {
+    /// What it is called there: harmless.
+    pub(super) name: String,
     /// The first day it was met on.
     pub(super) day: Day,
 }
@@ -69,7 +81,7 @@ pub(super) struct Release<'a> {
 /// The most columns of a chart over time.
 const MOST_COLUMNS: usize = 120;
 /// Heights of the chart over time: the names of releases, then the bars, then the days.
-const NAMES: u64 = 34;
+const NAMES: u64 = 48;
 const BARS: u64 = 120;
 const DAYS: u64 = 22;
 
@@ -87,7 +99,6 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
     html! {
         svg.time height=(bottom + DAYS) role="img" aria-label=(summary(days, window, today)) {
             line.axis x1="0" x2="100%" y1=(bottom) y2=(bottom) {}
-            text.tick x="0" y=(NAMES - 6) { (words::number(highest)) " points" }
             line.grid x1="0" x2="100%" y1=(NAMES) y2=(NAMES) {}
             @for (at, points) in columns.iter().enumerate().filter(|(_, points)| **points != 0) {
                 @let height = (u64::from(*points) * BARS).div_ceil(highest).max(2);
@@ -99,6 +110,7 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
                 @let days = u64::try_from(release.day.since(window.since)).unwrap_or(0);
                 (mark(release, days, window.days() as u64, at))
             }
+            text.tick x="0" y=(NAMES - 6) { (words::number(highest)) " points" }
             text.tick x="0" y=(bottom + 16) { (words::day(window.since, today)) }
             text.tick.end x="100%" y=(bottom + 16) { (words::day(window.until, today)) }
         }
@@ -113,7 +125,7 @@ fn mark(release: &Release, days: u64, of: u64, turn: usize) -> Markup {
     html! {
         line.release x1=(x) x2=(x) y1=(y) y2=(NAMES + BARS) {}
         svg x=(x) overflow="visible" {
-            text.name.end[is_late] x=(if is_late { -4 } else { 4 }) y=(y) { (super::text::harmless(release.name)) }
+            text.name.end[is_late] x=(if is_late { -4 } else { 4 }) y=(y) { (release.name) }
         }
     }
 }
@@ -162,6 +174,7 @@ mod tests {
     #[test]
     fn a_row_of_days() {
         assert_snapshot!(lines(&spark(&[0, 1, 30, 0, 60], 60)));
+        assert_eq!(spark(&[60], 60).0, "<svg><path d=\"M3 0V24\"/></svg>");
         assert_eq!(steps(&[1, 2, 3, 4, 5], 4), [1, 5, 9]);
     }
 
@@ -169,8 +182,8 @@ mod tests {
     fn days_with_releases() {
         let day = |text| Day::parse(text).unwrap();
         let releases = [
-            Release { name: "1.4.1", day: day("2026-11-14") },
-            Release { name: "<2>", day: day("2026-11-19") },
+            Release { name: "1.4.1".to_owned(), day: day("2026-11-14") },
+            Release { name: "<2>".to_owned(), day: day("2026-11-19") },
         ];
         let days = [0, 3, 0, 0, 33, 1, 0];
         assert_snapshot!(lines(&timeline(&days, window(7), &releases, window(1).until)));

@@ -14,7 +14,10 @@ pub(super) type Windows = [(&'static str, &'static str)];
 pub(super) const RANKED: &Windows =
     &[("28d", "28 days"), ("7d", "7 days"), ("90d", "90 days"), ("365d", "a year")];
 /// What has a field of its own in the form.
-const FIELDS: [&str; 8] = ["since", "until", "under", "kind", "version", "person", "actor", "by"];
+const FIELDS: [&str; 12] = [
+    "since", "until", "under", "kind", "version", "person", "actor", "class", "by", "top", "depth",
+    "flat",
+];
 
 /// The window, what else is asked, and a form to ask something else; `has_by` where rows may stand
 /// for something else than places.
@@ -30,7 +33,7 @@ pub(super) fn filters(visit: &Visit, windows: &Windows, window: Window, has_by: 
                     a href=(link) aria-current=[is_shown.then_some("true")] { (name) }
                 }
             }
-            span.days { (days(window)) }
+            span.span { (days(window)) }
             @for (name, value) in asked {
                 a.chip href=(address.without(name)) title="Leave this out" {
                     (name) " " b { bdi { (super::text::harmless(value)) } } span aria-hidden="true" { " ×" }
@@ -48,7 +51,9 @@ fn form(address: &Address, has_by: bool) -> Markup {
     let field = |name, hint| text(address, name, hint);
     html! {
         form method="get" action=(address.path()) {
-            @for (name, value) in address.pairs().filter(|(name, _)| !FIELDS.contains(name)) {
+            // Where a ranking is not shown, what only shapes one is passed on unseen.
+            @let fields = if has_by { &FIELDS } else { &FIELDS[..8] };
+            @for (name, value) in address.pairs().filter(|(name, _)| !fields.contains(name)) {
                 input type="hidden" name=(name) value=(value);
             }
             (field("under", "web/checkout"))
@@ -56,9 +61,15 @@ fn form(address: &Address, has_by: bool) -> Markup {
             (field("version", "1.4.2"))
             (field("person", "ana"))
             (select::<Actor>(address, "actor"))
-            @if has_by { (select::<By>(address, "by")) }
+            (choice(address, "class", "any", &["report", "signal"].map(|word| (word, word.to_owned()))))
             (field("since", "28d, 4w, 2026-11-01"))
             (field("until", "today, 2026-11-20"))
+            @if has_by {
+                (select::<By>(address, "by"))
+                (field("top", "20"))
+                (field("depth", "2"))
+                (choice(address, "flat", "no", &[("true", "yes".to_owned())]))
+            }
             button { "Show" }
         }
     }
@@ -74,13 +85,19 @@ fn text(address: &Address, name: &str, hint: &str) -> Markup {
 }
 
 fn select<W: Word>(address: &Address, name: &str) -> Markup {
+    let words: Vec<_> = W::ALL.iter().map(|word| (word.word(), human(*word))).collect();
+    choice(address, name, "any", &words)
+}
+
+/// Words to choose from, each with what it is called; `silence` is what it is to choose none.
+fn choice(address: &Address, name: &str, silence: &str, words: &[(&str, String)]) -> Markup {
     let said = address.get(name);
     html! {
         label { (name)
             select name=(name) {
-                option value="" { "any" }
-                @for word in W::ALL {
-                    option value=(word.word()) selected[said == Some(word.word())] { (human(*word)) }
+                option value="" { (silence) }
+                @for (word, shown) in words {
+                    option value=(word) selected[said == Some(*word)] { (shown) }
                 }
             }
         }

@@ -40,7 +40,7 @@ pub(super) fn frame(visit: &Visit, title: &str, view: &Markup) -> String {
         p #news aria-live="polite" data-live=(LIVE) data-after=(visit.seen)
             data-under=[address.get("under").or(address.get("place"))] {}
         (footer(address))
-        script { (PreEscaped(SCRIPT)) }
+        script { (PreEscaped(SCRIPT.as_str())) }
     };
     document(title, &body)
 }

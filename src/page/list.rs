@@ -13,8 +13,6 @@ use crate::words::{human, number, plural, window};
 /// Letters of a quote: fewest and most, and those of all together, so that a long list is light.
 const QUOTE: (usize, usize) = (80, 140);
 const QUOTES: usize = 8000;
-/// Days or steps of a row's days.
-const STEPS: usize = 56;
 /// Places named under a row.
 const MOST_CHILDREN: usize = 5;
 /// Rows asked for at most.
@@ -38,19 +36,24 @@ pub fn list(visit: &Visit, by: By, answer: &HotspotsAnswer, events: u64) -> Stri
 
 fn rows(visit: &Visit, by: By, answer: &HotspotsAnswer) -> Markup {
     let rows = &answer.rows;
-    let has_rate = rows.iter().any(|row| row.hurt_per_use.is_some());
-    let days: Vec<_> = rows.iter().map(|row| chart::steps(&row.spark, STEPS)).collect();
+    let columns = Columns {
+        rate: rows.iter().any(|row| row.hurt_per_use.is_some()),
+        outcome: rows.iter().any(|row| row.worst_outcome.is_some()),
+    };
+    let days: Vec<_> = rows.iter().map(|row| chart::steps(&row.spark, chart::STEPS)).collect();
     // One scale for all rows, or a single bad day would look like a bad month.
     let highest = days.iter().flatten().copied().max().unwrap_or(0).into();
     let most = rows.first().map_or(0, |row| row.figures.pain);
     let quote = (QUOTES / rows.len().max(1)).clamp(QUOTE.0, QUOTE.1);
-    let scale = Scale { highest, most, until: answer.window.until, quote };
+    let scale = Scale { highest, most, until: answer.window.until, quote, columns };
     html! {
-        div.list.rated[has_rate] {
+        div.list.rated[columns.rate].told[columns.outcome] {
             div.head aria-hidden="true" {
                 span { "#" } span { (human(by)) } span.figure { "pain" } span.figure { "people" }
-                @if has_rate { span { "hurt per use" } }
-                span { "trend" } span { "worst outcome" } span { "by day" }
+                @if columns.rate { span { "hurt per use" } }
+                span { "trend" }
+                @if columns.outcome { span { "worst outcome" } }
+                span { "by day" }
             }
             ol {
                 @for (row, days) in rows.iter().zip(&days) {
@@ -62,45 +65,57 @@ fn rows(visit: &Visit, by: By, answer: &HotspotsAnswer) -> Markup {
     }
 }
 
-/// What a full height and a full bar stand for, and how much of a quote there is room for.
+/// What a full height and a full bar stand for, and what there is room for.
 #[derive(Clone, Copy)]
 struct Scale {
     highest: u64,
     most: u64,
     until: Day,
     quote: usize,
+    columns: Columns,
 }
 
+/// The columns that a list has only where there is something in them.
+#[derive(Clone, Copy)]
+struct Columns {
+    rate: bool,
+    outcome: bool,
+}
+
+/// One row, of as little markup as can be: it is what a long list weighs.
 fn entry(visit: &Visit, row: &Hotspot, days: &[u32], scale: Scale) -> Markup {
     let figures = &row.figures;
     // Ages in a ranking are counted from the end of its window, as its trend is.
     html! {
         li {
             (tell::name(row, &visit.address))
-            span.pain { b { (number(figures.pain)) } i { " pain" } (chart::bar(figures.pain, scale.most)) }
-            span.people { (number(figures.people.into())) i { (if figures.people == 1 { " person" } else { " people" }) } }
-            @if let Some(rate) = &row.hurt_per_use { span.rate { (tell::rate(rate)) i { " hurt" } } }
+            b { (number(figures.pain)) i { " pain" } (chart::share(figures.pain, scale.most)) }
+            span { (number(figures.people.into())) i { (if figures.people == 1 { " person" } else { " people" }) } }
+            @if scale.columns.rate {
+                span { @if let Some(rate) = &row.hurt_per_use { (tell::rate(rate)) i { " hurt" } } }
+            }
             (tell::badge(row, scale.until))
-            @if let Some(outcome) = tell::outcome(row) { span.outcome { (outcome) } }
+            @if scale.columns.outcome { span { @if let Some(outcome) = tell::outcome(row) { (outcome) } } }
             (chart::spark(days, scale.highest))
             (said(row, scale.quote))
         }
     }
 }
 
-/// What else there is to a row; most have little, and a page is light.
+/// What else there is to a row, and what people said most strongly.
 fn said(row: &Hotspot, most: usize) -> Markup {
     let Hotspot { folded, signals, quote, .. } = row;
     html! {
-        @if folded.is_some() || *signals != 0 || quote.is_some() {
-            div.said {
+        @if folded.is_some() || *signals != 0 {
+            p {
                 @if let Some(folded) = folded {
-                    span.folded { (folded) @if !row.children.is_empty() { ": " (children(row)) } }
+                    (folded) @if !row.children.is_empty() { ": " (children(row)) }
+                    @if *signals != 0 { " · " }
                 }
-                @if *signals != 0 { span.signals { (plural(*signals, "signal", "signals")) } }
-                @if let Some(quote) = quote { q { (text::line(&quote.text, most)) } }
+                @if *signals != 0 { (plural(*signals, "signal", "signals")) }
             }
         }
+        @if let Some(quote) = quote { q { (text::line(&quote.text, most)) } }
     }
 }
 
@@ -165,7 +180,9 @@ fn nothing(visit: &Visit, answer: &HotspotsAnswer, events: u64) -> Markup {
             p { (plural(events, "event is", "events are")) " recorded in all; none that this question looks at has points in these days." }
             p {
                 a.button href=(visit.address.with("since", "365d")) { "Look further back" } " "
-                a.button href=(HOME) { "Leave the filters out" }
+                @if visit.address.pairs().any(|(name, _)| name != "since") {
+                    a.button href=(HOME) { "Leave the filters out" }
+                }
             }
         }
     }

@@ -3,13 +3,15 @@
 mod figures;
 mod words;
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::chart::{self, Release};
 use super::filters::{RANKED, filters};
 use super::frame::{Visit, frame};
-use super::{MAP, RECORD, WHY, tell};
-use crate::event::{Event, Place};
+use super::{MAP, RECORD, WHY, tell, text};
+use crate::event::{Day, Event, Place};
 use crate::hotspot::Why;
 use crate::index::WhyAnswer;
 use crate::words::{number, plural};
@@ -105,9 +107,21 @@ fn standing(visit: &Visit, why: &Why) -> Markup {
     }
 }
 
-/// The versions that were first met here after an earlier one.
-fn releases(why: &Why) -> Vec<Release<'_>> {
-    let lines = why.versions.iter();
-    let named = lines.filter_map(|line| Some((line.version.as_deref()?, line.first_day?)));
-    named.skip(1).map(|(name, day)| Release { name, day }).collect()
+/// Letters of a release's name over a chart.
+const NAME: usize = 16;
+
+/// The versions that were first met here after an earlier one; several of one day are one mark.
+fn releases(why: &Why) -> Vec<Release> {
+    let mut days: BTreeMap<Day, Vec<&str>> = BTreeMap::new();
+    for line in &why.versions {
+        if let (Some(version), Some(day)) = (&line.version, line.first_day) {
+            days.entry(day).or_default().push(version);
+        }
+    }
+    let later = days.into_iter().skip(1);
+    let name = |versions: &[&str]| match versions {
+        [version] => text::short(version, NAME),
+        versions => plural(versions.len() as u64, "version", "versions"),
+    };
+    later.map(|(day, versions)| Release { name: name(&versions), day }).collect()
 }

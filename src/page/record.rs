@@ -69,12 +69,14 @@ pub fn record(visit: &Visit, form: &Form) -> String {
             (words::<Outcome>(form, "outcome", "What did you do?", "rather not say"))
             details open[form.faults.iter().any(|fault| FIELDS[5..].contains(&fault.pointer.trim_start_matches('/')))] {
                 summary { "More, if you like" }
-                (area(form, "expected", "What did you expect?", 2))
-                (area(form, "got", "What came instead?", 2))
-                (area(form, "workaround", "Is there a way round it?", 2))
-                (words::<Severity>(form, "severity", "How bad was it?", "by what you did"))
-                (input(form, "lost_minutes", "Minutes it cost", "15", false))
-                (input(form, "version", "Version of the product", "1.4.2", false))
+                div.more {
+                    (area(form, "expected", "What did you expect?", 2))
+                    (area(form, "got", "What came instead?", 2))
+                    (area(form, "workaround", "Is there a way round it?", 2))
+                    (words::<Severity>(form, "severity", "How bad was it?", "by what you did"))
+                    (input(form, "lost_minutes", "Minutes it cost", "15", false))
+                    (input(form, "version", "Version of the product", "1.4.2", false))
+                }
             }
             button.big { "Record" }
         }

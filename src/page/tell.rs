@@ -26,9 +26,9 @@ pub(super) fn badge(row: &Hotspot, today: Day) -> Markup {
     let (class, _, word) = trend(row.trend.word);
     let last = row.figures.last_day.filter(|_| row.trend.word == TrendWord::Unclear);
     html! {
-        span class={ "trend " (class) } {
-            @if let Some(day) = last { "last met " (ago(day, today)) } @else { (word) }
-        }
+        @if let Some(day) = last { small { "last met " (ago(day, today)) } }
+        @else if class == "unclear" { small { (word) } }
+        @else { span.trend.(class) { (word) } }
     }
 }
 
@@ -37,7 +37,7 @@ pub(super) fn name(row: &Hotspot, address: &Address) -> Markup {
     let (shown, link) = match &row.key {
         Key::Place(place) => {
             let link = address.at(WHY).with("place", place.as_str());
-            return html! { a.name href=(link) { (breakable(place.as_str())) } };
+            return html! { a href=(link) { (breakable(place.as_str())) } };
         }
         Key::Person(person) => (person.clone(), Some(address.at(HOME).with("person", person))),
         Key::Version(Some(version)) => {
@@ -50,13 +50,18 @@ pub(super) fn name(row: &Hotspot, address: &Address) -> Markup {
         Key::Kind(None) => ("(no kind)".to_owned(), None),
     };
     html! {
-        @if let Some(link) = link { a.name href=(link) { bdi { (super::text::harmless(&shown)) } } }
-        @else { span.name { (shown) } }
+        a href=[link] { bdi { (super::text::harmless(&shown)) } }
     }
 }
 
-/// A place that may break behind its slashes.
+/// Letters of a place that has room in one line of a phone.
+const SHORT: usize = 24;
+
+/// A place that may break behind its slashes, where it is long enough to need that.
 fn breakable(place: &str) -> Markup {
+    if place.chars().count() <= SHORT {
+        return html! { (place) };
+    }
     html! {
         @for (at, part) in place.split('/').enumerate() {
             @if at != 0 { "/" wbr; }

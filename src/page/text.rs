@@ -12,15 +12,25 @@ use crate::event::is_unprintable;
 /// The most combining marks shown on one letter.
 const MOST_MARKS: usize = 8;
 
-/// One line of at most `most` letters.
+/// One line of at most `most` letters, cut behind a word where it has some.
 pub(super) fn line(text: &str, most: usize) -> Markup {
+    html! { bdi { (short(text, most)) } }
+}
+
+/// The same where there is no room for an element.
+pub(super) fn short(text: &str, most: usize) -> String {
     let text = text.trim();
-    let mut short: String = text.chars().take(most).collect();
-    if short.len() < text.len() {
+    let taken = text.char_indices().nth(most).map_or(text, |(end, _)| &text[..end]);
+    // What is shown by its number becomes longer.
+    let shown = harmless(&taken.replace(['\n', '\r', '\t'], " "));
+    let mut short: String = shown.chars().take(most).collect();
+    if short.len() < shown.len() || taken.len() < text.len() {
+        let words = short.rfind(char::is_whitespace).filter(|end| short.len() < 2 * end);
+        short.truncate(words.unwrap_or(short.len()));
         short.truncate(short.trim_end().len());
         short.push('…');
     }
-    html! { bdi { (harmless(&short.replace(['\n', '\r', '\t'], " "))) } }
+    short
 }
 
 /// All of a text, its line breaks kept by the style.
@@ -56,8 +66,10 @@ mod tests {
         let shown = line("<b>\u{202e}evil\u{7}\n& more", 40).into_string();
         assert_eq!(shown, "<bdi>&lt;b&gt;\\u{202e}evil\\u{7} &amp; more</bdi>");
         assert_eq!(line("abcdef", 3).into_string(), "<bdi>abc…</bdi>");
+        assert_eq!(line("one two three", 11).into_string(), "<bdi>one two…</bdi>");
         let piled = format!("a{}", "\u{301}".repeat(50));
         assert_eq!(harmless(&piled).matches('\u{301}').count(), MOST_MARKS);
+        assert!(line(&piled, 40).0.chars().count() < 60, "{}", line(&piled, 40).0);
     }
 
     proptest::proptest! {

@@ -6,9 +6,9 @@
 //!   HTML, and mentions nobody. [`text`] and [`code`] are the ways for it to get in.
 
 use crate::event::is_unprintable;
-use crate::hotspot::Hotspot;
+use crate::hotspot::{Hotspot, TrendWord};
 use crate::index::HotspotsAnswer;
-use crate::words::{human, number, window};
+use crate::words::{human, number, percent, window};
 
 /// The most letters of what somebody said.
 const MOST_WORDS: usize = 300;
@@ -60,26 +60,51 @@ pub fn code(text: &str) -> String {
 #[must_use]
 pub fn hotspots(answer: &HotspotsAnswer, by: &str) -> String {
     let title = format!("### Hotspots, {}", window(answer.window));
-    let head = format!("| # | {by} | pain | people | trend | worst outcome | in their words |");
-    let rule = "| --: | :-- | --: | --: | :-- | :-- | :-- |";
-    let mut lines = vec![title, String::new(), head, rule.to_owned()];
+    let has_rate = answer.rows.iter().any(|row| row.hurt_per_use.is_some());
+    let (rate, line) = if has_rate { ("hurt per use | ", ":-- | ") } else { ("", "") };
+    let head =
+        format!("| # | {by} | pain | people | trend | worst outcome | {rate}in their words |");
+    let rule = format!("| --: | :-- | --: | --: | :-- | :-- | {line}:-- |");
+    let mut lines = vec![title, String::new(), head, rule];
     let ranked = (1..).zip(&answer.rows);
-    lines.extend(ranked.map(|(rank, row)| format!("| {rank} | {} |", cells(row).join(" | "))));
+    lines.extend(
+        ranked.map(|(rank, row)| format!("| {rank} | {} |", cells(row, has_rate).join(" | "))),
+    );
     lines.join("\n") + "\n"
 }
 
-fn cells(row: &Hotspot) -> [String; 6] {
+fn cells(row: &Hotspot, has_rate: bool) -> Vec<String> {
     let name = row.key.name().unwrap_or("(none)");
     let name = if row.key.place().is_some() { code(name) } else { said(name) };
     let folded = row.folded.as_ref().map(|folded| format!(", {}", text(folded)));
-    [
+    let mut cells = vec![
         name + &folded.unwrap_or_default(),
         number(row.figures.pain),
         number(row.figures.people.into()),
-        row.trend.word.word().to_owned(),
-        row.worst_outcome.map(human).unwrap_or_default(),
-        row.quote.as_ref().map(|quote| said(&quote.text)).unwrap_or_default(),
-    ]
+        trend(row),
+        outcome(row).unwrap_or_default(),
+    ];
+    if has_rate {
+        let rate = row.hurt_per_use.as_ref();
+        let told = rate.map(|rate| format!("{} of {}", percent(rate.rate), number(rate.uses)));
+        cells.push(told.unwrap_or_default());
+    }
+    cells.push(row.quote.as_ref().map(|quote| said(&quote.text)).unwrap_or_default());
+    cells
+}
+
+/// The trend; where nothing can be said, when it was last met, by its date: an issue is read later.
+fn trend(row: &Hotspot) -> String {
+    match (row.trend.word, row.figures.last_day) {
+        (TrendWord::Unclear, Some(day)) => format!("last met {day}"),
+        (word, _) => word.word().to_owned(),
+    }
+}
+
+fn outcome(row: &Hotspot) -> Option<String> {
+    let outcome = row.worst_outcome?;
+    let count = row.outcomes.get(&outcome).copied().unwrap_or(1);
+    Some(format!("{} {}", number(count.into()), human(outcome)))
 }
 
 /// What somebody wrote, in one line.

@@ -158,22 +158,45 @@ fn hostile_words_are_only_words() {
     assert_eq!(words, "<script>document.title = 'caught'</script>");
 }
 
+/// Places where as much happens as in a real list: several people on several days, with outcomes,
+/// uses, and notes of a usual length that are not alike.
+fn record_many(snagd: &Snagd, places: usize) {
+    const WORDS: [&str; 30] = [
+        "after", "saving", "the", "form", "loses", "its", "filter", "when", "export", "waits",
+        "button", "ignores", "my", "second", "click", "because", "search", "still", "shows", "old",
+        "names", "while", "upload", "stops", "at", "half", "without", "telling", "anybody", "why",
+    ];
+    let now = snag::doors::now();
+    let line = |place: usize, nth: usize| {
+        let mixed = (place * 31 + nth).wrapping_mul(2_654_435_761) >> 7;
+        let note: Vec<_> = (0..9 + mixed % 8)
+            .map(|word| WORDS[(place * 7 + mixed / (word + 1) + word * word) % 30])
+            .collect();
+        let day = (mixed % 5) * (mixed % 6);
+        let severity = ["cosmetic", "minor", "major"][(mixed + place) % 3];
+        let outcome = ["continued", "retried", "worked-around", "abandoned"][mixed % 4];
+        let event = serde_json::json!({
+            "place": format!("area-{}/part-{}/view-{place:04}", place % 7, place % 41),
+            "person": format!("p{}", mixed % (1 + place % 23)), "note": note.join(" "),
+            "severity": severity, "outcome": outcome,
+            "at": (now - std::time::Duration::from_hours(24 * day as u64)).to_string(),
+        });
+        let used = serde_json::json!({"place": event["place"], "class": "use", "count": 9});
+        if nth == 3 { format!("{event}\n{used}\n") } else { format!("{event}\n") }
+    };
+    // Much in few places, little in many.
+    let times = |place: usize| 1 + 40 / (1 + place % 37);
+    let lines: Vec<_> =
+        (0..places).flat_map(|place| (0..times(place)).map(move |nth| line(place, nth))).collect();
+    for lines in lines.chunks(400) {
+        snagd.post_as("application/x-ndjson", lines.concat().as_bytes()).is(200);
+    }
+}
+
 #[test]
 fn a_thousand_places_are_no_trouble() {
     let snagd = Snagd::start();
-    let line = |at: usize| {
-        let place = format!("area-{}/part-{}/view-{at:04}", at % 7, at % 41);
-        let severity = ["cosmetic", "minor", "major"][at % 3];
-        let event = serde_json::json!({
-            "place": place, "person": format!("p{}", at % 23), "severity": severity,
-            "note": format!("number {at} of many things that get in the way, told at some length so that it counts"),
-        });
-        event.to_string() + "\n"
-    };
-    let lines: String = (0..1000).map(line).collect();
-    snagd.post_as("application/x-ndjson", lines.as_bytes()).is(200);
-    let hundred = snagd.get("/page?flat=true&top=100").is(200).text();
-    assert!(hundred.len() < 60_000, "{} bytes for 100 places", hundred.len());
+    record_many(&snagd, 1000);
     let (_chromium, page, base) = let_in(&snagd);
     for (name, path) in [
         ("thousand-list", "/page?flat=true&top=1000"),
@@ -222,6 +245,20 @@ fn a_hundred_places_are_light_whatever_is_said_there() {
     let answer = snagd.get_with(path, "Accept-Encoding: gzip, deflate, br, zstd\r\n");
     let weight = answer.is(200).body.len();
     assert!((5_000..60_000).contains(&weight), "{weight} bytes for 100 places");
+}
+
+#[test]
+fn a_hundred_places_of_the_usual_kind_are_light_unpacked() {
+    let snagd = Snagd::start();
+    record_many(&snagd, 100);
+    let page = snagd.get("/page?flat=true&top=100").is(200).text();
+    let (rows, quotes) = (page.matches("<li>").count(), page.matches("<q>").count());
+    assert!(rows == 100 && 60 < quotes, "{rows} rows, {quotes} quotes");
+    assert!(page.contains("<path d=\"M") && page.contains(" of ") && page.contains("abandoned"));
+    for path in ["/page?flat=true&top=100", "/page/map?flat=true", "/page/calendar"] {
+        let weight = snagd.get(path).is(200).body.len();
+        assert!(weight < 60_000, "{path} has {weight} bytes for 100 places");
+    }
 }
 
 #[test]
@@ -288,7 +325,7 @@ fn it_works_without_javascript() {
     let (_chromium, page, base) = let_in(&snagd);
     page.ask("Emulation.setScriptExecutionDisabled", &serde_json::json!({"value": true}));
     page.go(&format!("{base}/page"));
-    let rows = "[...document.querySelectorAll('.list a.name')].map(e => e.innerText).join(' ')";
+    let rows = "[...document.querySelectorAll('.list li > a')].map(e => e.innerText).join(' ')";
     assert_eq!(page.run(rows), "cli/log web/pay");
     page.run("document.querySelector('select[name=kind]').value = 'slow'; document.querySelector('.filters form').submit()");
     page.until("location.search === '?kind=slow' && document.readyState === 'complete'");

@@ -64,7 +64,7 @@ pub(super) async fn why(asked: Asked) -> Result<Response, Shown> {
         version: question.version.clone(),
         person: question.person.clone(),
         actor: Some(question.actor),
-        ..Filter::default()
+        class: question.class,
     };
     let at = place.clone();
     let answer = read(&asked.desk, move |desk| {
