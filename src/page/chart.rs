@@ -80,8 +80,9 @@ pub(super) struct Release {
 
 /// The most columns of a chart over time.
 const MOST_COLUMNS: usize = 120;
-/// Heights of the chart over time: the names of releases, then the bars, then the days.
+/// Heights of the chart over time: the names of releases, or none, then the bars, then the days.
 const NAMES: u64 = 48;
+const NO_NAMES: u64 = 20;
 const BARS: u64 = 120;
 const DAYS: u64 = 22;
 
@@ -91,7 +92,8 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
     let columns = steps(days, MOST_COLUMNS);
     let highest = u64::from(columns.iter().copied().max().unwrap_or(0)).max(1);
     let count = columns.len() as u64;
-    let bottom = NAMES + BARS;
+    let top = if releases.is_empty() { NO_NAMES } else { NAMES };
+    let bottom = top + BARS;
     let x = |at: u64| percent(at, count);
     // The last column ends on the last day, whatever is left over stands at the start.
     let first = window.until.plus(1 - as_days(columns.len() * length));
@@ -99,7 +101,7 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
     html! {
         svg.time height=(bottom + DAYS) role="img" aria-label=(summary(days, window, today)) {
             line.axis x1="0" x2="100%" y1=(bottom) y2=(bottom) {}
-            line.grid x1="0" x2="100%" y1=(NAMES) y2=(NAMES) {}
+            line.grid x1="0" x2="100%" y1=(top) y2=(top) {}
             @for (at, points) in columns.iter().enumerate().filter(|(_, points)| **points != 0) {
                 @let height = (u64::from(*points) * BARS).div_ceil(highest).max(2);
                 rect x=(x(at as u64)) y=(bottom - height) width=(percent(4, count * 5)) height=(height) rx="1" {
@@ -110,7 +112,7 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
                 @let days = u64::try_from(release.day.since(window.since)).unwrap_or(0);
                 (mark(release, days, window.days() as u64, at))
             }
-            text.tick x="0" y=(NAMES - 6) { (words::number(highest)) " points" }
+            text.tick x="0" y=(top - 6) { (words::number(highest)) " points" }
             text.tick x="0" y=(bottom + 16) { (words::day(window.since, today)) }
             text.tick.end x="100%" y=(bottom + 16) { (words::day(window.until, today)) }
         }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::Address;
 use super::frame::Visit;
-use crate::event::{Actor, Kind, Word};
+use crate::event::{Actor, Class, Kind, Word};
 use crate::hotspot::{By, Window};
 use crate::words::{human, window as days};
 
@@ -57,18 +57,18 @@ fn form(address: &Address, has_by: bool) -> Markup {
                 input type="hidden" name=(name) value=(value);
             }
             (field("under", "web/checkout"))
-            (select::<Kind>(address, "kind"))
+            (select(address, "kind", "any", &words(Kind::ALL)))
             (field("version", "1.4.2"))
             (field("person", "ana"))
-            (select::<Actor>(address, "actor"))
-            (choice(address, "class", "any", &["report", "signal"].map(|word| (word, word.to_owned()))))
+            (select(address, "actor", &human(Actor::Human), &words(&[Actor::Agent])))
+            (select(address, "class", "any", &words(&[Class::Report, Class::Signal])))
             (field("since", "28d, 4w, 2026-11-01"))
             (field("until", "today, 2026-11-20"))
             @if has_by {
-                (select::<By>(address, "by"))
+                (select(address, "by", &human(By::Place), &words(&[By::Person, By::Version, By::Kind])))
                 (field("top", "20"))
                 (field("depth", "2"))
-                (choice(address, "flat", "no", &[("true", "yes".to_owned())]))
+                (select(address, "flat", "no", &[("true", "yes".to_owned())]))
             }
             button { "Show" }
         }
@@ -84,13 +84,12 @@ fn text(address: &Address, name: &str, hint: &str) -> Markup {
     }
 }
 
-fn select<W: Word>(address: &Address, name: &str) -> Markup {
-    let words: Vec<_> = W::ALL.iter().map(|word| (word.word(), human(*word))).collect();
-    choice(address, name, "any", &words)
+fn words<W: Word>(words: &[W]) -> Vec<(&'static str, String)> {
+    words.iter().map(|word| (word.word(), human(*word))).collect()
 }
 
-/// Words to choose from, each with what it is called; `silence` is what it is to choose none.
-fn choice(address: &Address, name: &str, silence: &str, words: &[(&str, String)]) -> Markup {
+/// Words to choose from, each with what it is called; `silence` is what holds where none is chosen.
+fn select(address: &Address, name: &str, silence: &str, words: &[(&str, String)]) -> Markup {
     let said = address.get(name);
     html! {
         label { (name)

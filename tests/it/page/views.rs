@@ -209,6 +209,11 @@ fn a_thousand_places_are_no_trouble() {
             is_sound(&page, path);
         }
         keep(&page, name);
+        for width in [600, 1000, 1184, 1344] {
+            page.resize(width, false);
+            let fits = "document.documentElement.scrollWidth <= innerWidth && [...document.querySelectorAll('.list li > a')].every(a => a.offsetHeight < 60)";
+            assert_eq!(page.run(fits), true, "{path} does not fit {width} pixels");
+        }
     }
     page.go(&format!("{base}/page/map?flat=true"));
     let cells = "[...document.querySelectorAll('.map a')].map(a => [a.getAttribute('href'), a.getAttribute('aria-label'), a.textContent])";
