@@ -8,12 +8,13 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Once};
+use std::process::{Child, Command, ExitStatus, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
+
+use crate::programs::bare;
+pub(crate) use crate::programs::{bare_shell, snag, snagd};
 
 /// Longer than anything takes on a busy machine; a test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -320,52 +321,6 @@ pub(crate) fn until(what: &str, mut is_true: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "still not: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// The daemon's program in an environment of nobody.
-pub(crate) fn snagd(home: &Path) -> Command {
-    bare(env!("CARGO_BIN_EXE_snagd"), home)
-}
-
-/// The companion's program in an environment of nobody.
-pub(crate) fn snag(home: &Path) -> Command {
-    let mut command = bare(env!("CARGO_BIN_EXE_snag"), home);
-    command.env("COLUMNS", "100");
-    command
-}
-
-/// A shell that finds both programs on its path, in an environment of nobody.
-pub(crate) fn bare_shell(home: &Path) -> Command {
-    let mut command = bare("bash", home);
-    let programs = Path::new(env!("CARGO_BIN_EXE_snag")).parent().unwrap();
-    let path = std::env::var("PATH").unwrap_or_default();
-    command.env("PATH", format!("{}:{path}", programs.display())).arg("-c");
-    command
-}
-
-/// Whoever runs the tests in the background, or by `nohup`, ignores signals, and so would all that
-/// they start. What has a handler here is as usual in a child.
-fn heed_signals() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let status = fs::read_to_string("/proc/self/status").unwrap();
-        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
-        let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap();
-        for signal in [SIGHUP, SIGINT, SIGQUIT] {
-            if ignored >> (signal - 1) & 1 == 1 {
-                signal_hook::flag::register(signal, Arc::default()).unwrap();
-            }
-        }
-    });
-}
-
-fn bare(program: &str, home: &Path) -> Command {
-    heed_signals();
-    let mut command = Command::new(program);
-    command.env_clear().env("HOME", home.join("home")).env("LANG", "C.UTF-8");
-    command.env("PATH", std::env::var("PATH").unwrap_or_default());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
 }
 
 /// What a command said and how it ended.

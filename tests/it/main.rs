@@ -43,6 +43,7 @@
 )]
 
 mod harness;
+mod programs;
 mod terminal;
 
 mod api;
