@@ -7,7 +7,7 @@
 //!
 //! Nothing here judges: what does not lie where it should is not found, and a cursor says why.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -23,13 +23,48 @@ use super::source::{PackedFile, Source};
 const STRETCH: usize = 16 * 1024;
 /// Stretches kept in memory: what is asked for together often lies together.
 const MOST_KEPT: usize = 32;
+/// Records kept in memory: the same notes are shown again and again, each from a stretch of its own,
+const MOST_RECORDS: usize = 2048;
+/// if they are no larger than this.
+const SMALL: usize = 2048;
 
-/// The marks of the segments that were looked into, and a few stretches of them.
+/// The marks of the segments that were looked into, and a few stretches and records of them.
 #[derive(Debug, Default)]
 pub(super) struct Lookup {
     marks: Mutex<BTreeMap<u64, Marks>>,
     /// The latest at the end.
     kept: Mutex<VecDeque<Stretch>>,
+    records: Mutex<Records>,
+}
+
+/// Records that were read, by their sequence.
+#[derive(Debug, Default)]
+struct Records {
+    /// Each with its segment.
+    by_sequence: HashMap<u64, (u64, Entry)>,
+    /// The latest at the end.
+    order: VecDeque<u64>,
+}
+
+impl Records {
+    fn keep(&mut self, segment: u64, entry: &Entry) {
+        if SMALL < entry.payload.len() {
+            return;
+        }
+        if self.by_sequence.insert(entry.sequence, (segment, entry.clone())).is_none() {
+            self.order.push_back(entry.sequence);
+        }
+        while MOST_RECORDS < self.order.len() {
+            let oldest = self.order.pop_front();
+            oldest.map(|sequence| self.by_sequence.remove(&sequence));
+        }
+    }
+
+    fn forget(&mut self, segment: u64) {
+        self.by_sequence.retain(|_, (of, _)| *of != segment);
+        let Self { by_sequence, order } = self;
+        order.retain(|sequence| by_sequence.contains_key(sequence));
+    }
 }
 
 /// A piece of a segment that begins with a frame.
@@ -65,6 +100,18 @@ impl Lookup {
         segment: u64,
         sequence: u64,
     ) -> io::Result<Option<Entry>> {
+        let records = || self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = records().by_sequence.get(&sequence) {
+            return Ok(Some(known.clone()));
+        }
+        let found = self.read(dir, segment, sequence)?;
+        if let Some(entry) = &found {
+            records().keep(segment, entry);
+        }
+        Ok(found)
+    }
+
+    fn read(&self, dir: &Path, segment: u64, sequence: u64) -> io::Result<Option<Entry>> {
         let marks = self.marks(dir, segment, sequence)?;
         let behind = marks.list.partition_point(|mark| mark.sequence <= sequence);
         let Some(from) = behind.checked_sub(1).map(|nth| marks.list[nth].at) else {
@@ -91,6 +138,7 @@ impl Lookup {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner).remove(&segment);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|stretch| stretch.segment != segment);
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).forget(segment);
     }
 
     /// The marks of a segment, at least up to a sequence.

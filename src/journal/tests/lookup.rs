@@ -29,9 +29,26 @@ fn each_record_is_found_while_segments_fill_and_are_packed() {
     }
     check(&opened.reader, &model);
     assert!(opened.packer.pack_next().unwrap().is_some());
-    check(&opened.reader, &model);
+    for _ in 0..2 {
+        check(&opened.reader, &model);
+    }
     assert!(opened.packer.pack_next().unwrap().is_some());
     check(&open(dir.path(), 0).unwrap().reader, &model);
+}
+
+#[test]
+fn what_was_read_lately_is_read_from_memory_and_no_more_than_that() {
+    let dir = directory();
+    let mut opened = open(dir.path(), 0).unwrap();
+    let payloads: Vec<Vec<u8>> = (0..5000).map(|n| format!("{n}").into_bytes()).collect();
+    opened.writer.append(&payloads).unwrap();
+    assert!((1..=5000).all(|sequence| opened.reader.get(sequence).unwrap().is_some()));
+    // Nothing but what is in memory is left.
+    fs::write(segment_1(dir.path()), []).unwrap();
+    for (sequence, is_kept) in [(5000, true), (4000, true), (1, false)] {
+        let found = opened.reader.get(sequence);
+        assert_eq!(matches!(found, Ok(Some(_))), is_kept, "{sequence}");
+    }
 }
 
 #[test]
