@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::key::{self, Glance, Millis};
 use super::list::Spot;
-use super::store::{self, Changes};
+use super::store::Changes;
 use super::{Index, IndexError, Order, Position};
 use crate::event::{Day, Event, Place};
 use crate::hotspot::{Cell, CellKey, fingerprint};
@@ -112,7 +112,7 @@ impl Index {
         self.last_received.store(received, Ordering::Relaxed);
         *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
         self.is_dirty.store(true, Ordering::Release);
-        if self.store.holds(store::TOO_MANY) { self.store.settle() } else { Ok(()) }
+        if self.store.holds_too_much() { self.store.settle() } else { Ok(()) }
     }
 
     /// The first day of the event's place once the event is gone; none if nothing else is there.
@@ -130,12 +130,13 @@ impl Index {
     }
 
     fn add_cells(&self, sums: &mut Sums) -> Result<(), IndexError> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         for (cell, sum) in std::mem::take(&mut sums.cells) {
             let key = key::cell(&cell);
-            let mut counts = match self.store.get(&key)? {
-                Some(value) => key::read_cell_value(&value)?,
-                None => Cell::default(),
-            };
+            let may_be_there = newest.may_have(cell.day, &key, &self.store)?;
+            let known = if may_be_there { self.store.get(&key)? } else { None };
+            let known = known.map(|value| key::read_cell_value(&value)).transpose()?;
+            let mut counts = known.unwrap_or_default();
             counts.add(&sum);
             if counts.is_empty() {
                 sums.remove(key);

@@ -44,6 +44,7 @@ mod known;
 mod leaf;
 mod list;
 mod lost;
+mod newest;
 mod note;
 mod ranking;
 mod signals;
@@ -69,6 +70,7 @@ use uuid::Uuid;
 use crate::event::{Day, Event, Place, Record};
 use decide::Mutings;
 use lost::Lost;
+use newest::Newest;
 use note::Note;
 use ranking::Rankings;
 use store::Store;
@@ -176,6 +178,7 @@ pub struct Index {
     rankings: Rankings,
     /// The decoded cells of the days that queries read.
     days: cells::Days,
+    newest: Mutex<Newest>,
     /// What is muted where, or was; a small copy of the `u` keys.
     mutings: RwLock<Mutings>,
     position: Mutex<Position>,
@@ -244,6 +247,7 @@ impl Index {
             dir: dir.to_owned(),
             gate: RwLock::new(()),
             days: cells::Days::default(),
+            newest: Mutex::default(),
             copied_bytes: AtomicU64::new(0),
             is_dirty: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
@@ -383,7 +387,13 @@ impl Index {
     /// Whether there is news for whoever makes checkpoints: the first change since the last one, or
     /// more gathered than should wait.
     pub fn is_worth_telling(&self) -> bool {
-        !self.is_told.swap(true, Ordering::AcqRel) || self.store.holds(store::MANY)
+        !self.is_told.swap(true, Ordering::AcqRel) || self.store.holds_much()
+    }
+
+    /// Says whether there is ample room on the disk, so that more may gather in memory before it is
+    /// moved towards disk.
+    pub fn gather(&self, is_ample: bool) {
+        self.store.gather(is_ample);
     }
 
     /// The journal sequence up to which the index in `dir` was on disk, as noted beside it, even where
@@ -411,7 +421,7 @@ impl Index {
     /// Makes sure of room on the disk for what was applied so far and is not there yet, so that
     /// nobody else can take it before sled does: after one failed write sled takes no more.
     pub fn reserve(&self) -> io::Result<()> {
-        let bytes = RESERVE + AMPLIFIED * self.store.weight();
+        let bytes = RESERVE + AMPLIFIED * self.store.weight(self.size_bytes());
         let file = File::options().write(true).open(self.dir.join("db"))?;
         let end = file.metadata()?.len();
         retry_on_intr(|| fallocate(&file, FallocateFlags::KEEP_SIZE, end, bytes))?;
@@ -447,7 +457,7 @@ impl Index {
 
     /// Moves what was applied towards disk before its time, if much has gathered.
     pub fn settle_if_much(&self) -> Result<(), IndexError> {
-        if self.store.holds(store::MANY) { self.store.settle() } else { Ok(()) }
+        if self.store.holds_much() { self.store.settle() } else { Ok(()) }
     }
 
     fn note_checkpoint(&self, reached: u64) -> io::Result<()> {

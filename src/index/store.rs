@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sled::IVec;
@@ -27,10 +27,12 @@ pub(super) type Pair = (IVec, IVec);
 pub(super) type Span = RangeInclusive<Vec<u8>>;
 
 /// The layer is settled before its time when it holds so many keys. sled writes a leaf whole for each
-/// batch that touches it, so large batches cost less; but reads wait meanwhile, some 10 ms;
-pub(super) const MANY: usize = 4 * 1024;
+/// batch that touches it, so large batches cost less; but reads wait meanwhile, tens of ms;
+const MANY: usize = 32 * 1024;
+/// where room is scarce it is so many, since the room for what sled may write is taken before;
+const MANY_WHERE_SCARCE: usize = MANY / 8;
 /// whoever makes it larger than this must settle it.
-pub(super) const TOO_MANY: usize = 16 * 1024;
+const TOO_MANY: usize = 4 * MANY;
 /// How many ids are looked at to find one that tells a time.
 const FEW: usize = 64;
 
@@ -39,14 +41,18 @@ pub(super) struct Store {
     fresh: RwLock<Layers>,
     /// One settling at a time.
     settling: Mutex<()>,
+    /// So many keys are settled before their time.
+    many: AtomicUsize,
     /// sled holds no id that tells a later time than this.
     latest: AtomicU64,
 }
 
 #[derive(Default)]
 struct Layers {
-    /// What was written since the last settling began.
+    /// What was written since the last settling began,
     open: Changes,
+    /// and the bytes of it, what was written over included.
+    bytes: u64,
     /// What is on its way into sled, or got there last.
     closing: Arc<Changes>,
 }
@@ -55,7 +61,7 @@ impl Store {
     pub(super) fn new(tree: sled::Db) -> Self {
         let latest = AtomicU64::new(latest(&tree));
         let (tree, fresh, settling) = (RwLock::new(tree), RwLock::default(), Mutex::default());
-        Self { tree, fresh, settling, latest }
+        Self { tree, fresh, settling, many: AtomicUsize::new(MANY_WHERE_SCARCE), latest }
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
@@ -105,32 +111,64 @@ impl Store {
 
     /// Makes changes visible, all at once.
     pub(super) fn write(&self, changes: Changes) {
-        self.fresh.write().unwrap_or_else(PoisonError::into_inner).open.extend(changes);
+        let bytes = |(key, value): (&Vec<u8>, &Option<IVec>)| {
+            key.len() + value.as_ref().map_or(0, |value| value.len())
+        };
+        let bytes = changes.iter().map(bytes).sum::<usize>() as u64;
+        let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
+        fresh.open.extend(changes);
+        fresh.bytes += bytes;
     }
 
-    /// Whether at least so many keys have gathered.
-    pub(super) fn holds(&self, many: usize) -> bool {
-        many <= self.fresh.read().unwrap_or_else(PoisonError::into_inner).open.len()
+    /// Says whether there is ample room on the disk, so that more may gather.
+    pub(super) fn gather(&self, is_ample: bool) {
+        self.many.store(if is_ample { MANY } else { MANY_WHERE_SCARCE }, Ordering::Relaxed);
     }
 
-    /// How many bytes of leaves what has gathered may change.
-    pub(super) fn weight(&self) -> u64 {
+    /// Whether so much has gathered that it should be settled,
+    pub(super) fn holds_much(&self) -> bool {
+        self.many.load(Ordering::Relaxed) <= self.gathered()
+    }
+
+    /// or that it must be.
+    pub(super) fn holds_too_much(&self) -> bool {
+        TOO_MANY <= self.gathered()
+    }
+
+    fn gathered(&self) -> usize {
+        self.fresh.read().unwrap_or_else(PoisonError::into_inner).open.len()
+    }
+
+    /// How many bytes of leaves what has gathered may change, where `held` bytes hold all of them.
+    pub(super) fn weight(&self, held: u64) -> u64 {
         let fresh = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
-        let large = fresh.open.values().flatten().map(|value| value.len()).sum::<usize>();
-        (fresh.open.len() * leaf::MOST + large) as u64
+        held.min((fresh.open.len() * leaf::MOST) as u64) + fresh.bytes
+    }
+
+    /// Forgets what moved down last, which is in sled as well, and does something while sled writes
+    /// nothing.
+    pub(super) fn rest(&self, meanwhile: impl FnOnce()) -> Result<(), IndexError> {
+        let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        self.fresh.write().unwrap_or_else(PoisonError::into_inner).closing = Arc::default();
+        self.tree().flush()?;
+        meanwhile();
+        Ok(())
     }
 
     /// Moves what has gathered into sled, as one atom.
     pub(super) fn settle(&self) -> Result<(), IndexError> {
         let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
-        let closing = {
+        let (closing, closed) = {
             let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
-            let ids = fresh.open.range(vec![key::ID]..vec![key::ID + 1]);
-            let latest = ids.filter_map(|(id, _)| key::time(id)).max().unwrap_or(0);
-            self.latest.fetch_max(latest, Ordering::AcqRel);
-            fresh.closing = Arc::new(std::mem::take(&mut fresh.open));
-            fresh.closing.clone()
+            let closing = Arc::new(std::mem::take(&mut fresh.open));
+            fresh.bytes = 0;
+            (closing.clone(), std::mem::replace(&mut fresh.closing, closing))
         };
+        // Nobody waits while tens of thousands of keys are freed or looked at.
+        drop(closed);
+        let ids = closing.range(vec![key::ID]..vec![key::ID + 1]);
+        let latest = ids.filter_map(|(id, _)| key::time(id)).max().unwrap_or(0);
+        self.latest.fetch_max(latest, Ordering::AcqRel);
         let tree = self.tree();
         tree.apply_batch(leaf::change(&tree, closing.iter())?)?;
         Ok(())

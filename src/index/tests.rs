@@ -354,12 +354,16 @@ fn what_was_begun_and_reserved_is_given_back() {
     apply(&index, &[report(1), report(2)]);
     index.checkpoint().unwrap();
     let before = answers(&index);
+    let db = dir.path().join("index/db");
+    let room = || std::fs::metadata(&db).unwrap().blocks() * 512;
+    let length = || std::fs::metadata(&db).unwrap().len();
+    index.reserve().unwrap();
+    assert!(length() + RESERVE <= room());
+    index.tidy(0).unwrap();
+    assert!(room() < length() + RESERVE, "when nothing happens");
     index.reserve().unwrap();
     drop(index);
     let index = dir.path().join("index");
-    let db = index.join("db");
-    let room = || std::fs::metadata(&db).unwrap().blocks() * 512;
-    let length = || std::fs::metadata(&db).unwrap().len();
     assert!(length() + RESERVE <= room());
     std::fs::create_dir(dir.path().join("index.new")).unwrap();
     // As where there was no room for it; by its name it is the latest.

@@ -43,23 +43,20 @@ impl Index {
     /// behind the end of its file: sled opens that, but writes a file of its own before.
     pub fn give_room(dir: &Path) {
         remove_unfinished(dir);
-        let file = File::options().write(true).open(dir.join("db"));
-        // What goes wrong here shows when it is opened.
-        let _ = file.and_then(|file| file.set_len(file.metadata()?.len()));
+        give_reserved(dir);
     }
 
-    /// Copies itself if that gives much room back and takes no more than `spare` bytes meanwhile;
-    /// says how many there were and are. Blocks, for seconds where there is much; answers go on,
-    /// what is recorded waits in memory.
+    /// Gives back memory and room that only busy times need, and copies itself if that gives much
+    /// room back and takes no more than `spare` bytes meanwhile; says how many there were and are.
+    /// Blocks, for seconds where there is much; answers go on, what is recorded waits in memory.
     pub fn tidy(&self, spare: u64) -> Result<Option<(u64, u64)>, IndexError> {
+        self.store.rest(|| give_reserved(&self.dir))?;
         let from = self.size_bytes();
         let copied = self.copied_bytes.load(Ordering::Relaxed);
         if from <= SMALL.max(self.events() * BYTES_AN_EVENT).max(grown(copied)) || spare < from {
             return Ok(None);
         }
         self.copy()?;
-        // As the old one had; where that cannot be, it shows before the next write.
-        let _ = self.reserve();
         let to = self.size_bytes();
         self.copied_bytes.store(to, Ordering::Relaxed);
         Ok(Some((from, to)))
@@ -86,6 +83,13 @@ impl Index {
         let removed = fs::remove_dir_all(&new).map_err(IndexError::Checkpoint);
         copied.and(removed)
     }
+}
+
+/// Gives back what was reserved behind the end of sled's file, while nobody writes to it.
+fn give_reserved(dir: &Path) {
+    let file = File::options().write(true).open(dir.join("db"));
+    // What goes wrong here shows when it is written or opened.
+    let _ = file.and_then(|file| file.set_len(file.metadata()?.len()));
 }
 
 /// Makes the files of a directory durable.

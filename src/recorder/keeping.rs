@@ -35,6 +35,7 @@ pub fn keep_until_dropped(
             Err(TryRecvError::Empty) => continue,
             Err(TryRecvError::Disconnected) => break,
         }
+        index.gather(room.is_ample());
         let mut due = Instant::now() + CHECKPOINT_EVERY;
         loop {
             match changes.recv_timeout(due.saturating_duration_since(Instant::now())) {

@@ -30,6 +30,8 @@ const MOST: u64 = 16 * 1024 * 1024;
 const LEAST: u64 = 2 * 1024 * 1024;
 /// Beside the ballast there is to be room for this: a checkpoint of what gathers in a second or so.
 const CHECKPOINT: u64 = 4 * 1024 * 1024;
+/// With so much, a checkpoint may be many times as large.
+const AMPLE: u64 = 1024 * 1024 * 1024;
 
 /// The room of one state directory.
 #[derive(Debug)]
@@ -65,6 +67,12 @@ impl Room {
     pub fn free(&self) -> u64 {
         let dir = self.path.parent().unwrap_or(Path::new("/"));
         statvfs(dir).map_or(0, |stat| stat.f_bavail * stat.f_frsize)
+    }
+
+    /// Whether that is so much that nobody need be careful with it.
+    #[must_use]
+    pub fn is_ample(&self) -> bool {
+        AMPLE <= self.free()
     }
 
     /// How much of that may be taken for a while: as if the ballast were yet to be made.
