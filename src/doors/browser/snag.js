@@ -7,14 +7,14 @@
 //   data-templates="/blog/:post"   paths with segments that vary; numbers and ids vary anyway
 //   data-person="ana"              to whom it happens; or, later, window.snag.person = "ana"
 //   data-version="1.4.2"           of the product
-//   data-shortcut="Alt+Shift+S"    asks for a report; so do window.snag.open() and [data-snag-open]
-//   data-button="Report friction"  a button at the edge of the page that does it, too
+//   data-shortcut="Alt+Shift+S"    asks for a report
 //   data-rage-click="4 1000 30"    clicks, ms, px
 //   data-dead-click="2500"         ms
 //   data-error-click="100"         ms
 //
 // On any element of the page, data-snag-place="checkout/pay" names what is inside, in place of the
-// path; data-snag-ignore says that clicks inside mean nothing, data-snag-ignore="dead-click" which.
+// path; data-snag-ignore says that clicks inside mean nothing, data-snag-ignore="dead-click" which. A
+// <button data-snag-open> asks for a report, and so does window.snag.open().
 //
 // Of an element its tag, id and classes are told, never its text, nor what is typed. What is told is
 // kept in localStorage until snagd has answered, and sent again with the same ids.
@@ -224,6 +224,8 @@
 
   // ---- The way to a report ----
 
+  // Its dialog is loaded from beside this file, and allowed by the same nonce. Whatever came instead of
+  // it, the next try loads it again.
   function open() {
     const event = eventAt(document.activeElement?.closest('[data-snag-place]'), { class: 'report' });
     const ask = () => snag.ask(event, { keep, send, refused, store: () => store });
@@ -231,20 +233,14 @@
     const file = document.createElement('script');
     file.src = new URL('snag-dialog.js', script.src);
     file.nonce = script.nonce;
-    file.onload = file.onerror = () => snag.ask ? ask() : alert('The form for reports cannot be loaded: snag does not answer. Please try again later.');
+    file.onload = file.onerror = () => snag.ask ? ask() : alert('snag does not answer, so there is no form for a report. Please try again later.');
     document.head.append(file);
-  }
-  if (said.button) {
-    const button = document.createElement('button');
-    button.textContent = said.button;
-    button.dataset.snagOpen = '';
-    button.style = 'all:revert!important;position:fixed!important;right:1em!important;bottom:1em!important;z-index:9999!important';
-    document.documentElement.append(button);
   }
 
   const keys = (said.shortcut || 'Alt+Shift+S').split('+');
   on('keydown', event => {
-    if (!keys.every(key => event.getModifierState(key) || event.code == 'Key' + key)) return;
+    if (event.code != 'Key' + keys.at(-1)) return;
+    if (['Alt', 'Control', 'Meta', 'Shift'].some(key => event.getModifierState(key) != keys.includes(key))) return;
     event.preventDefault();
     open();
   });

@@ -103,15 +103,15 @@ fn a_report_by_keyboard_alone() {
 
 #[test]
 fn the_dialog_has_names_for_everything_and_no_style_of_the_page() {
-    let shop = Shop::open("data-button=\"Report friction\" data-person=\"ana\"");
+    let shop = Shop::open("data-person=\"ana\"");
     let chromium = Chromium::start();
     let page = chromium.open(&shop.origin);
+    page.click(page.middle("[data-snag-open]"));
+    until("it is open", || said(&page, "dialog").is_some());
     page.run(
         "document.head.append(Object.assign(document.createElement('style'), \
          {textContent: ':not(html, body) { display: none !important; color: red !important; font-size: 99px !important }'})); 0",
     );
-    page.click(page.middle("[data-snag-open]"));
-    until("it is open", || said(&page, "dialog").is_some());
     let tree = page.ask("Accessibility.getFullAXTree", &json!({}));
     let mut named = Vec::new();
     for node in tree["nodes"].as_array().unwrap() {
@@ -137,10 +137,6 @@ fn the_dialog_has_names_for_everything_and_no_style_of_the_page() {
          return style.display + ' ' + style.fontSize; })()",
     );
     assert_eq!(style, json!("block 16px"));
-    let style = page.run(
-        "(({ fontSize, position }) => [parseInt(fontSize) < 20, position])(getComputedStyle(document.querySelector('[data-snag-open]')))",
-    );
-    assert_eq!(style, json!([true, "fixed"]));
 
     // Clicks in it are no clicks on the page.
     let (middle, now) = (page.middle("snag-report >> pre"), snag::doors::now());
@@ -160,7 +156,7 @@ fn a_form_that_cannot_be_loaded_says_so_and_is_loaded_at_the_next_try() {
     shop.snagd.stop();
     page.key("Alt+Shift+S");
     until("it says so", || {
-        page.complaints().iter().any(|said| said.contains("The form for reports cannot be loaded"))
+        page.complaints().iter().any(|said| said.contains("there is no form for a report"))
     });
     assert_eq!(said(&page, "dialog"), None);
     shop.restart(&address);
@@ -173,12 +169,16 @@ fn a_form_that_cannot_be_loaded_says_so_and_is_loaded_at_the_next_try() {
 fn a_page_with_a_strict_policy_has_the_form_by_the_nonce_of_the_snippet() {
     let (site, origin) = listen();
     let snagd = daemon_for(&origin);
-    let (line, _) = line(&snagd, "nonce=\"r4nd0m\" data-button=\"Report\" data-person=\"ana\"");
+    let (line, _) = line(&snagd, "nonce=\"r4nd0m\" data-person=\"ana\"");
     let policy = format!(
         "Content-Security-Policy: default-src 'none'; script-src 'nonce-r4nd0m'; connect-src http://{}\r\n",
         snagd.address()
     );
-    serve_as(site, &policy, format!("<!DOCTYPE html><title>Strict</title><body>{line}"));
+    serve_as(
+        site,
+        &policy,
+        format!("<!DOCTYPE html><title>Strict</title><button data-snag-open>Report</button>{line}"),
+    );
     let chromium = Chromium::start();
     let page = chromium.open(&origin);
     page.click(page.middle("[data-snag-open]"));
