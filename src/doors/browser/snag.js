@@ -22,6 +22,8 @@
   const script = document.currentScript;
   const said = script?.dataset;
   if (!said?.key || window.snag) return;
+  // Read now: later a page may be under another address, from which a relative one leads elsewhere.
+  const { src, nonce } = script;
   const snag = window.snag = { person: said.person, open };
 
   const ruleOf = name => script.getAttribute('data-' + name) || '';
@@ -76,7 +78,7 @@
     beyond = 0;
     try {
       const body = `{"events":[${names.map(name => store[name])}],"beyond":${more}}`;
-      const answer = await fetch(new URL(`browser/${said.key}/events`, script.src), { method: 'POST', body, keepalive: body.length < 2e4 });
+      const answer = await fetch(new URL(`browser/${said.key}/events`, src), { method: 'POST', body, keepalive: body.length < 2e4 });
       // What cannot be read as it is kept here never will be.
       if (answer.status != 400) for (const { line, detail } of (await answer.json()).rejected) refused[names[line - 1]] = detail;
       names.forEach(name => delete store[name]);
@@ -150,7 +152,6 @@
     const before = answers;
     pressed = null;
     click.event = event;
-    click.text = click.roots.map(root => (root.body || root).textContent).join();
     setTimeout(() => {
       if (before == answers && click.isDead()) tell('dead-click', click, 1);
       if (click == last && !pressed) observer.disconnect();
@@ -158,10 +159,11 @@
     work(click, 1);
     setTimeout(work, 0, click, -1);
     if (!event.detail || click.isStep) return;
+    // A stepper answers each click with another text.
+    click.text = click.roots.map(root => (root.body || root).textContent).join();
     burst = burst.filter(({ target, event: { timeStamp, clientX, clientY } }) => event.timeStamp - timeStamp <= CLICK_TIME
       && (target == click.target || Math.hypot(event.clientX - clientX, event.clientY - clientY) <= CLICK_SPAN));
     burst.push(click);
-    // A stepper answers each click with another text.
     if (burst.length < CLICKS || burst.every((click, at) => click.text != burst[at - 1]?.text)) return;
     tell('rage-click', click, burst.length);
     burst = [];
@@ -231,8 +233,8 @@
     const ask = () => snag.ask(event, { keep, send, refused, store: () => store });
     if (snag.ask) return ask();
     const file = document.createElement('script');
-    file.src = new URL('snag-dialog.js', script.src);
-    file.nonce = script.nonce;
+    file.src = new URL('snag-dialog.js', src);
+    file.nonce = nonce;
     file.onload = file.onerror = () => snag.ask ? ask() : alert('snag does not answer, so there is no form for a report. Please try again later.');
     document.head.append(file);
   }
