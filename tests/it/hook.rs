@@ -235,6 +235,9 @@ fn bash_keeps_what_is_the_users() {
             ("((0 < traps)) && echo trapped", "trapped"),
             ("set -e; acme exit 0; ! true", "after:1:"),
             ("set +e; sleep 0.1 & wait $!; echo back=$?", "back=0"),
+            ("sleep 0.1 & mine=$!; echo begun=$?", "begun=0"),
+            ("acme exit 7; echo st=$?", "st=7"),
+            ("[ $! = $mine ]; echo same=$?", "same=0"),
         ],
     );
 }
@@ -256,6 +259,9 @@ fn zsh_keeps_what_is_the_users() {
             ("echo runs it", "runs:echo runs it"),
             ("set -e; acme exit 0; ! true", "after:1:"),
             ("set +e; sleep 0.1 & wait $!; echo back=$?", "back=0"),
+            ("sleep 0.1 & mine=$!; echo begun=$?", "begun=0"),
+            ("acme exit 7; echo st=$?", "st=7"),
+            ("[ $! = $mine ]; echo same=$?", "same=0"),
         ],
     );
 }
@@ -273,6 +279,9 @@ fn fish_keeps_what_is_the_users() {
             ("acme exit 5", "after:5:5"),
             ("false | true", "after:0:1 0"),
             ("acme exit 6; echo st=$status", "st=6"),
+            ("sleep 0.1 &; set -g mine $last_pid; echo begun=$status", "begun=0"),
+            ("acme exit 7; echo st=$status", "st=7"),
+            ("test $last_pid = $mine; echo same=$status", "same=0"),
         ],
     );
 }

@@ -26,7 +26,7 @@ impl No {
     }
 
     pub(super) fn wrong_method() -> Self {
-        let detail = "the snippet is read with GET from /snag.js, and posts to /browser/KEY/events";
+        let detail = "the snippet is read with GET from /snag.js and /snag-dialog.js, and posts to /browser/KEY/events";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, detail)
     }
 

@@ -113,6 +113,7 @@ fn admit(desk: &Desk, below: Option<&Place>, json: &[u8]) -> Result<Event, Strin
     if let Some(signal) = &mut event.signal {
         let words = rule::in_words(signal.name, signal.rule.as_deref().unwrap_or_default());
         signal.rule = Some(words.ok_or_else(|| no_such_signal(signal.name))?);
+        event.kind = Some(rule::kind(signal.name));
     }
     Ok(event)
 }

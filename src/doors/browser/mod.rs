@@ -1,6 +1,7 @@
 //! The browser door: the snippet itself, and what pages send with it.
 //!
-//! `GET /snag.js` is one script, for any page. `POST /browser/{key}/events` takes what it tells: a plain
+//! `GET /snag.js` is a script for any page, `GET /snag-dialog.js` the report that it loads once somebody
+//! asks for it: most never do. `POST /browser/{key}/events` takes what it tells: a plain
 //! text in the eyes of a browser, so that it needs no question beforehand and outlives its page.
 //!
 //! # Promises
@@ -37,8 +38,9 @@ use super::side::{self, RouteName, SideDoor};
 use answer::No;
 use batch::Tally;
 
-/// Where the snippet is.
+/// Where the scripts are. The first knows the second by its name, beside itself.
 const SNIPPET: &str = "/snag.js";
+const DIALOG: &str = "/snag-dialog.js";
 /// In front of the key,
 const BEFORE_KEY: &str = "/browser/";
 /// and behind it.
@@ -50,7 +52,7 @@ const SHOWN: &str = "retry-after";
 #[must_use]
 pub fn door(desk: Arc<Desk>) -> SideDoor {
     SideDoor {
-        takes: |path| path == SNIPPET || path.starts_with(BEFORE_KEY),
+        takes: |path| [SNIPPET, DIALOG].contains(&path) || path.starts_with(BEFORE_KEY),
         answers: Router::new().fallback(answer).with_state(desk),
     }
 }
@@ -59,25 +61,32 @@ pub fn door(desk: Arc<Desk>) -> SideDoor {
 async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
-    let (name, mut response) = if path == SNIPPET {
-        (SNIPPET, snippet(&head.method))
-    } else {
-        ("/browser/{key}/events", events(&desk, &head.method, path, &head.headers, body).await)
+    let (name, mut response) = match path {
+        SNIPPET => (SNIPPET, script(&head.method, &SNIPPET_CODE)),
+        DIALOG => (DIALOG, script(&head.method, &DIALOG_CODE)),
+        _ => {
+            let answered = events(&desk, &head.method, path, &head.headers, body).await;
+            ("/browser/{key}/events", answered)
+        }
     };
     response.extensions_mut().insert(RouteName(name.into()));
     response
 }
 
-/// The script, which is the same for everybody.
-fn snippet(method: &Method) -> Response {
+static SNIPPET_CODE: LazyLock<Bytes> = LazyLock::new(|| code(include_str!("snag.js")));
+static DIALOG_CODE: LazyLock<Bytes> = LazyLock::new(|| code(include_str!("snag-dialog.js")));
+
+/// A script as it is in the repository, without comments and indentation.
+fn code(script: &str) -> Bytes {
+    let lines = script.lines().map(str::trim_start);
+    let code: Vec<&str> =
+        lines.filter(|line| !line.is_empty() && !line.starts_with("//")).collect();
+    code.join("\n").into()
+}
+
+/// A script, which is the same for everybody.
+fn script(method: &Method, code: &Bytes) -> Response {
     const WHOSE: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-    /// As it is in the repository, without comments and indentation.
-    static SCRIPT: LazyLock<Bytes> = LazyLock::new(|| {
-        let lines = include_str!("snag.js").lines().map(str::trim_start);
-        let code: Vec<&str> =
-            lines.filter(|line| !line.is_empty() && !line.starts_with("//")).collect();
-        code.join("\n").into()
-    });
     if !matches!(*method, Method::GET | Method::HEAD) {
         return No::wrong_method().into_response();
     }
@@ -87,7 +96,7 @@ fn snippet(method: &Method) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (WHOSE, "cross-origin"),
     ];
-    (headers, SCRIPT.clone()).into_response()
+    (headers, code.clone()).into_response()
 }
 
 /// What a page tells.

@@ -1,9 +1,5 @@
 //! The browser door over raw sockets: keys, origins, limits, what it serves.
 
-use std::io::Write as _;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::site::{daemon_for, line};
@@ -35,36 +31,44 @@ fn figure(snagd: &Snagd, name: &str) -> String {
     line.unwrap_or_else(|| panic!("{page}")).trim().to_owned()
 }
 
+/// Each script, as it is in the repository, and how many packed bytes of it may be served.
+const SCRIPTS: [(&str, &str, usize); 2] = [
+    ("/snag.js", include_str!("../../../src/doors/browser/snag.js"), 3800),
+    ("/snag-dialog.js", include_str!("../../../src/doors/browser/snag-dialog.js"), 1450),
+];
+
 #[test]
-fn the_snippet_is_for_any_page_and_small() {
+fn the_scripts_are_for_any_page_and_small() {
     let snagd = Snagd::start();
     let get = |path: &str, headers: &str| {
         snagd.ask_tcp(&format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n"
         ))
     };
-    let answer = get("/snag.js", "Origin: http://evil.example\r\nSec-Fetch-Site: cross-site\r\n");
-    let answer = answer.is(200);
-    assert_eq!(answer.header("content-type"), Some("text/javascript; charset=utf-8"));
-    assert_eq!(answer.header("cross-origin-resource-policy"), Some("cross-origin"));
-    let served = String::from_utf8(answer.body).unwrap();
-    let source = include_str!("../../../src/doors/browser/snag.js");
-    let mut lines = source.lines().map(str::trim_start);
-    assert!(
-        served.lines().all(|line| lines.any(|known| known == line)),
-        "it is what is in the repository"
-    );
-    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    packed.write_all(served.as_bytes()).unwrap();
-    let packed = packed.finish().unwrap().len();
-    eprintln!(
-        "snag.js: {} bytes as it is written, {} served, {packed} packed",
-        source.len(),
-        served.len()
-    );
-    assert!(packed < 6 * 1024, "{packed} bytes: a page pays for each of them");
-    get("/snag.js", "Host: evil.example\r\n").is(400);
-    snagd.ask_tcp("POST /snag.js HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").is(405);
+    let strange = "Origin: http://evil.example\r\nSec-Fetch-Site: cross-site\r\n";
+    for (path, source, most) in SCRIPTS {
+        let answer = get(path, strange).is(200);
+        assert_eq!(answer.header("content-type"), Some("text/javascript; charset=utf-8"));
+        assert_eq!(answer.header("cross-origin-resource-policy"), Some("cross-origin"));
+        assert_eq!(answer.header("cache-control"), Some("public, max-age=3600"));
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+        let served = String::from_utf8(answer.body).unwrap();
+        let mut lines = source.lines().map(str::trim_start);
+        assert!(
+            served.lines().all(|line| lines.any(|known| known == line)),
+            "{path} is what is in the repository"
+        );
+        let answer = get(path, "Accept-Encoding: gzip\r\n").is(200);
+        assert_eq!(answer.header("content-encoding"), Some("gzip"));
+        let packed = answer.body.len();
+        let sizes =
+            format!("{} bytes written, {} served, {packed} packed", source.len(), served.len());
+        eprintln!("{path}: {sizes}");
+        assert!(packed <= most, "{path}: {sizes}, at most {most}: a page pays for each of them");
+        get(path, "Host: evil.example\r\n").is(400);
+        let post = "HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        snagd.ask_tcp(&format!("POST {path} {post}")).is(405);
+    }
 }
 
 #[test]
@@ -145,6 +149,7 @@ fn what_a_page_says_is_believed_within_bounds() {
         (&used["place"], &used["person"]),
         (&json!("shop/elsewhere/x"), &json!("anonymous"))
     );
+    assert_eq!(signal["kind"], "unexpected", "as the signal's name has it");
     assert_eq!(
         signal["signal"]["rule"],
         "4 clicks within 1 s on the same target (or <= 30 px), cancelled by selection, scroll, input; not in text fields or steppers"

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::site::{Shop, all_sent, daemon_for, line, listen, serve, serve_with_snag};
+use super::site::{Shop, all_sent, daemon_for, line, listen, serve, serve_as, serve_with_snag};
 use crate::chromium::{Chromium, Page};
 use crate::harness::until;
 
@@ -17,14 +17,25 @@ fn focused(page: &Page) -> String {
 /// A text in the dialog; none while it is closed.
 fn said(page: &Page, selector: &str) -> Option<String> {
     let script = format!(
-        "(document.querySelector('snag-report').shadowRoot.querySelector({selector:?}) || {{}}).textContent"
+        "document.querySelector('snag-report')?.shadowRoot.querySelector({selector:?})?.textContent"
     );
     page.run(&script).as_str().map(str::to_owned)
 }
 
+/// Asks for the dialog by key, and waits until it is there.
+fn ask(page: &Page) {
+    page.key("Alt+Shift+S");
+    until("it is open", || said(page, "dialog").is_some());
+}
+
+/// Where the dialog's script came from, as often as it was asked for.
+fn loaded(page: &Page) -> Value {
+    page.run("performance.getEntriesByType('resource').map(entry => entry.name).filter(name => name.includes('dialog'))")
+}
+
 /// Writes a report by keyboard, from wherever the focus is.
 fn report(page: &Page, got: &str) {
-    page.key("Alt+Shift+S");
+    ask(page);
     page.key("Tab");
     page.type_text(got);
     for _ in 0..9 {
@@ -42,7 +53,8 @@ fn a_report_by_keyboard_alone() {
     let chromium = Chromium::start();
     let page = chromium.open(&format!("{}/blog/a-slow-post", shop.origin));
     page.run("document.querySelector('#named').focus(); 0");
-    page.key("Alt+Shift+S");
+    assert_eq!(loaded(&page), json!([]), "most pages never need it");
+    ask(&page);
     assert_eq!(focused(&page), "expected");
     page.type_text("that it stays");
     page.key("Tab");
@@ -80,7 +92,7 @@ fn a_report_by_keyboard_alone() {
 
     // Who has said a name once is not asked again, and Escape sends nothing.
     page.run("document.activeElement.blur(); 0");
-    page.key("Alt+Shift+S");
+    ask(&page);
     let shown: Value = serde_json::from_str(&said(&page, "pre").unwrap()).unwrap();
     assert_eq!((&shown["person"], &shown["place"]), (&json!("ana"), &json!("shop/blog/_")));
     page.type_text("nothing");
@@ -91,15 +103,15 @@ fn a_report_by_keyboard_alone() {
 
 #[test]
 fn the_dialog_has_names_for_everything_and_no_style_of_the_page() {
-    let shop = Shop::open("data-button=\"Report friction\" data-person=\"ana\"");
+    let shop = Shop::open("data-person=\"ana\"");
     let chromium = Chromium::start();
     let page = chromium.open(&shop.origin);
+    page.click(page.middle("[data-snag-open]"));
+    until("it is open", || said(&page, "dialog").is_some());
     page.run(
         "document.head.append(Object.assign(document.createElement('style'), \
          {textContent: ':not(html, body) { display: none !important; color: red !important; font-size: 99px !important }'})); 0",
     );
-    page.click(page.middle("snag-report >> button"));
-    until("it is open", || said(&page, "dialog").is_some());
     let tree = page.ask("Accessibility.getFullAXTree", &json!({}));
     let mut named = Vec::new();
     for node in tree["nodes"].as_array().unwrap() {
@@ -125,6 +137,59 @@ fn the_dialog_has_names_for_everything_and_no_style_of_the_page() {
          return style.display + ' ' + style.fontSize; })()",
     );
     assert_eq!(style, json!("block 16px"));
+
+    // Clicks in it are no clicks on the page.
+    let (middle, now) = (page.middle("snag-report >> pre"), snag::doors::now());
+    (1..=4).for_each(|nth| page.click_again(middle, nth, now));
+    page.go("about:blank");
+    page.go(&shop.origin);
+    all_sent(&page);
+    assert!(shop.events().is_empty(), "{:#?}", shop.events());
+}
+
+#[test]
+fn a_form_that_cannot_be_loaded_says_so_and_is_loaded_at_the_next_try() {
+    let mut shop = Shop::open("data-person=\"ana\"");
+    let chromium = Chromium::start();
+    let page = chromium.open(&shop.origin);
+    let address = shop.snagd.address();
+    shop.snagd.stop();
+    page.key("Alt+Shift+S");
+    until("it says so", || {
+        page.complaints().iter().any(|said| said.contains("there is no form for a report"))
+    });
+    assert_eq!(said(&page, "dialog"), None);
+    shop.restart(&address);
+    report(&page, "it is back");
+    until("it is recorded", || shop.events().len() == 1);
+}
+
+/// A policy that allows nothing but scripts with the nonce of the snippet's line, and snagd.
+#[test]
+fn a_page_with_a_strict_policy_has_the_form_by_the_nonce_of_the_snippet() {
+    let (site, origin) = listen();
+    let snagd = daemon_for(&origin);
+    let (line, _) = line(&snagd, "nonce=\"r4nd0m\" data-person=\"ana\"");
+    let policy = format!(
+        "Content-Security-Policy: default-src 'none'; script-src 'nonce-r4nd0m'; connect-src http://{}\r\n",
+        snagd.address()
+    );
+    serve_as(
+        site,
+        &policy,
+        format!("<!DOCTYPE html><title>Strict</title><button data-snag-open>Report</button>{line}"),
+    );
+    let chromium = Chromium::start();
+    let page = chromium.open(&origin);
+    page.click(page.middle("[data-snag-open]"));
+    until("it is open", || said(&page, "dialog").is_some());
+    page.key("Escape");
+    until("it is closed", || said(&page, "dialog").is_none());
+    report(&page, "nothing is allowed here");
+    until("it is recorded", || snagd.events().len() == 1);
+    assert_eq!(page.complaints(), [""; 0], "the policy was broken");
+    page.run("document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.isLoose = 1'})); 0");
+    assert_eq!(page.run("window.isLoose"), Value::Null, "the policy is none");
 }
 
 #[test]
@@ -133,6 +198,9 @@ fn what_cannot_be_sent_is_kept_and_sent_once() {
     let chromium = Chromium::start();
     let page = chromium.open(&format!("{}/cart", shop.origin));
     let address = shop.snagd.address();
+    ask(&page);
+    page.key("Escape");
+    until("it is closed", || said(&page, "dialog").is_none());
     shop.snagd.stop();
     report(&page, "it froze");
     until("it says so", || said(&page, "[role=status]").unwrap().contains("Kept in this browser"));
@@ -157,12 +225,7 @@ fn what_cannot_be_sent_is_kept_and_sent_once() {
 
     // The page is gone, the daemon back: whatever page comes next sends it, twice the same id.
     page.go("about:blank");
-    shop.snagd.restart_with(&[
-        "--listen",
-        &address,
-        "--config",
-        &shop.snagd.path("snagd.toml").display().to_string(),
-    ]);
+    shop.restart(&address);
     page.go(&format!("{}/elsewhere", shop.origin));
     all_sent(&page);
     page.run(&format!("localStorage['snag {} again'] = {:?}; 0", shop.key, kept.to_string()));
@@ -253,19 +316,22 @@ fn a_page_reaches_snagd_through_its_own_server() {
     let (site, origin) = listen();
     let snagd = daemon_for(&origin);
     let (line, _) = line(&snagd, "data-person=\"ana\"");
-    let through = line.replace(&format!("http://{}/snag.js", snagd.address()), "/snag/snag.js");
-    assert!(through.contains("src=\"/snag/snag.js\""), "{line}");
+    let through = line.replace(&format!("http://{}/snag.js", snagd.address()), "snag/snag.js");
+    assert!(through.contains("src=\"snag/snag.js\""), "{line}");
     serve_with_snag(site, &through, snagd.address());
     let chromium = Chromium::start();
     let page = chromium.open(&format!("{origin}/cart"));
+    // From there the same relative address leads elsewhere.
+    page.run("history.pushState({}, '', '/cart/pay/now'); 0");
     report(&page, "it froze");
     until("it says so", || {
         said(&page, "[role=status]").is_some_and(|said| said.contains("Recorded"))
     });
+    assert_eq!(loaded(&page), json!([format!("{origin}/snag/snag-dialog.js")]));
     page.key("Escape");
     page.click(page.middle("#broken"));
     until("the click is noticed", || snagd.events().len() == 2);
     all_sent(&page);
     let places: Vec<_> = snagd.events().iter().map(|event| event["place"].clone()).collect();
-    assert_eq!(places, ["shop/cart", "shop/cart"]);
+    assert_eq!(places, ["shop/cart/pay/now"; 2]);
 }

@@ -29,6 +29,12 @@ impl Shop {
         Self { snagd, origin, key }
     }
 
+    /// Has the daemon come back where it was.
+    pub(super) fn restart(&mut self, address: &str) {
+        let config = self.snagd.path("snagd.toml").display().to_string();
+        self.snagd.restart_with(&["--listen", address, "--config", &config]);
+    }
+
     /// The signals and reports that came in.
     pub(super) fn events(&self) -> Vec<Value> {
         self.snagd.events()
@@ -68,11 +74,16 @@ pub(super) fn listen() -> (TcpListener, String) {
 
 /// Serves the page under every path, with this line in it.
 pub(super) fn serve(listener: TcpListener, line: &str) {
-    let page = include_str!("page.html").replace("SNIPPET", line);
+    serve_as(listener, "", include_str!("page.html").replace("SNIPPET", line));
+}
+
+/// Serves a page under every path, with this header.
+pub(super) fn serve_as(listener: TcpListener, header: &str, page: String) {
+    let headers = format!("Content-Type: text/html\r\n{header}");
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            let page = page.clone();
-            thread::spawn(move || answer(stream, &page));
+            let (headers, page) = (headers.clone(), page.clone());
+            thread::spawn(move || answer(stream, &headers, &page));
         }
     });
 }
@@ -87,7 +98,11 @@ pub(super) fn serve_with_snag(listener: TcpListener, line: &str, snagd: String) 
                 let mut first = [0; 11];
                 let read = stream.peek(&mut first).unwrap_or_default();
                 let is_ours = String::from_utf8_lossy(&first[..read]).contains(" /snag/");
-                if is_ours { pass_on(stream, &snagd) } else { answer(stream, &page) }
+                if is_ours {
+                    pass_on(stream, &snagd)
+                } else {
+                    answer(stream, "Content-Type: text/html\r\n", &page)
+                }
             });
         }
     });
@@ -124,8 +139,8 @@ fn pass_on(mut stream: TcpStream, snagd: &str) -> Option<()> {
     stream.write_all(&answer).ok()
 }
 
-/// Answers the one request of a connection.
-fn answer(mut stream: TcpStream, page: &str) -> Option<()> {
+/// Answers the one request of a connection: with the page, unless it asks for something of the API.
+fn answer(mut stream: TcpStream, headers: &str, page: &str) -> Option<()> {
     let path = path(&stream)?;
     if path.contains("slow") {
         thread::sleep(Duration::from_millis(400));
@@ -137,7 +152,7 @@ fn answer(mut stream: TcpStream, page: &str) -> Option<()> {
         "/api/refused" | "/api/slow-refused" => ("422 Unprocessable Entity", api, "{}"),
         path if path.starts_with("/api/orders") => ("500 Internal Server Error", api, "{}"),
         path if path.starts_with("/api/") => ("404 Not Found", api, "{}"),
-        _ => ("200 OK", "Content-Type: text/html\r\n", page),
+        _ => ("200 OK", headers, page),
     };
     let length = body.len();
     write!(
