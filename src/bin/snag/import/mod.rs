@@ -7,6 +7,7 @@ mod friction_log;
 mod lines;
 mod sheet;
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal};
@@ -34,6 +35,10 @@ use sheet::Sheet;
 const BATCH_EVENTS: usize = 500;
 /// or bytes, whichever comes first.
 const BATCH_BYTES: usize = 1024 * 1024;
+/// So many rejected lines are told of for one reason,
+const TOLD_FOR_A_REASON: usize = 5;
+/// and so many in all; the others are counted.
+const TOLD: usize = 100;
 /// What says no id gets one in this namespace.
 const NAMESPACE: Uuid = Uuid::from_u128(0x8f6b_0a52_5d0e_4c0e_9a43_1f6f_3a0d_77c1);
 /// How often a busy daemon is asked again, and how long to wait in between.
@@ -89,6 +94,8 @@ struct Sum {
     accepted: u64,
     duplicate: u64,
     rejected: u64,
+    /// For how many rejected lines each reason was told.
+    told: HashMap<String, usize>,
 }
 
 /// `snag import`.
@@ -113,9 +120,10 @@ pub(crate) async fn import(file: &Path, global: &Global, output: &Output) -> any
             sum.add(&mut batch, tally);
         }
         batch.rejected.sort_by_key(|(line, _)| *line);
-        sum.rejected += batch.rejected.len() as u64;
-        for (line, reason) in &batch.rejected {
-            progress.suspend(|| output.note(&format!("line {line}: {reason}")));
+        for (line, reason) in batch.rejected {
+            if sum.rejects(&reason) {
+                progress.suspend(|| output.note(&format!("line {line}: {reason}")));
+            }
         }
         if is_last {
             break;
@@ -142,6 +150,18 @@ impl Sum {
         }
     }
 
+    /// Counts a rejected line; says whether its reason is still to be told.
+    fn rejects(&mut self, reason: &str) -> bool {
+        self.rejected += 1;
+        let told: usize = self.told.values().sum();
+        let for_this = self.told.get(reason).copied().unwrap_or(0);
+        let tells = told < TOLD && for_this < TOLD_FOR_A_REASON;
+        if tells {
+            self.told.insert(reason.to_owned(), for_this + 1);
+        }
+        tells
+    }
+
     /// What a batch that came to nothing does not undo.
     fn tell_so_far(&self, output: &Output) {
         let recorded = self.accepted + self.duplicate;
@@ -152,7 +172,12 @@ impl Sum {
     }
 
     fn tell(&self, output: &Output) -> anyhow::Result<()> {
-        let Self { accepted, duplicate, rejected } = self;
+        let Self { accepted, duplicate, rejected, told } = self;
+        let untold = rejected - told.values().sum::<usize>() as u64;
+        if 0 < untold {
+            let lines = plural(untold, "more line was", "more lines were");
+            output.note(&format!("{lines} rejected, for such reasons"));
+        }
         if output.format == Format::Json {
             output.json(format!("{{\"v\":1,\"accepted\":{accepted},\"duplicate\":{duplicate},\"rejected\":{rejected}}}").as_bytes())?;
         } else {
