@@ -1,8 +1,9 @@
-//! Giving room back to the disk.
+//! Giving room back to the disk, and memory.
 //!
 //! sled writes anew rather than over, and after a busy time its file is several times as large as
-//! what is in it, and stays so. So when nothing happens the index is copied, leaf by leaf, to a file
-//! that takes the place of the old one in one step: at every moment one of them is there, whole.
+//! what is in it, and stays so; what it keeps in memory is scattered then, and takes twice what it
+//! holds. So when nothing happens the index is copied, leaf by leaf, to a file that takes the place of
+//! the old one in one step: at every moment one of them is there, whole.
 
 use std::fs::{self, File};
 use std::io;
@@ -21,6 +22,10 @@ const BYTES_AN_EVENT: u64 = 400;
 const fn grown(copied: u64) -> u64 {
     copied / 2 * 3
 }
+
+/// It is copied all the same once so many keys moved into it, and a half as many as it has events:
+/// a copy of much for the sake of little memory would not pay.
+const MANY_MOVED: u64 = 64 * 1024;
 
 /// Where the copy is made, and the old file is left until it goes.
 pub(super) fn beside(dir: &Path) -> PathBuf {
@@ -53,7 +58,9 @@ impl Index {
         self.store.rest(|| give_reserved(&self.dir))?;
         let from = self.size_bytes();
         let copied = self.copied_bytes.load(Ordering::Relaxed);
-        if from <= SMALL.max(self.events() * BYTES_AN_EVENT).max(grown(copied)) || spare < from {
+        let is_large = SMALL.max(self.events() * BYTES_AN_EVENT).max(grown(copied)) < from;
+        let is_scattered = MANY_MOVED.max(self.events() / 2) < self.store.moved();
+        if spare < from || !(is_large || is_scattered) {
             return Ok(None);
         }
         self.copy()?;
@@ -76,9 +83,11 @@ impl Index {
             }
             copy.flush()?;
             sync_all(&new).map_err(IndexError::Checkpoint)?;
+            // Opened anew it holds nothing in memory yet.
+            drop(copy);
             let exchanged = renameat_with(CWD, &new, CWD, &self.dir, RenameFlags::EXCHANGE);
             exchanged.map_err(|error| IndexError::Checkpoint(error.into()))?;
-            Ok(copy)
+            Ok(open_tree(&self.dir)?)
         });
         let removed = fs::remove_dir_all(&new).map_err(IndexError::Checkpoint);
         copied.and(removed)
