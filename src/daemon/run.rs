@@ -27,9 +27,7 @@ pub enum RunError {
     #[error(transparent)]
     Writing(#[from] WritingError),
     /// The index could not be put on disk.
-    #[error(
-        "the index could not be put on disk: start snagd again, it catches up from the journal"
-    )]
+    #[error("check the disk, then start snagd again: it catches up from the journal")]
     Checkpoint(#[source] IndexError),
     /// The drop directory cannot be used.
     #[error(transparent)]
