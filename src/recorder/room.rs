@@ -30,6 +30,8 @@ const MOST: u64 = 16 * 1024 * 1024;
 const LEAST: u64 = 2 * 1024 * 1024;
 /// Beside the ballast there is to be room for this: a checkpoint of what gathers in a second or so.
 const CHECKPOINT: u64 = 4 * 1024 * 1024;
+/// What is told once, when it begins.
+const FULL: &str = "the disk is full: nothing is recorded until there is room again";
 
 /// The room of one state directory.
 #[derive(Debug)]
@@ -53,11 +55,19 @@ impl Room {
         let is_short = AtomicBool::new(held != size);
         let room = Self { path, size, is_short, changing: Mutex::default() };
         if held != size || room.free() < CHECKPOINT {
-            room.release();
+            room.remove();
             Index::give_room(&state_dir.join("index"));
-            room.restore();
+            if !room.restore() {
+                tracing::warn!("{FULL}");
+            }
         }
         Ok(room)
+    }
+
+    /// Whether nothing is recorded until there is room again.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.is_short.load(Ordering::Acquire)
     }
 
     /// Bytes that this process may still write here.
@@ -90,7 +100,7 @@ impl Room {
 
     /// Whether there is room to record: the ballast is there, or could be made again just now.
     pub fn is_enough(&self) -> bool {
-        if !self.is_short.load(Ordering::Acquire) {
+        if !self.is_short() {
             return true;
         }
         let is_back = self.restore();
@@ -113,8 +123,12 @@ impl Room {
     pub fn release(&self) {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_short.swap(true, Ordering::AcqRel) {
-            tracing::warn!("the disk is full: nothing is recorded until there is room again");
+            tracing::warn!("{FULL}");
         }
+        self.remove();
+    }
+
+    fn remove(&self) {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::error!(%error, path = %self.path.display(), "the ballast cannot be removed: remove it by hand to make room");
