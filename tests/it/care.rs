@@ -169,6 +169,17 @@ fn what_is_older_than_anybody_wants_goes_and_the_rest_answers_as_before() {
 }
 
 #[test]
+fn a_shorter_retention_counts_at_once() {
+    let dir = Dir::new();
+    let config = dir.path().join("snagd.toml");
+    fs::write(&config, "").unwrap();
+    let daemon = Snagd::start_with(dir, &["--config", config.to_str().unwrap()]);
+    fill(&daemon, "2024-01-10", "old");
+    fs::write(&config, "retention = \"12 months\"\n").unwrap();
+    until("what is over has gone", || daemon.log().contains("what is older than"));
+}
+
+#[test]
 fn verify_looks_and_repair_mends() {
     let mut daemon = of_two();
     let running = verify(&daemon).ok();
