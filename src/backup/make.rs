@@ -28,6 +28,9 @@ pub struct Made {
     pub new_bytes: u64,
     /// The files among them that were there already, but damaged.
     pub healed: Vec<String>,
+    /// How many records the backup before had that are in this one no more: they were forgotten, or
+    /// dropped for their age.
+    pub removed: u64,
     /// Bad places of the journal; the backup has what is left.
     pub damage: Vec<Damage>,
 }
@@ -72,15 +75,16 @@ fn fill(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError>
         });
         taken.map_err(|error| error.at(dir))
     })?;
-    if let Some(old) = old.filter(|old| would_lose(old, &manifest, &damage)) {
-        remove_others(dir, &old).map_err(unusable())?;
+    if let Some(old) = old.as_ref().filter(|old| would_lose(old, &manifest, &damage)) {
+        remove_others(dir, old).map_err(unusable())?;
         return Err(BackupError::WouldLose(dir.to_owned()));
     }
     lock.sync_all().map_err(unusable())?;
     write(&dir.join(MANIFEST), &manifest.encode()).map_err(unusable())?;
     lock.sync_all().map_err(unusable())?;
     remove_others(dir, &manifest).and_then(|()| lock.sync_all()).map_err(unusable())?;
-    Ok(Made { manifest, new_parts, new_bytes, healed, damage })
+    let removed = old.map_or(Ok(0), |old| removed(&old, &manifest, &Kept::of_dir(dir)?))?;
+    Ok(Made { manifest, new_parts, new_bytes, healed, removed, damage })
 }
 
 /// Backs a journal up into one file, which is replaced whole.
@@ -96,11 +100,12 @@ pub fn to_file(journal: &Path, path: &Path, now: Timestamp) -> Result<Made, Back
         file.sync_all().map_err(unusable())?;
         let made = made?;
         // What is no backup is replaced as any file is.
-        let old = Kept::open(path).ok().and_then(|old| old.manifest);
-        match old.filter(|old| would_lose(old, &made.manifest, &made.damage)) {
-            Some(_) => Err(BackupError::WouldLose(path.to_owned())),
-            None => Ok(made),
+        let Some(old) = Kept::open(path).ok().and_then(|old| old.manifest) else { return Ok(made) };
+        if would_lose(&old, &made.manifest, &made.damage) {
+            return Err(BackupError::WouldLose(path.to_owned()));
         }
+        let removed = removed(&old, &made.manifest, &Kept::open(&new)?)?;
+        Ok(Made { removed, ..made })
     });
     if made.is_err() {
         // Gives the room back; the next one overwrites it anyway.
@@ -129,7 +134,7 @@ pub fn to_stream(
         .and_then(|()| out.flush());
     ended.map_err(BackupError::unusable(stream))?;
     let (new_parts, new_bytes) = (manifest.parts.len(), manifest.bytes());
-    Ok(Made { manifest, new_parts, new_bytes, healed: Vec::new(), damage })
+    Ok(Made { manifest, new_parts, new_bytes, healed: Vec::new(), removed: 0, damage })
 }
 
 /// Why not all parts were taken.
@@ -260,6 +265,23 @@ fn would_lose(old: &Manifest, new: &Manifest, damage: &[Damage]) -> bool {
         whole.any(|part| part.first < missing.end && missing.start <= part.last)
     };
     last(new) < last(old) || damage.iter().any(|place| had(&place.missing))
+}
+
+/// How many records of a backup are not in the one after it, which lacks none for any damage.
+fn removed(old: &Manifest, new: &Manifest, kept: &Kept) -> Result<u64, BackupError> {
+    let last = old.parts.iter().map(|part| part.last).max().unwrap_or(0);
+    let mut left = 0;
+    for entry in new.parts.iter().filter(|entry| entry.first <= last) {
+        if entry.last <= last {
+            left += entry.records;
+        } else {
+            // It has grown since.
+            let part = kept.read_part(&entry.file).map_err(BackupError::unusable(&kept.path))?;
+            let old = |part: Part| records(&part).iter().filter(|(at, _)| *at <= last).count();
+            left += part.map_or(0, old) as u64;
+        }
+    }
+    Ok(old.records().saturating_sub(left))
 }
 
 fn records(part: &Part) -> HashSet<(u64, blake3::Hash)> {

@@ -151,11 +151,16 @@ fn what_was_forgotten_or_dropped_leaves_the_backup_too() {
         if left < 0 { Fate::Keep } else { Fate::Drop }
     };
     case.journal.packer.rewrite(forget).unwrap();
-    assert_eq!(case.back_up("b").unwrap().new_parts, 1);
-    assert_eq!(fs::read_dir(case.path("b")).unwrap().count(), 4);
+    case.append(4);
+    let made = case.back_up("b").unwrap();
+    assert_eq!((made.new_parts, made.removed), (2, 3), "the four are no part of the reckoning");
+    assert_eq!(case.back_up("b").unwrap().removed, 0, "that was told");
+    assert_eq!(fs::read_dir(case.path("b")).unwrap().count(), 5);
     case.journal.packer.drop_before(31).unwrap();
-    assert_eq!(case.back_up("b").unwrap().new_parts, 0);
-    assert_eq!(fs::read_dir(case.path("b")).unwrap().count(), 3);
+    case.append(1);
+    let made = case.back_up("b").unwrap();
+    assert_eq!((made.new_parts, made.removed), (1, 27));
+    assert_eq!(fs::read_dir(case.path("b")).unwrap().count(), 4);
     let (found, report) = case.restored("b");
     assert!(report.is_whole(), "what was dropped is not lost: {report:#?}");
     assert_eq!(found, case.records());

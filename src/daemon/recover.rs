@@ -232,7 +232,7 @@ fn catch_up_if_little(
     room: &Room,
 ) -> Result<CaughtUp, OpenError> {
     if index.position().sequence == 0 && 0 < journal.last() {
-        tracing::info!(records = journal.last(), "building the index from the journal");
+        tracing::info!(up_to = journal.last(), "building the index from the journal");
     }
     if is_much(index, journal) {
         tracing::info!(

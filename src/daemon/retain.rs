@@ -15,14 +15,16 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use serde::Deserialize;
+use tokio::sync::watch;
 
 use super::settings::Sources;
-use crate::doors::now;
+use crate::doors::{Rules, now};
 use crate::event::{Day, Record};
 use crate::journal::{JournalError, Reader};
 
@@ -238,10 +240,18 @@ fn records(
         .map(|entry| Ok(Record::decode(&entry?.payload).ok()))
 }
 
-/// Waits until something is to go: then the daemon has to start anew.
-pub(super) async fn wait(sources: &Sources, journal: Reader) {
+/// Waits until something is to go: then the daemon has to start anew. Whoever changes what is kept
+/// need not wait.
+pub(super) async fn wait(
+    sources: &Sources,
+    journal: Reader,
+    mut rules: watch::Receiver<Arc<Rules>>,
+) {
     loop {
-        tokio::time::sleep(EVERY).await;
+        if let Ok(Err(_)) = tokio::time::timeout(EVERY, rules.changed()).await {
+            // Nobody can change anything any more: the daemon stops.
+            std::future::pending::<()>().await;
+        }
         // A mistake in the file is told by whoever follows it.
         let Ok(settings) = sources.read() else { continue };
         let (journal, retention) = (journal.clone(), settings.retention());

@@ -27,9 +27,7 @@ pub enum RunError {
     #[error(transparent)]
     Writing(#[from] WritingError),
     /// The index could not be put on disk.
-    #[error(
-        "the index could not be put on disk: start snagd again, it catches up from the journal"
-    )]
+    #[error("check the disk, then start snagd again: it catches up from the journal")]
     Checkpoint(#[source] IndexError),
     /// The drop directory cannot be used.
     #[error(transparent)]
@@ -93,6 +91,7 @@ impl Daemon {
         }
         let again = Arc::new(AtomicBool::new(false));
         let (journal, kept) = (desk.journal.clone(), paths.clone());
+        let rules = desk.rules.subscribe();
         let (heard, sources, due) = (self.heard, self.sources, again.clone());
         let doubt = desk.doubt.clone();
         let waits_to_forget = desk.facts.waits_to_forget;
@@ -100,7 +99,7 @@ impl Daemon {
             tokio::select! {
                 () = forget::wait(&kept, &room, heard) => {}
                 () = forget::wait_for_room(&room, waits_to_forget) => {}
-                () = retain::wait(&sources, journal) => {}
+                () = retain::wait(&sources, journal, rules) => {}
                 () = recover::doubted(&kept.state_dir, &doubt) => {}
             }
             due.store(true, Ordering::Release);

@@ -225,6 +225,12 @@ impl Recorder {
         (MOST_JOBS - self.queue.capacity(), MOST_KIB - self.weight.available_permits())
     }
 
+    /// Whether nothing is recorded until there is room on the disk again.
+    #[must_use]
+    pub fn is_out_of_room(&self) -> bool {
+        self.room.is_short()
+    }
+
     /// Goes the way of an event without being one: through the queue to the writer, to the
     /// journal's disk and to the index. Says when the last event was received.
     pub async fn probe(&self) -> Result<Option<Timestamp>, Refusal> {

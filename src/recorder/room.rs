@@ -32,6 +32,8 @@ const LEAST: u64 = 2 * 1024 * 1024;
 const CHECKPOINT: u64 = 4 * 1024 * 1024;
 /// With so much, a checkpoint may be many times as large.
 const AMPLE: u64 = 1024 * 1024 * 1024;
+/// What is told once, when it begins.
+const FULL: &str = "the disk is full: nothing is recorded until there is room again";
 
 /// The room of one state directory.
 #[derive(Debug)]
@@ -55,11 +57,19 @@ impl Room {
         let is_short = AtomicBool::new(held != size);
         let room = Self { path, size, is_short, changing: Mutex::default() };
         if held != size || room.free() < CHECKPOINT {
-            room.release();
+            room.remove();
             Index::give_room(&state_dir.join("index"));
-            room.restore();
+            if !room.restore() {
+                tracing::warn!("{FULL}");
+            }
         }
         Ok(room)
+    }
+
+    /// Whether nothing is recorded until there is room again.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.is_short.load(Ordering::Acquire)
     }
 
     /// Bytes that this process may still write here.
@@ -98,7 +108,7 @@ impl Room {
 
     /// Whether there is room to record: the ballast is there, or could be made again just now.
     pub fn is_enough(&self) -> bool {
-        if !self.is_short.load(Ordering::Acquire) {
+        if !self.is_short() {
             return true;
         }
         let is_back = self.restore();
@@ -121,8 +131,12 @@ impl Room {
     pub fn release(&self) {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_short.swap(true, Ordering::AcqRel) {
-            tracing::warn!("the disk is full: nothing is recorded until there is room again");
+            tracing::warn!("{FULL}");
         }
+        self.remove();
+    }
+
+    fn remove(&self) {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::error!(%error, path = %self.path.display(), "the ballast cannot be removed: remove it by hand to make room");

@@ -65,6 +65,8 @@ fn who_is_forgotten_is_gone_to_the_last_byte() {
 
     let done = daemon.snag(&["forget", "--person", "ana", "--yes"]).ok();
     assert_eq!(done.stdout, "forgotten: 100 events of 1 person at 3 places\n");
+    let left: Vec<_> = fs::read_dir(daemon.drop_dir().join("rejected")).unwrap().collect();
+    assert!(left.is_empty(), "the reason goes with the file: {left:?}");
     until("the index is whole", || daemon.get("/v1/status").header("snag-behind").is_none());
     assert_eq!(of_bob(&daemon), bobs);
     assert_eq!(daemon.events().len(), bobs.len());
@@ -84,7 +86,8 @@ fn who_is_forgotten_is_gone_to_the_last_byte() {
     assert_eq!(daemon.get("/v1/status").json()["started_at"], started);
     fs::create_dir_all(daemon.drop_dir().join("rejected")).unwrap();
     fs::write(daemon.drop_dir().join("rejected/late.json"), r#"{"person":"ana"}"#).unwrap();
-    daemon.snag(&["forget", "--person", "ana", "--yes"]).ok();
+    let done = daemon.snag(&["forget", "--person", "ana", "--yes"]).ok();
+    assert_eq!(done.stdout, "forgotten: no event, and what named it beside the journal\n");
     assert!(!daemon.drop_dir().join("rejected/late.json").exists());
     until("the index is whole", || daemon.get("/v1/status").header("snag-behind").is_none());
     daemon.stop();
@@ -166,6 +169,17 @@ fn what_is_older_than_anybody_wants_goes_and_the_rest_answers_as_before() {
     let events = daemon.events();
     assert_eq!(events.iter().filter(|event| event["at"] == "2026-11-20T10:00:00Z").count(), 3000);
     assert!(events.len() < 6000, "{}", events.len());
+}
+
+#[test]
+fn a_shorter_retention_counts_at_once() {
+    let dir = Dir::new();
+    let config = dir.path().join("snagd.toml");
+    fs::write(&config, "").unwrap();
+    let daemon = Snagd::start_with(dir, &["--config", config.to_str().unwrap()]);
+    fill(&daemon, "2024-01-10", "old");
+    fs::write(&config, "retention = \"12 months\"\n").unwrap();
+    until("what is over has gone", || daemon.log().contains("what is older than"));
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn a_token_others_can_read_is_refused() {
     let token = snagd.state().join("token");
     fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
     let output = snagd.command().stderr(Stdio::piped()).output().unwrap();
-    let said = Said::of("snagd".to_owned(), &output).ended(73);
+    let said = Said::of("snagd".to_owned(), &output).ended(78);
     assert!(said.stderr.contains("chmod 600"), "{said:#?}");
 }
 

@@ -171,6 +171,12 @@ fn sizes_are_bounded() {
     snagd.post_as("application/x-ndjson", many.as_bytes()).tells(413, "1000");
     let heavy = " ".repeat(4 * 1024 * 1024 + 1);
     snagd.post(&heavy).tells(413, "4 MiB");
+    // Whoever sends all of it before reading learns as much.
+    let head = "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json";
+    let length = heavy.len();
+    snagd
+        .ask_tcp(&format!("{head}\r\nContent-Length: {length}\r\n\r\n{heavy}"))
+        .tells(413, "4 MiB");
 }
 
 #[test]

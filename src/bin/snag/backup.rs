@@ -179,14 +179,20 @@ struct Told<'a> {
     new_parts: usize,
     new_bytes: u64,
     healed: &'a [String],
+    removed: u64,
     damage: Vec<String>,
     manifest: &'a Manifest,
 }
 
 fn tell_made(made: &Made, to: &Path, output: &Output) -> anyhow::Result<()> {
-    let Made { manifest, new_parts, new_bytes, healed, damage } = made;
+    let Made { manifest, new_parts, new_bytes, healed, removed, damage } = made;
     for file in healed {
         output.note(&format!("{file} was damaged in the backup, and is written anew"));
+    }
+    let removed = *removed;
+    if removed != 0 {
+        let records = plural(removed, "record that was", "records that were");
+        output.note(&format!("{records} in the backup before went out of it: forgotten since, or dropped for their age"));
     }
     let damage: Vec<String> = damage.iter().map(ToString::to_string).collect();
     for place in &damage {
@@ -206,7 +212,9 @@ fn tell_made(made: &Made, to: &Path, output: &Output) -> anyhow::Result<()> {
         return Ok(());
     }
     let (parts, new_parts, new_bytes) = (manifest.parts.len(), *new_parts, *new_bytes);
-    let told = Told { records, parts, bytes: size, new_parts, new_bytes, healed, damage, manifest };
+    let bytes = size;
+    let told =
+        Told { records, parts, bytes, new_parts, new_bytes, healed, removed, damage, manifest };
     output.json_or(&told, |_| text)
 }
 

@@ -75,6 +75,9 @@ fn in_words(forgetting: &Forgetting) -> String {
     let events = plural(forgetting.events, "event", "events");
     let people = plural(forgetting.people as u64, "person", "people");
     let places = plural(forgetting.places as u64, "place", "places");
+    if forgetting.events + forgetting.records + forgetting.damaged == 0 {
+        return "no event, and what named it beside the journal".to_owned();
+    }
     if forgetting.events == 0 && 0 < forgetting.records {
         let records = plural(forgetting.records, "record", "records");
         return format!("no event, and what {records} of decisions say of it");

@@ -63,11 +63,26 @@ fn code_of_client(error: &ClientError) -> Code {
     }
 }
 
-/// Whether the error is that nobody reads our output any more: `snag events | head`.
+/// Whether the error is that nobody reads our output any more: `snag events | head`. A connection to
+/// a daemon that breaks is none of that, though its cause may be the same.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    })
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_breaks_off_is_no_reader_who_has_enough() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let output = Err::<(), _>(broken()).context("the answer cannot be written").unwrap_err();
+        assert!(is_broken_pipe(&output));
+        let target = "unix:/s".parse().unwrap();
+        let daemon = ClientError::Unreachable { target, source: broken() };
+        assert!(!is_broken_pipe(&daemon.into()), "an export that was cut short is not done");
+    }
 }

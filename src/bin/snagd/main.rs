@@ -1,8 +1,8 @@
 //! The daemon: configuration in, life and death.
 //!
 //! Exit codes: 0 stopped as told, 2 usage, 65 a newer snagd wrote the journal, 73 another snagd runs
-//! or something cannot be made, 74 the disk failed, 78 bad configuration or a directory that cannot be
-//! used: starting again would not help.
+//! or something cannot be made, 74 the disk failed, 78 bad configuration, or a directory or token
+//! file that cannot be used: starting again would not help.
 
 mod args;
 mod care;
@@ -21,6 +21,7 @@ use std::time::Duration;
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use snag::daemon::{Daemon, Ended, Inherited, OpenError, Sources, systemd};
+use snag::doors::token::TokenError;
 use snag::journal::JournalError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
@@ -102,7 +103,11 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         Some(
             OpenError::Gone { .. } | OpenError::Journal { source: JournalError::Newer { .. }, .. },
         ) => EXIT_BAD_DATA,
-        Some(OpenError::Config(_) | OpenError::Inherited(_)) => EXIT_CONFIG,
+        Some(
+            OpenError::Config(_)
+            | OpenError::Inherited(_)
+            | OpenError::Token(TokenError::Open(_) | TokenError::Malformed(_)),
+        ) => EXIT_CONFIG,
         Some(OpenError::Unusable { source, .. }) if is_lasting(source) => EXIT_CONFIG,
         Some(
             OpenError::Taken(_)

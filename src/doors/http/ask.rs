@@ -1,7 +1,6 @@
 //! `/v1/hotspots`, `/v1/why`, `/v1/coverage`, `/v1/known` and `/v1/status`: what the pile comes to.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -197,14 +196,17 @@ pub struct DiskStatus {
     pub free_bytes: u64,
     /// All of them.
     pub total_bytes: u64,
+    /// Whether nothing is recorded until there is room again.
+    #[serde(default)]
+    pub full: bool,
 }
 
 impl DiskStatus {
-    fn of(path: &Path) -> Option<Self> {
-        let stat = rustix::fs::statvfs(path).ok()?;
+    fn of(desk: &Desk) -> Option<Self> {
+        let stat = rustix::fs::statvfs(&desk.facts.state_dir).ok()?;
         let [free_bytes, total_bytes] =
             [stat.f_bavail, stat.f_blocks].map(|blocks| blocks.saturating_mul(stat.f_frsize));
-        Some(Self { free_bytes, total_bytes })
+        Some(Self { free_bytes, total_bytes, full: desk.recorder.is_out_of_room() })
     }
 }
 
@@ -303,7 +305,7 @@ fn gather(desk: &Desk, sender: &Sender) -> Result<Status, IndexError> {
         started_at: facts.started_at,
         now: now(),
         state_dir: facts.state_dir.display().to_string(),
-        disk: DiskStatus::of(&facts.state_dir),
+        disk: DiskStatus::of(desk),
         listening: facts.listening.clone(),
         you: You { person: sender.name().to_owned(), may_name_others: is_owner(sender) },
         events: desk.index.events(),

@@ -5,8 +5,10 @@
 //! - A write that makes no progress for so long fails, and the connection with it. A client that
 //!   reads slowly makes progress, however slow.
 //! - Once the daemon is told to stop, it waits for a second only.
+//! - A client that is still sending what was refused gets to read why: it is listened to for a second.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -18,6 +20,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 /// How long a write may stand still when the daemon stops.
 const HURRY: Duration = Duration::from_secs(1);
 
+/// How long a client may go on sending once it has its last answer.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// A stream whose writes have a deadline.
 pub(super) struct Deadline<S> {
     stream: S,
@@ -25,6 +30,8 @@ pub(super) struct Deadline<S> {
     patience: Duration,
     /// When the write that stands still fails; none while writes go through.
     due: Option<Pin<Box<Sleep>>>,
+    /// When nothing that is still sent is read any more; none before the end.
+    over: Option<Pin<Box<Sleep>>>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     is_stopping: bool,
 }
@@ -33,7 +40,7 @@ impl<S> Deadline<S> {
     /// Gives each write of a stream so much patience.
     pub(super) fn new(stream: S, patience: Duration, stop: CancellationToken) -> Self {
         let stop = Box::pin(stop.cancelled_owned());
-        Self { stream, patience, due: None, stop, is_stopping: false }
+        Self { stream, patience, due: None, over: None, stop, is_stopping: false }
     }
 
     /// Ready with the answer to a write, or with an error once it has stood still for too long.
@@ -46,8 +53,7 @@ impl<S> Deadline<S> {
             self.due = None;
             return written;
         }
-        if !self.is_stopping && self.stop.as_mut().poll(cx).is_ready() {
-            self.is_stopping = true;
+        if !self.is_stopping && self.is_stopping(cx) {
             self.patience = self.patience.min(HURRY);
             self.due = None;
         }
@@ -55,6 +61,32 @@ impl<S> Deadline<S> {
         ready!(due.as_mut().poll(cx));
         let gone = "the client reads nothing of what it is sent";
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, gone)))
+    }
+}
+
+impl<S> Deadline<S> {
+    fn is_stopping(&mut self, cx: &mut Context<'_>) -> bool {
+        self.is_stopping = self.is_stopping || self.stop.as_mut().poll(cx).is_ready();
+        self.is_stopping
+    }
+}
+
+impl<S: AsyncRead + Unpin> Deadline<S> {
+    /// Reads what still comes, to no purpose: were we gone, the client's system would drop the answer.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_stopping(cx) {
+            return Poll::Ready(());
+        }
+        let over = self.over.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        while over.as_mut().poll(cx).is_pending() {
+            let mut unread = [MaybeUninit::uninit(); 16 * 1024];
+            let mut unread = ReadBuf::uninit(&mut unread);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut unread));
+            if read.is_err() || unread.filled().is_empty() {
+                break;
+            }
+        }
+        Poll::Ready(())
     }
 }
 
@@ -68,7 +100,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Deadline<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Deadline<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Deadline<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -98,7 +130,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Deadline<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.await_progress(shut, cx)
+        ready!(self.await_progress(shut, cx))?;
+        self.poll_linger(cx).map(Ok)
     }
 }
 
@@ -159,5 +192,32 @@ mod tests {
         );
         assert_eq!(written, Err(io::ErrorKind::TimedOut));
         assert_eq!(started.elapsed().as_secs(), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_still_sending_gets_to_read_the_answer() {
+        let (mut ours, mut theirs) = sockets(&CancellationToken::new());
+        let reading = tokio::spawn(async move {
+            theirs.write_all(&vec![0; MUCH]).await.unwrap();
+            let mut answer = String::new();
+            theirs.read_to_string(&mut answer).await.unwrap();
+            answer
+        });
+        ours.write_all(b"too much").await.unwrap();
+        ours.shutdown().await.unwrap();
+        drop(ours);
+        assert_eq!(reading.await.unwrap(), "too much");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_listened_to_for_long() {
+        let stop = CancellationToken::new();
+        for seconds in [1, 0] {
+            let (mut ours, _theirs) = sockets(&stop);
+            let started = Instant::now();
+            ours.shutdown().await.unwrap();
+            assert_eq!(started.elapsed().as_secs(), seconds);
+            stop.cancel();
+        }
     }
 }

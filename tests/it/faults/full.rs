@@ -60,7 +60,10 @@ fn a_start_without_a_byte_of_room() {
         fill(&disk.path(round));
         snagd.restart();
         reads(&snagd, &told);
+        assert!(snagd.log().contains("the disk is full: nothing is recorded"), "{}", snagd.log());
         assert_eq!(told.post(&snagd, 300), 507);
+        let status = snagd.snag(&["status"]).ok();
+        assert!(status.stdout.contains("The disk is full"), "{status:#?}");
     }
     assert!(!snagd.log().contains("set the index aside"), "{}", snagd.log());
     snagd.stop();

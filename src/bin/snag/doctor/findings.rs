@@ -140,10 +140,10 @@ fn clock(facts: &Facts, status: &Status) -> Finding {
 }
 
 fn room(disk: DiskStatus, state_dir: &str) -> Finding {
-    let DiskStatus { free_bytes, total_bytes } = disk;
+    let DiskStatus { free_bytes, total_bytes, full } = disk;
     let says = format!("{} free of {} at {state_dir}", bytes(free_bytes), bytes(total_bytes));
     let advice = "make room there: without any, snagd takes nothing more (507) until there is some";
-    if free_bytes < TOO_LITTLE {
+    if full || free_bytes < TOO_LITTLE {
         wrong("disk", says, advice)
     } else if free_bytes < LITTLE && free_bytes < total_bytes / 10 {
         warning("disk", says, advice)

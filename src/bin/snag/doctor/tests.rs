@@ -16,7 +16,7 @@ use crate::outbox::Held;
 fn status() -> Status {
     let status = json!({
         "v": 1, "version": "0.1.0", "started_at": "2026-11-20T08:00:00Z", "now": "2026-11-20T17:00:00Z",
-        "state_dir": "/s", "disk": {"free_bytes": 50_000_000_000_u64, "total_bytes": 90_000_000_000_u64},
+        "state_dir": "/s", "disk": {"free_bytes": 50_000_000_000_u64, "total_bytes": 90_000_000_000_u64, "full": false},
         "listening": ["unix:/r/snag.sock", "http://127.0.0.1:7624"],
         "you": {"person": "ana", "may_name_others": true}, "events": 40, "places": 7,
         "queue": {"jobs": 0, "bytes": 0},
@@ -170,6 +170,8 @@ fn disks_that_are_full_or_nearly() {
     };
     only(&free(900, 100_000), Grade::Warning, "900 MiB free");
     only(&free(20, 100_000), Grade::Wrong, "20.0 MiB free");
+    let full = with_status(|status| status.disk.as_mut().unwrap().full = true);
+    only(&full, Grade::Wrong, "free of");
     assert!(free(300, 2_000).iter().all(|finding| finding.grade == Grade::Fine), "a small disk");
     assert!(free(5_000, 100_000).iter().all(|finding| finding.grade == Grade::Fine));
 }

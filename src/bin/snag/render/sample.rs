@@ -282,7 +282,11 @@ pub(super) fn status() -> Status {
         started_at: "2026-11-17T12:40:00Z".parse().unwrap(),
         now: "2026-11-20T17:00:00Z".parse().unwrap(),
         state_dir: "/disk/ada/.local/state/snag".to_owned(),
-        disk: Some(DiskStatus { free_bytes: 72_000_000_000, total_bytes: 250_000_000_000 }),
+        disk: Some(DiskStatus {
+            free_bytes: 72_000_000_000,
+            total_bytes: 250_000_000_000,
+            full: false,
+        }),
         listening: vec![
             "unix:/run/user/1000/snag.sock".to_owned(),
             "http://127.0.0.1:7624".to_owned(),

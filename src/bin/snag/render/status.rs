@@ -25,7 +25,7 @@ pub(crate) fn status(status: &Status, outboxes: &[Held], look: &Look) -> String 
         field(&mut page, if at == 0 { "listens" } else { "" }, url, look);
     }
     field(&mut page, "stores", &status.state_dir, look);
-    if let Some(DiskStatus { free_bytes, total_bytes }) = status.disk {
+    if let Some(DiskStatus { free_bytes, total_bytes, .. }) = status.disk {
         let free = format!("{} free of {}", bytes(free_bytes), bytes(total_bytes));
         field(&mut page, "", &free, look);
     }
@@ -159,6 +159,14 @@ fn warn_of_refused(outbox: &Held, page: &mut Page) {
 }
 
 fn warnings(status: &Status, page: &mut Page) {
+    if status.disk.is_some_and(|disk| disk.full) {
+        page.blank();
+        page.prose(0, Tone::Bad, &format!(
+            "The disk is full, and nothing is recorded until there is room again. Make some where \
+             {} lies: snagd goes on by itself.",
+            status.state_dir,
+        ));
+    }
     let JournalStatus { damaged, missing, .. } = status.journal;
     if damaged != 0 {
         page.blank();

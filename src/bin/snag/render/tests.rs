@@ -276,6 +276,7 @@ fn exact_times() {
 #[test]
 fn the_state_of_things() {
     let mut bad = status();
+    bad.disk.as_mut().unwrap().full = true;
     (bad.journal.damaged, bad.journal.missing) = (1, 534);
     bad.drop.rejected = 2;
     bad.drop.waiting = 1;
