@@ -352,7 +352,7 @@ pub(crate) struct Hotspots {
     #[arg(long)]
     pub(crate) class: Option<String>,
     /// Show so many rows [default: 20]
-    #[arg(long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N")]
     pub(crate) top: Option<String>,
     /// Every place on its own, nothing folded
     #[arg(long, conflicts_with = "depth")]
