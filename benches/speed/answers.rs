@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path as Asked, State};
@@ -14,6 +14,7 @@ use axum::routing::get;
 use hyper::StatusCode;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::sqlite::INDEXES;
@@ -40,7 +41,12 @@ const COVERAGE: &str = "
 ";
 /// Before many events come at once, and behind them.
 const WITHOUT: &str = "DROP INDEX pain; DROP INDEX why; DROP INDEX newest;";
-const SETTLED: &str = "PRAGMA analysis_limit = 1000; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE);";
+/// An index is sorted in memory as far as possible; only what is posted has to be durable.
+const SORTING: &str = "PRAGMA synchronous = OFF; PRAGMA cache_size = -524288; PRAGMA threads = 2;";
+const READING: &str = "
+    PRAGMA analysis_limit = 1000; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE);
+    PRAGMA cache_size = -32768; PRAGMA mmap_size = 4294967296;
+";
 
 /// Places with their pain.
 pub(crate) type Pains = Vec<(String, i64)>;
@@ -65,13 +71,14 @@ type Answer = Result<String, StatusCode>;
 /// Answers about a database.
 pub(crate) fn of(path: &Path) -> anyhow::Result<Router> {
     let reader = Connection::open(path)?;
-    reader.execute_batch("PRAGMA cache_size = -32768; PRAGMA mmap_size = 4294967296;")?;
+    reader.execute_batch(READING)?;
     let router = Router::new()
         .route("/hotspots/{since}/{until}", get(hotspots))
         .route("/why/{since}/{until}/{*place}", get(why))
         .route("/events/{at}/{id}", get(events))
         .route("/coverage/{since}/{until}", get(coverage))
-        .route("/indexes/{are_wanted}", get(indexes));
+        .route("/indexes/{are_wanted}", get(indexes))
+        .route("/settled", get(settled));
     Ok(router.with_state(Arc::new(Mutex::new(reader))))
 }
 
@@ -140,24 +147,29 @@ async fn coverage(
     .await
 }
 
-/// Takes the indexes away, or makes them anew: quicker for many events, and the indexes are dense.
-async fn indexes(State(reader): State<Reader>, Asked(are_wanted): Asked<bool>) -> Answer {
-    answer(reader, move |reader| {
-        reader.execute_batch(if are_wanted { INDEXES } else { WITHOUT })?;
-        // It answers with rows, of which nothing is to be known.
-        let _ = reader.execute_batch(SETTLED);
-        Ok("done".to_owned())
-    })
-    .await
+/// Begins to take the indexes away, or to make them anew: quicker for many events, and the indexes are
+/// dense.
+async fn indexes(State(reader): State<Reader>, Asked(are_wanted): Asked<bool>) {
+    let reader = reader.lock_owned().await;
+    tokio::task::spawn_blocking(move || {
+        let change = if are_wanted { INDEXES } else { WITHOUT };
+        if let Err(error) = reader.execute_batch(&[SORTING, change, READING].concat()) {
+            crate::say(&format!("SQLite does not change its indexes: {error:#}"));
+        }
+    });
+}
+
+/// Whether that is done.
+async fn settled(State(reader): State<Reader>) -> StatusCode {
+    reader.try_lock().map_or(StatusCode::SERVICE_UNAVAILABLE, |_| StatusCode::OK)
 }
 
 async fn answer(
     reader: Reader,
     ask: impl FnOnce(&Connection) -> anyhow::Result<String> + Send + 'static,
 ) -> Answer {
-    let asked = tokio::task::spawn_blocking(move || {
-        ask(&reader.lock().unwrap_or_else(PoisonError::into_inner))
-    });
+    let reader = reader.lock_owned().await;
+    let asked = tokio::task::spawn_blocking(move || ask(&reader));
     let answer = asked.await.map_err(anyhow::Error::from).and_then(|answer| answer);
     answer.map_err(|error| {
         crate::say(&format!("SQLite does not answer: {error:#}"));

@@ -37,15 +37,15 @@ pub(crate) async fn as_events_pile_up(shape: Shape, sizes: &[usize]) -> anyhow::
     ));
     let mut loaded = 0;
     for size in sizes {
-        ask_sqlite(&sqlite, "/indexes/false").await?;
+        index(&sqlite, false).await?;
         let rate = load(&[&snagd, &sqlite], size - loaded, &mut story).await?;
-        ask_sqlite(&sqlite, "/indexes/true").await?;
+        index(&sqlite, true).await?;
         loaded = *size;
         say(&format!(
             "\nat {size} events, {} cells in the 63 days that a ranking reads, loaded at {rate:.0} events a second",
             story.cells()
         ));
-        say(&format!("{:<44}   snagd    SQLite     times", ""));
+        say(&format!("{:<42}     snagd    SQLite   to ours", ""));
         let mut both = Both::open(&snagd, &sqlite).await?;
         both.ranking(&mut story, loaded, shape).await?;
         for question in questions::all(&mut both.snagd, &story, loaded).await? {
@@ -162,7 +162,7 @@ async fn after_writes(
 
 fn show(what: &str, ours: Duration, theirs: Option<Duration>) {
     let beside = theirs.map_or(String::new(), |theirs| {
-        format!("{:>10.2} {:>9.1}", ms(theirs), ms(theirs) / ms(ours).max(f64::MIN_POSITIVE))
+        format!("{:>10.2} {:>9.2}", ms(theirs), ms(theirs) / ms(ours).max(f64::MIN_POSITIVE))
     });
     say(&format!("  {what:<40} {:>9.2}{beside}", ms(ours)));
 }
@@ -204,9 +204,14 @@ pub(crate) async fn load(
     Ok(events as f64 / took)
 }
 
-async fn ask_sqlite(sqlite: &Server, path: &str) -> anyhow::Result<()> {
-    // A connection does not outlast an hour of loading, and an answer may take minutes.
-    Connection::open(&sqlite.tcp, None).await?.get(path).await?;
+/// Has SQLite make its indexes anew, or take them away, and waits for it.
+async fn index(sqlite: &Server, are_wanted: bool) -> anyhow::Result<()> {
+    // A connection does not outlast the loading.
+    let mut asked = Connection::open(&sqlite.tcp, None).await?;
+    asked.get(&format!("/indexes/{are_wanted}")).await?;
+    while asked.get("/settled").await.is_err() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     Ok(())
 }
 
