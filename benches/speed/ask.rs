@@ -22,6 +22,9 @@ const AHEAD: usize = 20;
 const TIMES: usize = 31;
 /// And that of SQLite, which takes a while.
 const TIMES_OF_SQLITE: usize = 5;
+/// One that takes long is asked less often.
+pub(crate) const LONG_ENOUGH: Duration = Duration::from_secs(10);
+pub(crate) const FEWEST: usize = 3;
 /// Loading that many is worth a word.
 const WORTH_A_WORD: usize = 500_000;
 /// The ranking that people ask for.
@@ -128,7 +131,8 @@ impl<'a> Both<'a> {
     /// How long a question takes of each, asked in turns; their answers say the same.
     async fn ask(&mut self, question: &Question) -> anyhow::Result<(Duration, Duration)> {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for nth in 0..TIMES {
+        let started = Instant::now();
+        for nth in (0..TIMES).take_while(|nth| *nth < FEWEST || started.elapsed() < LONG_ENOUGH) {
             let path = (question.ours)(nth as u64);
             let (took, our) = time(&mut self.snagd, &path).await?;
             ours.push(took);
