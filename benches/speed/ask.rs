@@ -7,17 +7,13 @@ use bytes::Bytes;
 use snag::client::Connection;
 use snag::doors::today;
 
-use crate::load::{self, MANY, ONE, median};
+use crate::load::{self, ONE, median};
 use crate::questions::{self, Question};
 use crate::results::reached;
 use crate::server::{SNAGD, Server, disk};
 use crate::story::{STEADY, Shape, Story};
-use crate::{ms, say, tell};
+use crate::{ms, say};
 
-/// Events in one request while loading.
-const BATCH: usize = 1000;
-/// Requests prepared at once, so that preparing them is not measured.
-const AHEAD: usize = 20;
 /// How often each question is asked.
 const TIMES: usize = 31;
 /// And that of SQLite, which takes a while.
@@ -25,56 +21,56 @@ const TIMES_OF_SQLITE: usize = 5;
 /// One that takes long is asked less often.
 pub(crate) const LONG_ENOUGH: Duration = Duration::from_secs(10);
 pub(crate) const FEWEST: usize = 3;
-/// Loading that many is worth a word.
-const WORTH_A_WORD: usize = 500_000;
 /// The ranking that people ask for.
 const HOTSPOTS: &str = "/v1/hotspots";
 
-/// Loads snagd and SQLite step by step, and asks both at each step.
+/// Asks snagd and SQLite at each size.
 pub(crate) async fn as_events_pile_up(shape: Shape, sizes: &[usize]) -> anyhow::Result<()> {
-    let (snagd, sqlite) = (Server::snagd(SNAGD).await?, Server::beside("sqlite")?);
-    let mut story = Story::shaped(2, today(), shape);
     let Shape { people, places, days, .. } = shape;
     say(&format!(
         "\nasking, {people} people at {places} places over {days} days, in ms; SQLite's answers say the same"
     ));
-    let mut loaded = 0;
     for size in sizes {
-        index(&sqlite, false).await?;
-        let rate = load(&[&snagd, &sqlite], size - loaded, &mut story).await?;
-        index(&sqlite, true).await?;
-        loaded = *size;
-        say(&format!(
-            "\nat {size} events, {} cells in the 63 days that a ranking reads, loaded at {rate:.0} events a second",
-            story.cells()
-        ));
-        say(&format!("{:<42}     snagd    SQLite   to ours", ""));
-        let mut both = Both::open(&snagd, &sqlite).await?;
-        both.ranking(&mut story, loaded, shape).await?;
-        for question in questions::all(&mut both.snagd, &story, loaded).await? {
-            let (ours, theirs) = both.ask(&question).await?;
-            show(&question.what, ours, Some(theirs));
-            if shape.is_team() && question.what == questions::WHY {
-                reached("`why` of a place", loaded, ms(ours));
-            }
-        }
-        show("the names of all places", time_all(&mut both.snagd, "/v1/known").await?, None);
-        room(&snagd, &sqlite, loaded)?;
+        at_size(shape, *size).await?;
     }
     Ok(())
 }
 
+/// Loads both one day after the other, as it happened, and asks them.
+async fn at_size(shape: Shape, events: usize) -> anyhow::Result<()> {
+    let (snagd, sqlite) = (Server::snagd(SNAGD).await?, Server::beside("sqlite")?);
+    let mut story = Story::shaped(2, today(), shape);
+    index(&sqlite, false).await?;
+    let rate = load::pile(&[&snagd, &sqlite], story.history(events)).await?;
+    index(&sqlite, true).await?;
+    say(&format!(
+        "\nat {events} events, {} cells in the 63 days that a ranking reads, loaded at {rate:.0} events a second",
+        story.cells()
+    ));
+    say(&format!("{:<42}     snagd    SQLite   to ours", ""));
+    let mut both = Both::open(&snagd, &sqlite).await?;
+    both.ranking(&mut story, events, shape).await?;
+    for question in questions::all(&mut both.snagd, &story, events).await? {
+        let (ours, theirs) = both.ask(&question).await?;
+        show(&question.what, ours, Some(theirs));
+        if shape.is_team() && question.what == questions::WHY {
+            reached("`why` of a place", events, ms(ours));
+        }
+    }
+    show("the names of all places", time_all(&mut both.snagd, "/v1/known").await?, None);
+    room(&snagd, &sqlite, events)
+}
+
 /// Asks for the ranking where everybody is at the same places on the same days at each size.
 pub(crate) async fn of_the_same_cells(sizes: &[usize]) -> anyhow::Result<()> {
-    let snagd = Server::snagd(SNAGD).await?;
-    let mut story = Story::shaped(7, today(), STEADY);
     say("\nhotspots of the same people, places and days, in ms");
     say("    events  cells in   after a     again     times as long as");
     say("             63 days     write                  at the first size");
-    let (mut loaded, mut at_first) = (0, None);
+    let mut at_first = None;
     for size in sizes {
-        load(&[&snagd], size - loaded, &mut story).await?;
-        loaded = *size;
+        let snagd = Server::snagd(SNAGD).await?;
+        let mut story = Story::shaped(7, today(), STEADY);
+        load::pile(&[&snagd], story.history(*size)).await?;
         let mut asked = Connection::open(&snagd.unix(), None).await?;
         let [dirty, again] = after_writes(&mut asked, &[&snagd], &mut story).await?;
         let times = ms(dirty) / at_first.get_or_insert_with(|| ms(dirty)).max(f64::MIN_POSITIVE);
@@ -84,7 +80,7 @@ pub(crate) async fn of_the_same_cells(sizes: &[usize]) -> anyhow::Result<()> {
             ms(dirty),
             ms(again)
         ));
-        reached("hotspots after a write, to those at 100000, same cells", loaded, times);
+        reached("hotspots after a write, to those at 100000, same cells", *size, times);
     }
     Ok(())
 }
@@ -184,28 +180,6 @@ fn room(snagd: &Server, sqlite: &Server, events: usize) -> anyhow::Result<()> {
         each(sqlite, "")?,
     ));
     Ok(())
-}
-
-/// Loads events into each, and says how many a second go into the first.
-pub(crate) async fn load(
-    servers: &[&Server],
-    events: usize,
-    story: &mut Story,
-) -> anyhow::Result<f64> {
-    let (mut took, mut posted) = (0.0, 0);
-    while posted < events / BATCH {
-        let count = (events / BATCH - posted).min(AHEAD);
-        let bodies: Vec<Bytes> = (0..count).map(|_| Bytes::from(story.batch(BATCH))).collect();
-        for (nth, server) in servers.iter().enumerate() {
-            let run = load::post(&server.tcp, 4, MANY, bodies.clone()).await?;
-            took += if nth == 0 { count as f64 / run.rate } else { 0.0 };
-        }
-        posted += count;
-        if (posted * BATCH).is_multiple_of(WORTH_A_WORD) {
-            tell(&format!("... {} of {events} loaded", posted * BATCH));
-        }
-    }
-    Ok(events as f64 / took)
 }
 
 /// Has SQLite make its indexes anew, or take them away, and waits for it.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use crate::load::median;
+use crate::load::{self, median};
 use crate::results::reached;
 use crate::server::Server;
 use crate::story::Story;
-use crate::{ask, ms, say};
+use crate::{ms, say};
 
 /// How often each command is run.
 const TIMES: usize = 300;
@@ -45,7 +45,7 @@ pub(crate) async fn start_to_exit(snagd: &Server, story: &mut Story) -> anyhow::
     say("\nsnag, start to exit, in ms                     median     p99");
     let mut loaded = 0;
     for size in SIZES {
-        ask::load(&[snagd], size - loaded, story).await?;
+        load::pile(&[snagd], (loaded..size).map(|_| story.event())).await?;
         loaded = size;
         say(&format!("at {size} events, of {TIMES} runs in turns"));
         let mut took = ROWS.map(|_| Vec::with_capacity(TIMES));

@@ -10,19 +10,13 @@ use snag::client::Connection;
 
 use crate::ask::{FEWEST, LONG_ENOUGH};
 use crate::during;
-use crate::load::{self, MANY, ONE, median};
+use crate::load::{self, ONE, median};
 use crate::questions::deep;
 use crate::results::reached;
 use crate::server::{Server, disk};
-use crate::story::Story;
-use crate::{ms, say, tell};
+use crate::story::{Story, TEAM};
+use crate::{ms, say};
 
-/// Events in one request while loading.
-const BATCH: usize = 1000;
-/// Loading that many is worth a word.
-const WORTH_A_WORD: usize = 500_000;
-/// Over two years.
-const DAYS: u64 = 730;
 /// How often each question is asked.
 const TIMES: usize = 31;
 /// How long nothing happens.
@@ -31,9 +25,10 @@ const IDLE: Duration = Duration::from_secs(20);
 /// Loads a fresh daemon of this program, and lives with it.
 pub(crate) async fn with(program: &str, events: usize) -> anyhow::Result<()> {
     let mut snagd = Server::snagd(program).await?;
-    let mut story = Story::new(4, snag::doors::today());
-    say(&format!("\nliving with {events} events of two years, posted in batches of {BATCH}"));
-    load(&snagd, events, &mut story).await?;
+    let mut story = Story::shaped(4, snag::doors::today(), TEAM);
+    say(&format!("\nliving with {events} events of two years, one day after the other"));
+    let rate = load::pile(&[&snagd], story.history(events)).await?;
+    say(&format!("{rate:>6.0} events a second while loading"));
     settle(&snagd).await?;
     room(&snagd, events)?;
     let bytes = disk(&snagd.path("state/journal"))? + disk(&snagd.path("state/index"))?;
@@ -60,26 +55,6 @@ pub(crate) async fn with(program: &str, events: usize) -> anyhow::Result<()> {
     settle(&snagd).await?;
     room(&snagd, events)?;
     during::posting(&mut snagd).await
-}
-
-async fn load(snagd: &Server, events: usize, story: &mut Story) -> anyhow::Result<()> {
-    let mut history = story.history(events as u64, DAYS).peekable();
-    let (mut took, mut loaded) = (0.0, 0);
-    while history.peek().is_some() {
-        let mut bodies = Vec::new();
-        while bodies.len() < 20 && history.peek().is_some() {
-            let batch: Vec<String> = history.by_ref().take(BATCH).collect();
-            bodies.push(Bytes::from(batch.join("\n")));
-        }
-        let count = bodies.len();
-        took += count as f64 / load::post(&snagd.tcp, 4, MANY, bodies).await?.rate;
-        loaded += count * BATCH;
-        if loaded.is_multiple_of(WORTH_A_WORD) {
-            tell(&format!("... {loaded} of {events} loaded"));
-        }
-    }
-    say(&format!("{:>6.0} events a second while loading", events as f64 / took));
-    Ok(())
 }
 
 /// Waits until nothing changes on disk any more, longer than it takes until the index is copied.

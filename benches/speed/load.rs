@@ -9,10 +9,19 @@ use bytes::Bytes;
 use snag::client::{Connection, Target};
 use tokio::task::JoinSet;
 
+use crate::server::Server;
 use crate::story::Story;
+use crate::tell;
 
 pub(crate) const ONE: &str = "application/json";
 pub(crate) const MANY: &str = "application/x-ndjson";
+
+/// Events in one request of many.
+const BATCH: usize = 1000;
+/// Such requests prepared at once, so that preparing them is not measured.
+const AHEAD: usize = 20;
+/// Having posted that many is worth a word.
+const WORTH_A_WORD: usize = 500_000;
 
 /// What one run of posts took.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +77,32 @@ pub(crate) async fn post(
         took.extend(done??);
     }
     Run::of(took, started.elapsed())
+}
+
+/// Posts events in batches to each, and says how many a second go into the first.
+pub(crate) async fn pile(
+    servers: &[&Server],
+    mut events: impl Iterator<Item = String>,
+) -> anyhow::Result<f64> {
+    let (mut took, mut posted) = (0.0, 0);
+    loop {
+        let mut bodies = Vec::new();
+        for _ in 0..AHEAD {
+            let batch: Vec<String> = events.by_ref().take(BATCH).collect();
+            posted += batch.len();
+            bodies.extend((!batch.is_empty()).then(|| Bytes::from(batch.join("\n"))));
+        }
+        if bodies.is_empty() {
+            return Ok(posted as f64 / took);
+        }
+        for (nth, server) in servers.iter().enumerate() {
+            let run = post(&server.tcp, 4, MANY, bodies.clone()).await?;
+            took += if nth == 0 { bodies.len() as f64 / run.rate } else { 0.0 };
+        }
+        if posted.is_multiple_of(WORTH_A_WORD) {
+            tell(&format!("... {posted} events loaded"));
+        }
+    }
 }
 
 /// Single posts of today, one after the other over each of some connections, until they are ended.

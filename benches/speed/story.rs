@@ -105,8 +105,7 @@ impl Story {
 
     /// The next event as JSON, of one of its days.
     pub(crate) fn event(&mut self) -> String {
-        let days = self.shape.days;
-        let days_ago = if self.shape.is_steady { self.told % days } else { self.below(days) };
+        let days_ago = self.below(self.shape.days);
         self.event_of(days_ago)
     }
 
@@ -135,9 +134,10 @@ impl Story {
         self.cells.len()
     }
 
-    /// As many events of the last so many days as are asked for, one after the other in time, each
-    /// with words of its own.
-    pub(crate) fn history(&mut self, events: u64, days: u64) -> impl Iterator<Item = String> {
+    /// As many events of its days as are asked for, one after the other in time, each with words of
+    /// its own.
+    pub(crate) fn history(&mut self, events: usize) -> impl Iterator<Item = String> {
+        let (events, days) = (events as u64, self.shape.days);
         (0..events).map(move |nth| {
             let note = prose::note(|end| self.below(end));
             self.event_with(days - nth * days / events, &note)
@@ -181,13 +181,12 @@ impl Story {
 
     /// Who met what, where, and what they did then.
     fn met(&mut self, days_ago: u64) -> (Met, Outcome) {
-        let Shape { people, days, is_steady, .. } = self.shape;
+        let Shape { people, is_steady, .. } = self.shape;
         let week = VERSIONED.saturating_sub(days_ago) / 7;
         let kinds = Kind::ALL.len() as u64;
         let usual = |place: u64| usize::try_from(place % kinds).unwrap_or(0);
         if is_steady {
-            let person = self.told / days % people;
-            let spot = self.told / (days * people) % SPOTS;
+            let (person, spot) = (self.told % people, self.told / people % SPOTS);
             let place = self.place(person, days_ago % 10 * SPOTS + spot);
             let outcome = Outcome::ALL[self.skewed(Outcome::ALL.len() as u64)];
             let kind = Kind::ALL[usual(place)].word();
