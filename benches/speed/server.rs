@@ -1,7 +1,7 @@
 //! The servers as child processes, each on a fresh directory beside the build.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -188,10 +188,13 @@ pub(crate) fn parent() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
 
-/// Bytes that a directory takes on disk.
+/// Bytes that a directory takes on disk; what goes meanwhile takes none, as a segment that is packed.
 pub(crate) fn disk(path: &Path) -> anyhow::Result<u64> {
     use std::os::unix::fs::MetadataExt;
-    let found = fs::symlink_metadata(path)?;
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        found => found?,
+    };
     let mut bytes = found.blocks() * 512;
     if found.is_dir() {
         for entry in fs::read_dir(path)? {
