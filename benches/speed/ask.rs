@@ -1,140 +1,210 @@
-//! Asking: how long answers take as events pile up.
+//! Asking: how long answers take as events pile up, beside SQLite, and that both answer the same.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use snag::client::Connection;
-use snag::event::Day;
-use snag::hotspot::Hotspot;
-use snag::index::HotspotsAnswer;
+use snag::doors::today;
 
-use crate::load::{self, MANY, ONE, median};
-use crate::results::{Goal, reached};
-use crate::server::{Server, disk};
-use crate::sqlite::Row;
-use crate::story::{Story, name};
+use crate::load::{self, ONE, median};
+use crate::questions::{self, Question};
+use crate::results::reached;
+use crate::server::{SNAGD, Server, disk};
+use crate::story::{STEADY, Shape, Story};
 use crate::{ms, say};
 
-/// Events in one request while loading.
-const BATCH: usize = 1000;
-/// Requests prepared at once, so that preparing them is not measured.
-const AHEAD: usize = 20;
 /// How often each question is asked.
 const TIMES: usize = 31;
 /// And that of SQLite, which takes a while.
 const TIMES_OF_SQLITE: usize = 5;
+/// One that takes long is asked less often.
+pub(crate) const LONG_ENOUGH: Duration = Duration::from_secs(10);
+pub(crate) const FEWEST: usize = 3;
+/// The ranking that people ask for.
+const HOTSPOTS: &str = "/v1/hotspots";
 
-/// Loads a daemon step by step and asks it at each step.
-pub(crate) async fn as_events_pile_up(
-    snagd: &Server,
-    sqlite: &Server,
-    sizes: &[usize],
-    story: &mut Story,
-) -> anyhow::Result<()> {
-    say("\nasking, in ms; each question of SQLite has the same answer for every place");
-    say(
-        "                                          hotspots                  why   known    SQLite's",
-    );
-    say(
-        "    events  cells in   loaded,   first  after a   again    flat a place   names    GROUP BY   to flat",
-    );
-    say("             63 days  events/s            write");
-    let mut loaded = 0;
+/// Asks snagd and SQLite at each size.
+pub(crate) async fn as_events_pile_up(shape: Shape, sizes: &[usize]) -> anyhow::Result<()> {
+    let Shape { people, places, days, .. } = shape;
+    say(&format!(
+        "\nasking, {people} people at {places} places over {days} days, in ms; SQLite's answers say the same"
+    ));
     for size in sizes {
-        let rate = load(&[snagd, sqlite], size - loaded, story).await?;
-        loaded = *size;
-        let mut asked = Connection::open(&snagd.unix(), None).await?;
-        let first = time(&mut asked, "/v1/hotspots").await?;
-        let [mut dirty, mut again, mut why, mut known] = [const { Vec::new() }; 4];
-        for nth in 0..TIMES {
-            let event = story.event_of_today();
-            post_one(sqlite, event.clone()).await?;
-            post_one(snagd, event).await?;
-            dirty.push(time(&mut asked, "/v1/hotspots").await?);
-            again.push(time(&mut asked, "/v1/hotspots").await?);
-            why.push(time(&mut asked, &format!("/v1/why?place={}", name(nth as u64 * 7))).await?);
-            known.push(time(&mut asked, "/v1/known").await?);
-        }
-        let (flat, grouped) = beside(&mut asked, sqlite).await?;
-        let [dirty, again, why, known] =
-            [dirty, again, why, known].map(|took| median(took).map_or(0.0, ms));
-        say(&format!(
-            "{size:>10} {:>9} {rate:>9.0} {:>7.1} {dirty:>8.1} {again:>7.1} {:>7.1} {why:>7.1} {known:>7.1} {:>11.1} {:>9.0}",
-            story.cells(),
-            ms(first),
-            ms(flat),
-            ms(grouped),
-            ms(grouped) / ms(flat),
-        ));
-        if 1_000_000 <= *size {
-            let at = |what: &str| format!("{what} at {size} events");
-            reached(&at("hotspots after a write"), Goal::AtMost(10.0), dirty, " ms");
-            let times = ms(grouped) / dirty.max(f64::MIN_POSITIVE);
-            reached(&at("hotspots, to SQLite's GROUP BY"), Goal::AtLeast(100.0), times, " times");
-            reached(&at("`why` of a place"), Goal::AtMost(30.0), why, " ms");
+        at_size(shape, *size).await?;
+    }
+    Ok(())
+}
+
+/// Loads both one day after the other, as it happened, and asks them.
+async fn at_size(shape: Shape, events: usize) -> anyhow::Result<()> {
+    let (snagd, sqlite) = (Server::snagd(SNAGD).await?, Server::beside("sqlite")?);
+    let mut story = Story::shaped(2, today(), shape);
+    index(&sqlite, false).await?;
+    let rate = load::pile(&[&snagd, &sqlite], story.history(events)).await?;
+    index(&sqlite, true).await?;
+    say(&format!(
+        "\nat {events} events, {} cells in the 63 days that a ranking reads, loaded at {rate:.0} events a second",
+        story.cells()
+    ));
+    say(&format!("{:<42}     snagd    SQLite   to ours", ""));
+    let mut both = Both::open(&snagd, &sqlite).await?;
+    both.ranking(&mut story, events, shape).await?;
+    for question in questions::all(&mut both.snagd, &story, events).await? {
+        let (ours, theirs) = both.ask(&question).await?;
+        show(&question.what, ours, Some(theirs));
+        if shape.is_team() && question.what == questions::WHY {
+            reached("`why` of a place", events, ms(ours));
         }
     }
-    let per_event = |bytes: u64| bytes / loaded.max(1) as u64;
+    show("the names of all places", time_all(&mut both.snagd, "/v1/known").await?, None);
+    room(&snagd, &sqlite, events)
+}
+
+/// Asks for the ranking where everybody is at the same places on the same days at each size.
+pub(crate) async fn of_the_same_cells(sizes: &[usize]) -> anyhow::Result<()> {
+    say("\nhotspots of the same people, places and days, in ms");
+    say("    events  cells in   after a     again     times as long as");
+    say("             63 days     write                  at the first size");
+    let mut at_first = None;
+    for size in sizes {
+        let snagd = Server::snagd(SNAGD).await?;
+        let mut story = Story::shaped(7, today(), STEADY);
+        load::pile(&[&snagd], story.history(*size)).await?;
+        let mut asked = Connection::open(&snagd.unix(), None).await?;
+        let [dirty, again] = after_writes(&mut asked, &[&snagd], &mut story).await?;
+        let times = ms(dirty) / at_first.get_or_insert_with(|| ms(dirty)).max(f64::MIN_POSITIVE);
+        say(&format!(
+            "{size:>10} {:>9} {:>9.2} {:>9.2} {times:>9.1}",
+            story.cells(),
+            ms(dirty),
+            ms(again)
+        ));
+        reached("hotspots after a write, to those at 100000, same cells", *size, times);
+    }
+    Ok(())
+}
+
+/// A connection to each.
+struct Both<'a> {
+    servers: [&'a Server; 2],
+    snagd: Connection,
+    sqlite: Connection,
+}
+
+impl<'a> Both<'a> {
+    async fn open(snagd: &'a Server, sqlite: &'a Server) -> anyhow::Result<Self> {
+        let servers = [snagd, sqlite];
+        let (snagd, sqlite) = (snagd.unix(), &sqlite.tcp);
+        let (snagd, sqlite) =
+            (Connection::open(&snagd, None).await?, Connection::open(sqlite, None).await?);
+        Ok(Self { servers, snagd, sqlite })
+    }
+
+    /// The ranking, the first time, after a write and again, beside the pain of every place.
+    async fn ranking(
+        &mut self,
+        story: &mut Story,
+        loaded: usize,
+        shape: Shape,
+    ) -> anyhow::Result<()> {
+        let first = time(&mut self.snagd, HOTSPOTS).await?.0;
+        let [dirty, again] = after_writes(&mut self.snagd, &self.servers, story).await?;
+        let flat = questions::pain(&mut self.snagd).await?;
+        let (every, grouped) = self.ask(&flat).await?;
+        show("hotspots, the first time", first, None);
+        show("hotspots, after a write", dirty, Some(grouped));
+        show("hotspots, again", again, Some(grouped));
+        show(&flat.what, every, Some(grouped));
+        if shape.is_team() {
+            reached("hotspots after a write", loaded, ms(dirty));
+            let times = ms(grouped) / ms(dirty).max(f64::MIN_POSITIVE);
+            reached("SQLite's GROUP BY, to hotspots after a write", loaded, times);
+        }
+        Ok(())
+    }
+
+    /// How long a question takes of each, asked in turns; their answers say the same.
+    async fn ask(&mut self, question: &Question) -> anyhow::Result<(Duration, Duration)> {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let started = Instant::now();
+        for nth in (0..TIMES).take_while(|nth| *nth < FEWEST || started.elapsed() < LONG_ENOUGH) {
+            let path = (question.ours)(nth as u64);
+            let (took, our) = time(&mut self.snagd, &path).await?;
+            ours.push(took);
+            if nth < TIMES_OF_SQLITE {
+                let (took, their) = time(&mut self.sqlite, &(question.theirs)(nth as u64)).await?;
+                theirs.push(took);
+                (question.compare)(&our, &their).context(path)?;
+            }
+        }
+        Ok((median(ours).context("never asked")?, median(theirs).context("never asked")?))
+    }
+}
+
+/// The ranking right after a write to each server, and once more; of the first server.
+async fn after_writes(
+    asked: &mut Connection,
+    servers: &[&Server],
+    story: &mut Story,
+) -> anyhow::Result<[Duration; 2]> {
+    let [mut dirty, mut again] = [const { Vec::new() }; 2];
+    for _ in 0..TIMES {
+        let event = Bytes::from(story.event_of_today());
+        for server in servers {
+            load::post(&server.tcp, 1, ONE, vec![event.clone()]).await?;
+        }
+        dirty.push(time(asked, HOTSPOTS).await?.0);
+        again.push(time(asked, HOTSPOTS).await?.0);
+    }
+    Ok([median(dirty).context("never asked")?, median(again).context("never asked")?])
+}
+
+fn show(what: &str, ours: Duration, theirs: Option<Duration>) {
+    let beside = theirs.map_or(String::new(), |theirs| {
+        format!("{:>10.2} {:>9.2}", ms(theirs), ms(theirs) / ms(ours).max(f64::MIN_POSITIVE))
+    });
+    say(&format!("  {what:<40} {:>9.2}{beside}", ms(ours)));
+}
+
+/// What it takes by now.
+fn room(snagd: &Server, sqlite: &Server, events: usize) -> anyhow::Result<()> {
+    let each = |server: &Server, part: &str| {
+        Ok::<_, anyhow::Error>(disk(&server.path(part))? / events as u64)
+    };
     say(&format!(
-        "\nat {loaded} events: {} MiB resident; on disk {} bytes an event in the journal, {} in the index",
+        "  {} MiB resident; on disk {} bytes an event in the journal, {} in the index; SQLite: {}",
         snagd.resident()? / (1024 * 1024),
-        per_event(disk(&snagd.path("state/journal"))?),
-        per_event(disk(&snagd.path("state/index"))?),
+        each(snagd, "state/journal")?,
+        each(snagd, "state/index")?,
+        each(sqlite, "")?,
     ));
     Ok(())
 }
 
-/// How long snagd and SQLite take for the pain of every place, in turns. The pain is the same.
-async fn beside(asked: &mut Connection, sqlite: &Server) -> anyhow::Result<(Duration, Duration)> {
-    const FLAT: &str = "/v1/hotspots?flat=true&top=1000";
-    let mut other = Connection::open(&sqlite.tcp, None).await?;
-    let ours: HotspotsAnswer = serde_json::from_slice(&asked.get(FLAT).await?.body)?;
-    let day = |day: Day| day.start().as_second() / (24 * 60 * 60);
-    let (since, until) = (day(ours.window.since), day(ours.window.until));
-    let theirs_at = format!("/v1/hotspots/{since}/{until}");
-    let theirs: Vec<Row> = serde_json::from_slice(&other.get(&theirs_at).await?.body)?;
-    let name = |row: &Hotspot| row.key.name().unwrap_or_default().to_owned();
-    let ours: BTreeMap<_, _> =
-        ours.rows.iter().map(|row| (name(row), row.figures.pain.cast_signed())).collect();
-    ensure!(!ours.is_empty() && ours == theirs.into_iter().collect(), "they differ in pain");
-    let (mut flat, mut grouped) = (Vec::new(), Vec::new());
-    for _ in 0..TIMES_OF_SQLITE {
-        flat.push(time(asked, FLAT).await?);
-        grouped.push(time(&mut other, &theirs_at).await?);
+/// Has SQLite make its indexes anew, or take them away, and waits for it.
+async fn index(sqlite: &Server, are_wanted: bool) -> anyhow::Result<()> {
+    // A connection does not outlast the loading.
+    let mut asked = Connection::open(&sqlite.tcp, None).await?;
+    asked.get(&format!("/indexes/{are_wanted}")).await?;
+    while asked.get("/settled").await.is_err() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Ok((median(flat).context("never asked")?, median(grouped).context("never asked")?))
+    Ok(())
 }
 
-/// Loads events into each, and says how many a second go into the first.
-pub(crate) async fn load(
-    servers: &[&Server],
-    events: usize,
-    story: &mut Story,
-) -> anyhow::Result<f64> {
-    let mut took = 0.0;
-    let mut left = events / BATCH;
-    while 0 < left {
-        let count = left.min(AHEAD);
-        let bodies: Vec<Bytes> = (0..count).map(|_| Bytes::from(story.batch(BATCH))).collect();
-        for (nth, server) in servers.iter().enumerate() {
-            let run = load::post(&server.tcp, 4, MANY, bodies.clone()).await?;
-            took += if nth == 0 { count as f64 / run.rate } else { 0.0 };
-        }
-        left -= count;
+async fn time_all(asked: &mut Connection, path: &str) -> anyhow::Result<Duration> {
+    let mut took = Vec::new();
+    for _ in 0..TIMES {
+        took.push(time(asked, path).await?.0);
     }
-    Ok(events as f64 / took)
+    median(took).context("never asked")
 }
 
-async fn post_one(snagd: &Server, event: String) -> anyhow::Result<()> {
-    load::post(&snagd.tcp, 1, ONE, vec![Bytes::from(event)]).await.map(drop)
-}
-
-async fn time(asked: &mut Connection, path: &str) -> anyhow::Result<Duration> {
+async fn time(asked: &mut Connection, path: &str) -> anyhow::Result<(Duration, Bytes)> {
     let started = Instant::now();
-    let answer = asked.get(path).await?;
+    let answer = asked.get(path).await.with_context(|| path.to_owned())?;
     let took = started.elapsed();
     ensure!(2 < answer.body.len(), "{path} answers nothing");
-    Ok(took)
+    Ok((took, answer.body))
 }

@@ -1,10 +1,11 @@
 //! What snagd is measured beside: an axum server that parses an event, has a writer put whatever
 //! waits on disk at once, and answers.
 //!
-//! The writers are in `floor` and `sqlite`. No identity, no scrubbing, no streams.
+//! The writers are in `floor`, `sqlite` and `postgres`. No identity, no scrubbing, no streams.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::State;
@@ -17,12 +18,12 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use serde::Deserialize;
-use snag::event::{Kind, Outcome};
+use snag::event::{Kind, Outcome, Severity, Word};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::{floor, sqlite};
+use crate::{floor, postgres, sqlite};
 
 const MOST_JOBS: usize = 4096;
 
@@ -36,11 +37,43 @@ pub(crate) struct Post {
     pub(crate) person: String,
     pub(crate) note: Option<String>,
     feeling: Option<String>,
-    pub(crate) outcome: Option<Outcome>,
-    pub(crate) kind: Option<Kind>,
+    outcome: Option<Outcome>,
+    kind: Option<Kind>,
     version: Option<String>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
+}
+
+/// What a database has in columns of its own.
+impl Post {
+    /// The days since 1970.
+    pub(crate) fn day(&self) -> i32 {
+        i32::try_from(self.at.as_second().div_euclid(24 * 60 * 60)).unwrap_or(i32::MAX)
+    }
+
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind.unwrap_or(Kind::Unexpected).word()
+    }
+
+    pub(crate) fn outcome(&self) -> &'static str {
+        self.outcome.map_or("", |outcome| outcome.word())
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        self.version.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn points(&self) -> i32 {
+        if self.kind == Some(Kind::Delight) {
+            return 0;
+        }
+        match self.outcome.map_or(Severity::Minor, Outcome::severity) {
+            Severity::Cosmetic => 1,
+            Severity::Minor => 3,
+            Severity::Major => 10,
+            Severity::Blocker => 30,
+        }
+    }
 }
 
 /// A request that waits for the disk.
@@ -56,21 +89,29 @@ pub(crate) type Write = Box<dyn FnMut(&[Job]) -> anyhow::Result<()> + Send>;
 
 /// Serves until it is killed; says its address on standard output.
 pub(crate) fn serve(role: &str, path: &Path) -> anyhow::Result<()> {
-    let (write, more) = match role {
-        "floor" => (floor::open(path)?, Router::new()),
-        _ => sqlite::open(path)?,
+    let (writes, more) = match role {
+        "floor" => (vec![floor::open(path)?], Router::new()),
+        "sqlite" => sqlite::open(path).map(|(write, answers)| (vec![write], answers))?,
+        _ => (postgres::open(path)?, Router::new()),
     };
     let (jobs, queue) = mpsc::channel(MOST_JOBS);
-    std::thread::spawn(move || put(write, queue));
+    let queue = Arc::new(Mutex::new(queue));
+    for write in writes {
+        let queue = queue.clone();
+        std::thread::spawn(move || put(write, &queue));
+    }
     let router = Router::new().route("/v1/events", post(record)).with_state(jobs).merge(more);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(accept(router))
 }
 
 /// Whatever waits is put on disk at once; then everybody hears.
-fn put(mut write: Write, mut queue: mpsc::Receiver<Job>) {
+fn put(mut write: Write, queue: &Mutex<mpsc::Receiver<Job>>) {
     let mut jobs = Vec::new();
-    while queue.blocking_recv_many(&mut jobs, MOST_JOBS) != 0 {
+    let take = |jobs: &mut Vec<Job>| {
+        queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv_many(jobs, MOST_JOBS)
+    };
+    while take(&mut jobs) != 0 {
         if let Err(error) = write(&jobs) {
             // Whoever waits hears that nobody answers.
             crate::say(&format!("it cannot be written: {error:#}"));

@@ -1,7 +1,7 @@
 //! Posting over kept-alive connections, and what it took.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -9,8 +9,19 @@ use bytes::Bytes;
 use snag::client::{Connection, Target};
 use tokio::task::JoinSet;
 
+use crate::server::Server;
+use crate::story::Story;
+use crate::tell;
+
 pub(crate) const ONE: &str = "application/json";
 pub(crate) const MANY: &str = "application/x-ndjson";
+
+/// Events in one request of many.
+const BATCH: usize = 1000;
+/// Such requests prepared at once, so that preparing them is not measured.
+const AHEAD: usize = 20;
+/// Having posted that many is worth a word.
+const WORTH_A_WORD: usize = 500_000;
 
 /// What one run of posts took.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +34,16 @@ pub(crate) struct Run {
     pub(crate) p99: Duration,
     /// What 999 of 1000 stayed within.
     pub(crate) p999: Duration,
+}
+
+impl Run {
+    fn of(mut took: Vec<Duration>, within: Duration) -> anyhow::Result<Self> {
+        took.sort_unstable();
+        let rate = took.len() as f64 / within.as_secs_f64();
+        let at = |share: usize| took.get(took.len() * share / 1000).copied();
+        let at = |share| at(share).context("nothing was posted");
+        Ok(Self { rate, p50: at(500)?, p99: at(990)?, p999: at(999)? })
+    }
 }
 
 /// Posts every body once, over so many connections at the same time.
@@ -55,11 +76,73 @@ pub(crate) async fn post(
     while let Some(done) = posting.join_next().await {
         took.extend(done??);
     }
-    let rate = took.len() as f64 / started.elapsed().as_secs_f64();
-    took.sort_unstable();
-    let at =
-        |share: usize| took.get(took.len() * share / 1000).copied().context("nothing was posted");
-    Ok(Run { rate, p50: at(500)?, p99: at(990)?, p999: at(999)? })
+    Run::of(took, started.elapsed())
+}
+
+/// Posts events in batches to each, and says how many a second go into the first.
+pub(crate) async fn pile(
+    servers: &[&Server],
+    mut events: impl Iterator<Item = String>,
+) -> anyhow::Result<f64> {
+    let (mut took, mut posted) = (0.0, 0);
+    loop {
+        let mut bodies = Vec::new();
+        for _ in 0..AHEAD {
+            let batch: Vec<String> = events.by_ref().take(BATCH).collect();
+            posted += batch.len();
+            bodies.extend((!batch.is_empty()).then(|| Bytes::from(batch.join("\n"))));
+        }
+        if bodies.is_empty() {
+            return Ok(posted as f64 / took);
+        }
+        for (nth, server) in servers.iter().enumerate() {
+            let run = post(&server.tcp, 4, MANY, bodies.clone()).await?;
+            took += if nth == 0 { bodies.len() as f64 / run.rate } else { 0.0 };
+        }
+        if posted.is_multiple_of(WORTH_A_WORD) {
+            tell(&format!("... {posted} events loaded"));
+        }
+    }
+}
+
+/// Single posts of today, one after the other over each of some connections, until they are ended.
+pub(crate) struct Posting {
+    is_over: Arc<AtomicBool>,
+    started: Instant,
+    tasks: JoinSet<anyhow::Result<Vec<Duration>>>,
+}
+
+impl Posting {
+    /// Begins to post.
+    pub(crate) async fn begin(target: &Target, connections: u64) -> anyhow::Result<Self> {
+        let (is_over, mut tasks) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
+        for nth in 0..connections {
+            let mut connection = Connection::open(target, None).await?;
+            let mut story = Story::new(1000 + nth, snag::doors::today());
+            let is_over = is_over.clone();
+            tasks.spawn(async move {
+                let mut took = Vec::new();
+                while !is_over.load(Ordering::Relaxed) {
+                    let body = Bytes::from(story.event_of_today());
+                    let sent = Instant::now();
+                    connection.post("/v1/events", ONE, body).await?;
+                    took.push(sent.elapsed());
+                }
+                Ok(took)
+            });
+        }
+        Ok(Self { is_over, started: Instant::now(), tasks })
+    }
+
+    /// Ends, and says what the posts took.
+    pub(crate) async fn end(mut self) -> anyhow::Result<Run> {
+        self.is_over.store(true, Ordering::Relaxed);
+        let mut took = Vec::new();
+        while let Some(done) = self.tasks.join_next().await {
+            took.extend(done??);
+        }
+        Run::of(took, self.started.elapsed())
+    }
 }
 
 /// The middle of some figures.

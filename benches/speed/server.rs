@@ -1,7 +1,7 @@
 //! The servers as child processes, each on a fresh directory beside the build.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -68,7 +68,7 @@ impl Server {
         Ok(())
     }
 
-    /// What snagd is measured beside: this program again, told to be `floor` or `sqlite`.
+    /// What snagd is measured beside: this program again, told to be `floor`, `sqlite` or `postgres`.
     pub(crate) fn beside(role: &str) -> anyhow::Result<Self> {
         let dir = fresh_dir()?;
         let mut command = Command::new(std::env::current_exe()?);
@@ -90,13 +90,17 @@ impl Server {
         self.dir.path().join(name)
     }
 
-    /// Processor time used so far, all threads: of what is measured here the least noisy.
+    /// Processor time used so far, all threads and all that it started: of what is measured here the
+    /// least noisy.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let ticks: Vec<u64> =
-            fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
-        Ok(TICK * u32::try_from(ticks.iter().sum::<u64>())?)
+        let mut ticks = 0;
+        for process in family(self.child.id()) {
+            let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+            let fields = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok());
+            ticks += fields.sum::<u64>();
+        }
+        Ok(TICK * u32::try_from(ticks)?)
     }
 
     /// How often its threads woke up so far.
@@ -126,9 +130,27 @@ impl Drop for Server {
             let log = fs::read_to_string(self.path("log")).unwrap_or_default();
             crate::say(&format!("a server ended by itself ({status}):\n{log}"));
         }
+        let started = family(self.child.id());
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // What it started ends with it, and still writes into the directory that goes now.
+        let patience = Instant::now();
+        let is_there = |process: &u32| fs::read_link(format!("/proc/{process}/exe")).is_ok();
+        while started.iter().any(is_there) && patience.elapsed() < PATIENCE {
+            std::thread::sleep(TICK);
+        }
     }
+}
+
+/// A process and all that it and its children started.
+fn family(process: u32) -> Vec<u32> {
+    let mut all = vec![process];
+    for thread in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
+        let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+        all.extend(children.flat_map(family));
+    }
+    all
 }
 
 /// Starts a daemon in a directory and waits until it is ready.
@@ -155,14 +177,24 @@ fn start(program: &str, dir: &Path) -> anyhow::Result<Child> {
 
 /// On the file system of the build: what is in memory only has no fdatasync to wait for.
 pub(crate) fn fresh_dir() -> anyhow::Result<tempfile::TempDir> {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    tempfile::Builder::new().prefix("speed-").tempdir_in(parent).context("no directory can be made")
+    tempfile::Builder::new()
+        .prefix("speed-")
+        .tempdir_in(parent())
+        .context("no directory can be made")
 }
 
-/// Bytes that a directory takes on disk.
+/// What these directories lie in.
+pub(crate) fn parent() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// Bytes that a directory takes on disk; what goes meanwhile takes none, as a segment that is packed.
 pub(crate) fn disk(path: &Path) -> anyhow::Result<u64> {
     use std::os::unix::fs::MetadataExt;
-    let found = fs::symlink_metadata(path)?;
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        found => found?,
+    };
     let mut bytes = found.blocks() * 512;
     if found.is_dir() {
         for entry in fs::read_dir(path)? {

@@ -1,4 +1,5 @@
-//! What is posted: believable events of 50 people at 200 places over a year or two.
+//! What is posted: believable events of 50 people at 200 places over a year or two, or of a company
+//! that is larger than one hub should have.
 //!
 //! A pure function of the seed, apart from the ids. People keep to the places they work with and
 //! places have a trouble of their own, so that cells repeat as they do in a real team.
@@ -12,9 +13,37 @@ use uuid::Uuid;
 
 use crate::prose;
 
-const PEOPLE: u64 = 50;
-const PLACES: u64 = 200;
-const DAYS: u64 = 365;
+/// Who tells, of what, over how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) people: u64,
+    pub(crate) places: u64,
+    pub(crate) days: u64,
+    /// Everybody is at the same places on the same days, however many events there are; so there are
+    /// no more cells once there is an event for each.
+    pub(crate) is_steady: bool,
+}
+
+impl Shape {
+    /// Whether it is the one for which there are goals.
+    pub(crate) fn is_team(self) -> bool {
+        self == TEAM
+    }
+}
+
+/// A team over two years.
+pub(crate) const TEAM: Shape = Shape { people: 50, places: 200, days: 730, is_steady: false };
+/// The same team, more and more of it at the same places on the same days.
+pub(crate) const STEADY: Shape = Shape { is_steady: true, ..TEAM };
+/// More of everything than one hub is made for.
+pub(crate) const HOSTILE: Shape = Shape { people: 2000, places: 5000, ..TEAM };
+
+/// The places that have names without a number.
+const NAMED: u64 = 200;
+/// A version a week, for so many days.
+const VERSIONED: u64 = 730;
+/// Where somebody is on each day when everything is steady: two places.
+const SPOTS: u64 = 2;
 /// The days that a ranking of the default window reads.
 const HORIZON: u64 = 63;
 
@@ -48,18 +77,41 @@ const TROUBLES: [&str; 8] = [
 pub(crate) struct Story {
     state: u64,
     today: Day,
+    shape: Shape,
+    /// How many events there were so far.
+    told: u64,
     cells: HashSet<u64>,
 }
 
+/// What one event is counted by.
+#[derive(Hash)]
+struct Met {
+    days_ago: u64,
+    place: u64,
+    person: u64,
+    kind: &'static str,
+    version: u64,
+}
+
 impl Story {
+    /// A team's last year.
     pub(crate) fn new(seed: u64, today: Day) -> Self {
-        Self { state: seed, today, cells: HashSet::new() }
+        Self::shaped(seed, today, Shape { days: 365, ..TEAM })
     }
 
-    /// The next event as JSON, of a day within the last year.
+    pub(crate) fn shaped(seed: u64, today: Day, shape: Shape) -> Self {
+        Self { state: seed, today, shape, told: 0, cells: HashSet::new() }
+    }
+
+    /// The next event as JSON, of one of its days.
     pub(crate) fn event(&mut self) -> String {
-        let days_ago = self.below(DAYS);
+        let days_ago = self.below(self.shape.days);
         self.event_of(days_ago)
+    }
+
+    /// The name of one of its places, another one for each of the first numbers.
+    pub(crate) fn a_place(&self, nth: u64) -> String {
+        name(nth * 7 % self.shape.places)
     }
 
     /// An event of today, after midnight and not ahead of any clock.
@@ -82,9 +134,10 @@ impl Story {
         self.cells.len()
     }
 
-    /// As many events of the last so many days as are asked for, one after the other in time, each
-    /// with words of its own.
-    pub(crate) fn history(&mut self, events: u64, days: u64) -> impl Iterator<Item = String> {
+    /// As many events of its days as are asked for, one after the other in time, each with words of
+    /// its own.
+    pub(crate) fn history(&mut self, events: usize) -> impl Iterator<Item = String> {
+        let (events, days) = (events as u64, self.shape.days);
         (0..events).map(move |nth| {
             let note = prose::note(|end| self.below(end));
             self.event_with(days - nth * days / events, &note)
@@ -98,19 +151,14 @@ impl Story {
     }
 
     fn event_with(&mut self, days_ago: u64, note: &str) -> String {
-        let person = self.below(PEOPLE);
-        let place = self.place_of(person);
-        let outcome = Outcome::ALL[self.skewed(Outcome::ALL.len() as u64)];
-        let kinds = Kind::ALL.len() as u64;
-        let usual = usize::try_from(place % kinds).unwrap_or(0);
-        let kind = Kind::ALL[if self.below(10) < 8 { usual } else { self.skewed(kinds) }];
-        let week = (2 * DAYS - days_ago) / 7;
-        let version = week - u64::from(self.below(10) == 0).min(week);
+        let (met, outcome) = self.met(days_ago);
+        self.told += 1;
         if days_ago < HORIZON {
             let mut hasher = DefaultHasher::new();
-            (days_ago, place, person, kind.word(), version).hash(&mut hasher);
+            met.hash(&mut hasher);
             self.cells.insert(hasher.finish());
         }
+        let Met { place, person, kind, version, .. } = met;
         let day = self.today.plus(-i32::try_from(days_ago).unwrap_or(0));
         // Of today only the first hour has certainly passed, or is too near to be clamped.
         let hour = if days_ago == 0 { 0 } else { 8 + self.below(10) };
@@ -126,15 +174,36 @@ impl Story {
             Uuid::now_v7(),
             name(place),
             outcome.word(),
-            kind.word(),
+            kind,
         );
         json
     }
 
-    /// People keep to a few places, and mostly to the first of these.
-    fn place_of(&mut self, person: u64) -> u64 {
+    /// Who met what, where, and what they did then.
+    fn met(&mut self, days_ago: u64) -> (Met, Outcome) {
+        let Shape { people, is_steady, .. } = self.shape;
+        let week = VERSIONED.saturating_sub(days_ago) / 7;
+        let kinds = Kind::ALL.len() as u64;
+        let usual = |place: u64| usize::try_from(place % kinds).unwrap_or(0);
+        if is_steady {
+            let (person, spot) = (self.told % people, self.told / people % SPOTS);
+            let place = self.place(person, days_ago % 10 * SPOTS + spot);
+            let outcome = Outcome::ALL[self.skewed(Outcome::ALL.len() as u64)];
+            let kind = Kind::ALL[usual(place)].word();
+            return (Met { days_ago, place, person, kind, version: week }, outcome);
+        }
+        let person = self.below(people);
         let own = self.skewed(25) as u64;
-        (person * 37 + own * own) % PLACES
+        let place = self.place(person, own);
+        let outcome = Outcome::ALL[self.skewed(Outcome::ALL.len() as u64)];
+        let kind = if self.below(10) < 8 { usual(place) } else { self.skewed(kinds) };
+        let version = week - u64::from(self.below(10) == 0).min(week);
+        (Met { days_ago, place, person, kind: Kind::ALL[kind].word(), version }, outcome)
+    }
+
+    /// People keep to a few places, and mostly to the first of these.
+    fn place(&self, person: u64, own: u64) -> u64 {
+        (person * 37 + own * own) % self.shape.places
     }
 
     fn below(&mut self, end: u64) -> u64 {
@@ -153,10 +222,13 @@ impl Story {
     }
 }
 
-/// The name of a place, of which there are 200.
-pub(crate) fn name(place: u64) -> String {
-    let place = usize::try_from(place % PLACES).unwrap_or(0);
-    let surface = SURFACES[place % 4];
-    let (area, screen) = (AREAS[place / 4 % 10], SCREENS[place / 40]);
-    format!("{surface}/{area}/{screen}")
+/// The name of a place; behind the first [`NAMED`] come parts of these.
+fn name(place: u64) -> String {
+    let nth = usize::try_from(place % NAMED).unwrap_or(0);
+    let surface = SURFACES[nth % 4];
+    let (area, screen) = (AREAS[nth / 4 % 10], SCREENS[nth / 40]);
+    match place / NAMED {
+        0 => format!("{surface}/{area}/{screen}"),
+        part => format!("{surface}/{area}/{screen}/part-{part}"),
+    }
 }
