@@ -54,9 +54,11 @@ pub(crate) async fn start_to_exit(snagd: &Server, story: &mut Story) -> anyhow::
                 took.push(run(snagd, row)?);
             }
         }
-        let [log, _, _, _, _, _, start, _] = took.clone().map(|took| median(took).map_or(0.0, ms));
+        let medians = took.clone().map(|took| median(took).map_or(0.0, ms));
+        let [log, _, _, _, _, wrapped, start, alone] = medians;
         reached("`snag log`", size, log);
         reached("`snag log` beyond `snag --version`", size, log - start);
+        reached("`snag run` beyond its command", size, wrapped - alone);
         for (row, mut took) in ROWS.iter().zip(took) {
             took.sort_unstable();
             let at = |share: usize| took.get(took.len() * share / 100).copied().map_or(0.0, ms);

@@ -21,6 +21,7 @@ mod cli;
 mod count;
 mod during;
 mod floor;
+mod hook;
 mod living;
 mod load;
 mod postgres;
@@ -89,6 +90,7 @@ async fn measure(args: &[String]) -> anyhow::Result<()> {
         bulk::at_once(&snagd, &mut Story::new(6, snag::doors::today()))?;
         let snagd = Server::snagd(SNAGD).await?;
         cli::start_to_exit(&snagd, &mut Story::new(3, snag::doors::today())).await?;
+        hook::prompts(&snagd)?;
     }
     results::keep_if(says("keep"))
 }

@@ -28,7 +28,7 @@ const MILLION: usize = 1_000_000;
 const TEN: usize = 10 * MILLION;
 
 /// What is to be reached: which figure, at how many events, how much, and in what.
-const GOALS: [(&str, usize, Goal, &str); 28] = [
+const GOALS: [(&str, usize, Goal, &str); 32] = [
     ("single posts over 1 connections, to those of floor", ANY_SIZE, AtLeast(0.9), ""),
     ("single posts over 32 connections, to those of floor", ANY_SIZE, AtLeast(0.75), ""),
     ("single posts over 256 connections, to those of floor", ANY_SIZE, AtLeast(0.75), ""),
@@ -48,6 +48,10 @@ const GOALS: [(&str, usize, Goal, &str); 28] = [
     ("`why` of a place", TEN, AtMost(30.0), " ms"),
     ("`snag log`", 100_000, AtMost(5.0), " ms"),
     ("`snag log` beyond `snag --version`", 100_000, AtMost(0.3), " ms"),
+    ("`snag run` beyond its command", 100_000, AtMost(5.0), " ms"),
+    ("bash's prompt behind a watched command, beyond one not", ANY_SIZE, AtMost(3.0), " ms"),
+    ("zsh's prompt behind a watched command, beyond one not", ANY_SIZE, AtMost(3.0), " ms"),
+    ("fish's prompt behind a watched command, beyond one not", ANY_SIZE, AtMost(3.0), " ms"),
     ("resident, idle", MILLION, AtMost(64.0), " MiB"),
     ("resident, idle", TEN, AtMost(400.0), " MiB"),
     ("disk", MILLION, AtMost(600.0), " bytes an event"),
