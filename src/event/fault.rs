@@ -32,15 +32,36 @@ impl fmt::Display for Rejection {
     }
 }
 
+/// What people write who have not read our lists, and the word of ours that says it.
+const MEANT: [(&str, &[&str]); 13] = [
+    ("abandoned", &["gave-up", "gave up", "quit", "left"]),
+    ("retried", &["tried-again", "tried again", "repeated"]),
+    ("frustrated", &["annoyed", "angry", "irritated", "mad"]),
+    ("delighted", &["happy", "glad", "pleased"]),
+    ("confused", &["puzzled", "lost"]),
+    ("anxious", &["worried", "nervous", "scared"]),
+    ("calm", &["fine", "ok", "neutral"]),
+    ("error", &["bug", "broken", "crash", "failure"]),
+    ("no-response", &["hang", "frozen", "stuck"]),
+    ("confusing", &["unclear"]),
+    ("tedious", &["boring", "repetitive"]),
+    ("cosmetic", &["trivial"]),
+    ("blocker", &["critical", "fatal"]),
+];
+
 /// The candidate that `text` was probably meant to be, if one is near enough.
 ///
-/// Near is a Jaro-Winkler similarity of at least 0.8, a common beginning of three letters, or
-/// one slip of the fingers in them.
+/// Near is another word for it, a Jaro-Winkler similarity of at least 0.8, a common beginning of
+/// three letters, or one slip of the fingers in them.
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let text = text.to_lowercase();
+    let meant = MEANT.iter().find(|(_, others)| others.contains(&text.as_str()));
+    let meant = meant.map(|(word, _)| *word);
     let score = |candidate: &str| {
         let is_long = 3 <= text.len();
-        if is_long && candidate.starts_with(&text) {
+        if meant == Some(candidate) {
+            2.0
+        } else if is_long && candidate.starts_with(&text) {
             1.0
         } else if is_long && strsim::damerau_levenshtein(&text, candidate) == 1 {
             // A slip of the fingers: `lgo`.
@@ -86,6 +107,7 @@ pub(super) fn did_you_mean(text: &str, candidates: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Feeling, Kind, Outcome, Severity, Word};
 
     #[test]
     fn near_places_are_misspellings_not_neighbours() {
@@ -98,12 +120,30 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_is_meant_is_one_of_ours() {
+        let ours: Vec<&str> = [
+            Outcome::ALL.iter().map(|word| word.word()).collect::<Vec<_>>(),
+            Feeling::ALL.iter().map(|word| word.word()).collect(),
+            Kind::ALL.iter().map(|word| word.word()).collect(),
+            Severity::ALL.iter().map(|word| word.word()).collect(),
+        ]
+        .concat();
+        for (word, others) in MEANT {
+            assert!(ours.contains(&word), "{word}");
+            assert!(others.iter().all(|other| !ours.contains(other)), "{word}: {others:?}");
+        }
+    }
+
+    #[test]
     fn near_words_are_suggested_and_far_ones_are_not() {
         let words = ["cosmetic", "minor", "major", "blocker"];
         assert_eq!(nearest("Blocking", words), Some("blocker"));
         assert_eq!(nearest("mnior", words), Some("minor"));
         assert_eq!(nearest("cos", words), Some("cosmetic"));
         assert_eq!(nearest("terrible", words), None);
+        assert_eq!(nearest("Critical", words), Some("blocker"));
+        assert_eq!(nearest("gave-up", ["switched", "abandoned"]), Some("abandoned"));
+        assert_eq!(nearest("gave-up", words), None);
         assert_eq!(nearest("", words), None);
     }
 }
