@@ -87,7 +87,8 @@ impl Index {
             drop(copy);
             let exchanged = renameat_with(CWD, &new, CWD, &self.dir, RenameFlags::EXCHANGE);
             exchanged.map_err(|error| IndexError::Checkpoint(error.into()))?;
-            Ok(open_tree(&self.dir)?)
+            // Else we go on with one whose place another has: the next start believes neither.
+            Ok(open_tree(&self.dir).inspect_err(|_| self.distrust())?)
         });
         let removed = fs::remove_dir_all(&new).map_err(IndexError::Checkpoint);
         copied.and(removed)
