@@ -98,10 +98,12 @@ fn heat(
                 @for (column, monday) in weeks.iter().enumerate() {
                     @let x = LEFT + column as u64 * SIDE;
                     @if let Some(month) = month_begins(*monday, column) { text x=(x) y="11" { (month) } }
-                    @for row in 0..7 {
-                        @let day = monday.plus(row);
-                        @if window.contains(day) {
-                            (square(visit, day, days.get(&day), (x, TOP + u64::from(row.unsigned_abs()) * SIDE), highest, &measure))
+                    g transform=(format!("translate({})", x + 1)) {
+                        @for row in 0..7 {
+                            @let day = monday.plus(row);
+                            @if window.contains(day) {
+                                (square(visit, day, days.get(&day), TOP + u64::from(row.unsigned_abs()) * SIDE, highest, &measure))
+                            }
                         }
                     }
                 }
@@ -121,12 +123,12 @@ fn square(
     visit: &Visit,
     day: Day,
     sum: Option<&DaySum>,
-    (x, y): (u64, u64),
+    y: u64,
     highest: u64,
     measure: impl Fn(&DaySum) -> u64,
 ) -> Markup {
     let Some(sum) = sum else {
-        return rect("none", x + 1, y + 1);
+        return PreEscaped(format!("<rect y=\"{}\"/>", y + 1));
     };
     let level = (measure(sum) * STEPS).div_ceil(highest.max(1)).min(STEPS);
     let side = if level == 0 { 4 } else { 4 + level * 5 / 2 };
@@ -136,13 +138,14 @@ fn square(
     html! {
         a href=(that_day.with("until", &day.to_string())) {
             title { (told) }
-            (rect("day", x + 1, y + 1))
-            (rect(&format!("l{level}"), x + inset, y + inset))
+            (rect("day", 0, y + 1))
+            (rect(&format!("l{level}"), inset - 1, y + inset))
         }
     }
 }
 
-/// A square, its size given by its class in the style: a year has many of them.
+/// A square of a day with something to tell, its size given by its class in the style. A year has
+/// many squares: where one stands sideways its week says, and an empty one has no class.
 fn rect(class: &str, x: u64, y: u64) -> Markup {
     PreEscaped(format!("<rect class=\"{class}\" x=\"{x}\" y=\"{y}\"/>"))
 }
