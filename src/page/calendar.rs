@@ -17,6 +17,8 @@ const WINDOWS: &Windows = &[("126d", "18 weeks"), ("365d", "a year")];
 const SIDE: u64 = 16;
 const LEFT: u64 = 30;
 const TOP: u64 = 18;
+/// Weeks of which two calendars fit side by side with letters that can be read.
+const MOST_WEEKS_ABREAST: usize = 30;
 /// The steps of a scale, beside nothing.
 const STEPS: u64 = 4;
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -30,7 +32,7 @@ pub fn calendar(visit: &Visit, window: Window, days: &BTreeMap<Day, DaySum>) -> 
         h1 { "By day" }
         (filters(visit, WINDOWS, window, false))
         p.lead { (summary(window, days)) }
-        div.calendars {
+        div.calendars.year[MOST_WEEKS_ABREAST < weeks(window).len()] {
             (heat(visit, window, days, "Friction", "friction", points))
             (heat(visit, window, days, "Use", "use", uses))
         }
@@ -98,10 +100,12 @@ fn heat(
                 @for (column, monday) in weeks.iter().enumerate() {
                     @let x = LEFT + column as u64 * SIDE;
                     @if let Some(month) = month_begins(*monday, column) { text x=(x) y="11" { (month) } }
-                    @for row in 0..7 {
-                        @let day = monday.plus(row);
-                        @if window.contains(day) {
-                            (square(visit, day, days.get(&day), (x, TOP + u64::from(row.unsigned_abs()) * SIDE), highest, &measure))
+                    g transform=(format!("translate({})", x + 1)) {
+                        @for row in 0..7 {
+                            @let day = monday.plus(row);
+                            @if window.contains(day) {
+                                (square(visit, day, days.get(&day), TOP + u64::from(row.unsigned_abs()) * SIDE, highest, &measure))
+                            }
                         }
                     }
                 }
@@ -112,21 +116,24 @@ fn heat(
 
 /// The name of the month that begins in a week.
 fn month_begins(monday: Day, column: usize) -> Option<String> {
-    let name = |day: Day| words::day(day, monday).split(' ').next().unwrap_or_default().to_owned();
+    let name = |day: Day| words::day(day, day).split(' ').next().unwrap_or_default().to_owned();
     let (now, before) = (name(monday.plus(6)), name(monday.plus(-1)));
-    (column == 0 || now != before).then_some(now).filter(|now| now.len() == 3)
+    // The month that is there from the start has no room for its name where the next one begins
+    // a week later.
+    let is_first = column == 0 && now == name(monday.plus(13));
+    (is_first || now != before).then_some(now)
 }
 
 fn square(
     visit: &Visit,
     day: Day,
     sum: Option<&DaySum>,
-    (x, y): (u64, u64),
+    y: u64,
     highest: u64,
     measure: impl Fn(&DaySum) -> u64,
 ) -> Markup {
     let Some(sum) = sum else {
-        return rect("none", x + 1, y + 1);
+        return PreEscaped(format!("<rect y=\"{}\"/>", y + 1));
     };
     let level = (measure(sum) * STEPS).div_ceil(highest.max(1)).min(STEPS);
     let side = if level == 0 { 4 } else { 4 + level * 5 / 2 };
@@ -136,13 +143,14 @@ fn square(
     html! {
         a href=(that_day.with("until", &day.to_string())) {
             title { (told) }
-            (rect("day", x + 1, y + 1))
-            (rect(&format!("l{level}"), x + inset, y + inset))
+            (rect("day", 0, y + 1))
+            (rect(&format!("l{level}"), inset - 1, y + inset))
         }
     }
 }
 
-/// A square, its size given by its class in the style: a year has many of them.
+/// A square of a day with something to tell, its size given by its class in the style. A year has
+/// many squares: where one stands sideways its week says, and an empty one has no class.
 fn rect(class: &str, x: u64, y: u64) -> Markup {
     PreEscaped(format!("<rect class=\"{class}\" x=\"{x}\" y=\"{y}\"/>"))
 }
@@ -184,6 +192,16 @@ mod tests {
             summary(window, &days),
             "Friction was met on 1 of 12 days, and use is known of 1."
         );
+    }
+
+    #[test]
+    fn names_of_months_do_not_touch() {
+        let begins = |monday, column| month_begins(Day::parse(monday).unwrap(), column);
+        assert_eq!(begins("2025-11-24", 0).as_deref(), None, "Dec begins a week later");
+        assert_eq!(begins("2025-12-01", 1).as_deref(), Some("Dec"));
+        assert_eq!(begins("2025-12-29", 5).as_deref(), Some("Jan"), "a new year has its January");
+        assert_eq!(begins("2026-11-09", 0).as_deref(), Some("Nov"));
+        assert_eq!(begins("2026-11-16", 1).as_deref(), None);
     }
 
     #[test]

@@ -114,10 +114,32 @@ fn field(form: &Form, name: &str, label: &str, control: &Markup) -> Markup {
             label for=(name) { (label) }
             (control)
             @if let Some(fault) = form.fault(name) {
-                p.fault id={ (name) "-fault" } role="alert" { (text::line(&fault.detail, 400)) }
+                p.fault id={ (name) "-fault" } role="alert" { (text::line(&told(form, name, fault), 400)) }
             }
         }
     }
+}
+
+/// What is wrong with a field, to somebody who fills a form rather than writes JSON.
+fn told(form: &Form, name: &str, fault: &Fault) -> String {
+    let is_empty = form.said(name).is_none_or(|said| said.trim().is_empty());
+    let what = match name {
+        "place" if is_empty => return "Say where it happened, like web/checkout/pay.".to_owned(),
+        "note" if is_empty => {
+            return "Say what happened; or, under “More, if you like”, what you expected and what came instead."
+                .to_owned();
+        }
+        "lost_minutes" => return "Write a whole number of minutes, like 15.".to_owned(),
+        "kind" | "feeling" | "outcome" | "severity" => return "Choose one of the list.".to_owned(),
+        "place" => "The place",
+        "version" => "The version",
+        _ => "This text",
+    };
+    let detail = fault.detail.replacen(&format!("`{name}`"), what, 1);
+    let parts = detail.split('`').enumerate();
+    parts
+        .map(|(at, part)| if at % 2 == 1 { format!("“{part}”") } else { part.to_owned() })
+        .collect()
 }
 
 fn described(form: &Form, name: &str) -> Option<String> {
@@ -147,7 +169,8 @@ fn area(form: &Form, name: &str, label: &str, rows: u8) -> Markup {
 fn words<W: Word>(form: &Form, name: &str, label: &str, silence: &str) -> Markup {
     let said = form.said(name);
     let control = html! {
-        select id=(name) name=(name) aria-describedby=[described(form, name)] {
+        select id=(name) name=(name)
+            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)] {
             option value="" { (silence) }
             @for word in W::ALL {
                 option value=(word.word()) selected[said == Some(word.word())] { (human(*word)) }

@@ -54,8 +54,8 @@ pub(super) fn name(row: &Hotspot, address: &Address) -> Markup {
     }
 }
 
-/// Letters of a place that has room in one line of a phone.
-const SHORT: usize = 24;
+/// Letters of a place that has room in one line of a phone and of a sheet of paper, if they are wide.
+const SHORT: usize = 16;
 
 /// A place that may break behind its slashes, where it is long enough to need that.
 fn breakable(place: &str) -> Markup {
@@ -87,5 +87,16 @@ pub(super) fn kind(kind: Kind) -> String {
     match kind {
         Kind::Delight => format!("{} (no pain)", human(kind)),
         kind => human(kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_breaks_behind_its_slashes_before_it_breaks_a_word() {
+        assert_eq!(breakable("web/checkout/pay").0, "web/checkout/pay");
+        assert_eq!(breakable("web/common/summary").0, "web/<wbr>common/<wbr>summary");
     }
 }

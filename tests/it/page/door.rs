@@ -191,6 +191,38 @@ fn what_is_wrong_stands_beside_its_field_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_fault_of_the_form_is_told_to_a_person() {
+    let snagd = Snagd::start();
+    let cookie = cookie(&snagd);
+    let hidden = hidden(&snagd, &cookie);
+    let long = "v".repeat(65);
+    for (said, field, told) in [
+        ("place=&note=x", "place", "Say where it happened, like web/checkout/pay."),
+        ("place=..%2Fx&note=x", "place", "The place contains “..”: write the place from"),
+        ("place=web/pay&note=+", "note", "Say what happened; or, under “More, if you like”,"),
+        (
+            "place=web/pay&note=x&lost_minutes=abc",
+            "lost_minutes",
+            "Write a whole number of minutes",
+        ),
+        ("place=web/pay&note=x&kind=awful", "kind", "Choose one of the list."),
+        (&format!("place=web/pay&note=x&version={long}"), "version", "The version has 65 bytes"),
+    ] {
+        let answer = post(&snagd, &[&cookie], &format!("{hidden}&{said}")).is(422).text();
+        let fault = format!("id=\"{field}-fault\" role=\"alert\"><bdi>{told}");
+        assert!(answer.contains(&fault), "{said}: no {fault} in {answer}");
+        let marked = format!("aria-invalid=\"true\" aria-describedby=\"{field}-fault\"");
+        assert_eq!(answer.matches(&marked).count(), 1, "{said}: {answer}");
+        assert!(!answer.split_once("<main").unwrap().1.contains('`'), "{said}: {answer}");
+        for (name, value) in [("minutes", "abc"), ("version", &long)] {
+            let kept = format!("value=\"{value}\"");
+            assert_eq!(answer.contains(&kept), said.contains(value), "{name} is lost: {answer}");
+        }
+    }
+    assert!(snagd.events().is_empty());
+}
+
+#[test]
 fn only_our_own_form_is_taken() {
     let snagd = Snagd::start();
     let cookie = cookie(&snagd);
