@@ -133,7 +133,7 @@ impl Index {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         for (cell, sum) in std::mem::take(&mut sums.cells) {
             let key = key::cell(&cell);
-            let may_be_there = newest.may_have(cell.day, &key, &self.store)?;
+            let may_be_there = newest.note(cell.day, &key, &self.store)?;
             let known = if may_be_there { self.store.get(&key)? } else { None };
             let known = known.map(|value| key::read_cell_value(&value)).transpose()?;
             let mut counts = known.unwrap_or_default();

@@ -21,13 +21,8 @@ pub(super) struct Newest {
 }
 
 impl Newest {
-    /// Whether there may be a cell of that day and key. From now on there is.
-    pub(super) fn may_have(
-        &mut self,
-        day: Day,
-        key: &[u8],
-        store: &Store,
-    ) -> Result<bool, IndexError> {
+    /// Notes a cell of that day and key; says whether there may have been one before.
+    pub(super) fn note(&mut self, day: Day, key: &[u8], store: &Store) -> Result<bool, IndexError> {
         if self.day < Some(day) {
             let cells = store.beginning_with(&key::cells_of(day));
             self.cells = cells
@@ -60,7 +55,7 @@ mod tests {
         store.write([4, 5].map(|day| (key(day, 1), Some([1].as_slice().into()))).into());
         store.settle().unwrap();
         let mut newest = Newest::default();
-        let mut may_have = |day, n| newest.may_have(Day(day), &key(day, n), &store).unwrap();
+        let mut may_have = |day, n| newest.note(Day(day), &key(day, n), &store).unwrap();
         assert!(may_have(5, 1), "sled holds it");
         assert!(!may_have(5, 2) && may_have(5, 2), "it came just now");
         assert!(may_have(4, 1) && may_have(4, 2), "nobody knows of an earlier day");

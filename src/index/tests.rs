@@ -342,9 +342,16 @@ fn a_copy_takes_the_place_of_the_index() {
     // One that was not finished does no harm.
     fs::create_dir(dir.path().join("index.new")).unwrap();
     let index = restart(index, dir.path());
-    assert_eq!((index.events(), answers(&index)), (40, after));
+    assert_eq!((index.events(), answers(&index)), (40, after.clone()));
     assert!(!dir.path().join("index.new").exists());
     assert_eq!(index.tidy(u64::MAX).unwrap(), None, "it is small");
+    let ids =
+        (1..70_000).map(|n| (key::id(Uuid::from_u128(n)), Some(key::id_value(false, 1).into())));
+    index.store.write(ids.collect());
+    index.store.settle().unwrap();
+    assert_eq!(index.tidy(0).unwrap(), None, "there is no room for a copy");
+    assert!(index.tidy(u64::MAX).unwrap().is_some(), "much moved into it");
+    assert_eq!((index.store.moved(), answers(&index)), (0, after));
 }
 
 #[test]

@@ -23,8 +23,8 @@ const fn grown(copied: u64) -> u64 {
     copied / 2 * 3
 }
 
-/// It is copied all the same once so many keys moved into it, and a half as many as it has events:
-/// a copy of much for the sake of little memory would not pay.
+/// It is copied all the same once more keys than this moved into it since it was opened, and more than
+/// half as many as it has events: to copy much for the sake of little memory would not pay.
 const MANY_MOVED: u64 = 64 * 1024;
 
 /// Where the copy is made, and the old file is left until it goes.
@@ -82,9 +82,9 @@ impl Index {
                 copy.insert(name, leaf)?;
             }
             copy.flush()?;
-            sync_all(&new).map_err(IndexError::Checkpoint)?;
-            // Opened anew it holds nothing in memory yet.
+            // Opened anew it holds nothing in memory yet; and what it may write as it closes is synced.
             drop(copy);
+            sync_all(&new).map_err(IndexError::Checkpoint)?;
             let exchanged = renameat_with(CWD, &new, CWD, &self.dir, RenameFlags::EXCHANGE);
             exchanged.map_err(|error| IndexError::Checkpoint(error.into()))?;
             // Else we go on with one whose place another has: the next start believes neither.
