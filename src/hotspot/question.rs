@@ -1,9 +1,9 @@
-//! Questions: what to rank, over which days, by what, and what counts.
+//! Questions: what to rank, over which days, by what, in which order, and what counts.
 
 use serde::{Deserialize, Serialize};
 
 use super::trend::{BEFORE_DAYS, RECENT_DAYS};
-use super::{CellKey, Window};
+use super::{CellKey, Sort, Window};
 use crate::event::{Actor, Class, Day, Kind, Place, Word};
 
 /// A question about hotspots.
@@ -27,6 +27,8 @@ pub struct Question {
     pub actor: Actor,
     /// How the tree of places becomes rows; of no effect unless by place.
     pub shape: Shape,
+    /// The figure that rows are sorted by.
+    pub sort: Sort,
 }
 
 /// What a row of the ranking stands for.
@@ -85,6 +87,7 @@ impl Question {
             person: None,
             actor: Actor::Human,
             shape: Shape::default(),
+            sort: Sort::default(),
         }
     }
 

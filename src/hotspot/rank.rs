@@ -1,6 +1,6 @@
-//! The ranking: rows in the order in which they hurt.
+//! The ranking: rows in the order in which they hurt, or in another that was asked for.
 //!
-//! Order: pain, then people, then the worst single points, then the later last day, then the name,
+//! Order: what [`super::Sort`] says, then pain, then people, then the worst single points, then the later last day, then the name,
 //! A first. No two rows have one name, so it is total: the same events give the same list.
 
 use std::cmp::{Ordering, Reverse};
@@ -132,11 +132,11 @@ pub fn rank<'a>(
         By::Kind => others(question, gather(question, cells, |key| key.kind), Key::Kind),
     };
     rows.retain(|row| row.figures.pain != 0);
-    rows.sort_by(order);
+    rows.sort_by(|a, b| question.sort.order(a, b).then_with(|| order(a, b)));
     rows
 }
 
-/// The order of rows.
+/// The order of pain.
 fn order(a: &Hotspot, b: &Hotspot) -> Ordering {
     let weight = |row: &Hotspot| {
         let Pain { pain, people, worst_points, last_day, .. } = row.figures;

@@ -1,7 +1,7 @@
 //! Hurt per use: how often using a place hurts, with the interval that small numbers deserve.
 //!
-//! Shown, never ranked by: where nobody records uses there is no rate, and a place must not sink
-//! for that.
+//! Shown, never ranked by unless somebody sorts by it: where nobody records uses there is no rate,
+//! and a place must not sink for that.
 
 use serde::{Deserialize, Serialize};
 

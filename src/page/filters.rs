@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::Address;
 use super::frame::Visit;
 use crate::event::{Actor, Class, Kind, Word};
-use crate::hotspot::{By, Window};
+use crate::hotspot::{By, Sort, Window};
 use crate::words::{human, window as days};
 
 /// Windows offered as links; the first is what is shown unless said.
@@ -14,9 +14,9 @@ pub(super) type Windows = [(&'static str, &'static str)];
 pub(super) const RANKED: &Windows =
     &[("28d", "28 days"), ("7d", "7 days"), ("90d", "90 days"), ("365d", "a year")];
 /// What has a field of its own in the form.
-const FIELDS: [&str; 12] = [
-    "since", "until", "under", "kind", "version", "person", "actor", "class", "by", "top", "depth",
-    "flat",
+const FIELDS: [&str; 13] = [
+    "since", "until", "under", "kind", "version", "person", "actor", "class", "by", "sort", "top",
+    "depth", "flat",
 ];
 
 /// The window, what else is asked, and a form to ask something else; `has_by` where rows may stand
@@ -50,7 +50,8 @@ pub(super) fn filters(visit: &Visit, windows: &Windows, window: Window, has_by: 
 fn form(address: &Address, has_by: bool) -> Markup {
     let field = |name, hint| text(address, name, hint);
     html! {
-        form method="get" action=(address.path()) {
+        // What is typed are names of the product, not words of a language.
+        form method="get" action=(address.path()) autocomplete="off" autocapitalize="none" spellcheck="false" {
             // Where a ranking is not shown, what only shapes one is passed on unseen.
             @let fields = if has_by { &FIELDS } else { &FIELDS[..8] };
             @for (name, value) in address.pairs().filter(|(name, _)| !fields.contains(name)) {
@@ -66,6 +67,7 @@ fn form(address: &Address, has_by: bool) -> Markup {
             (field("until", "today, 2026-11-20"))
             @if has_by {
                 (select(address, "by", &human(By::Place), &words(&[By::Person, By::Version, By::Kind])))
+                (select(address, "sort", Sort::default().word(), &sorts()))
                 (field("top", "20"))
                 (field("depth", "2"))
                 (select(address, "flat", "no", &[("true", "yes".to_owned())]))
@@ -78,14 +80,19 @@ fn form(address: &Address, has_by: bool) -> Markup {
 fn text(address: &Address, name: &str, hint: &str) -> Markup {
     html! {
         label { (name)
-            input name=(name) value=[address.get(name)] placeholder=(hint) autocomplete="off"
-                autocapitalize="none" spellcheck="false";
+            input name=(name) value=[address.get(name)] placeholder=(hint);
         }
     }
 }
 
 fn words<W: Word>(words: &[W]) -> Vec<(&'static str, String)> {
     words.iter().map(|word| (word.word(), human(*word))).collect()
+}
+
+/// What to sort by, but for what holds where nothing is said.
+fn sorts() -> Vec<(&'static str, String)> {
+    let words = Sort::ALL.iter().filter(|sort| **sort != Sort::default()).map(|sort| sort.word());
+    words.map(|word| (word, word.to_owned())).collect()
 }
 
 /// Words to choose from, each with what it is called; `silence` is what holds where none is chosen.

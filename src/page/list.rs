@@ -5,14 +5,14 @@ use maud::{Markup, html};
 use super::filters::{RANKED, filters};
 use super::frame::{Visit, frame};
 use super::{EXPORT, HOME, RECORD, chart, tell, text};
-use crate::event::Day;
-use crate::hotspot::{By, Hotspot};
+use crate::event::{Day, Word};
+use crate::hotspot::{By, Hotspot, Sort};
 use crate::index::HotspotsAnswer;
 use crate::words::{human, number, plural, window};
 
 /// Letters of a quote: fewest and most, and those of all together, so that a long list is light.
-const QUOTE: (usize, usize) = (80, 140);
-const QUOTES: usize = 8000;
+const QUOTE: (usize, usize) = (75, 140);
+const QUOTES: usize = 7500;
 /// Places named under a row.
 const MOST_CHILDREN: usize = 5;
 /// Rows asked for at most.
@@ -43,18 +43,12 @@ fn rows(visit: &Visit, by: By, answer: &HotspotsAnswer) -> Markup {
     let days: Vec<_> = rows.iter().map(|row| chart::steps(&row.spark, chart::STEPS)).collect();
     // One scale for all rows, or a single bad day would look like a bad month.
     let highest = days.iter().flatten().copied().max().unwrap_or(0).into();
-    let most = rows.first().map_or(0, |row| row.figures.pain);
+    let most = rows.iter().map(|row| row.figures.pain).max().unwrap_or(0);
     let quote = (QUOTES / rows.len().max(1)).clamp(QUOTE.0, QUOTE.1);
     let scale = Scale { highest, most, until: answer.window.until, quote, columns };
     html! {
         div.list.rated[columns.rate].told[columns.outcome] {
-            div.head aria-hidden="true" {
-                span { "#" } span { (human(by)) } span.figure { "pain" } span.figure { "people" }
-                @if columns.rate { span { "hurt per use" } }
-                span { "trend" }
-                @if columns.outcome { span { "worst outcome" } }
-                span { "by day" }
-            }
+            (head(visit, by, columns))
             ol {
                 @for (row, days) in rows.iter().zip(&days) {
                     (entry(visit, row, days, scale))
@@ -62,6 +56,27 @@ fn rows(visit: &Visit, by: By, answer: &HotspotsAnswer) -> Markup {
             }
         }
         (after(visit, answer))
+    }
+}
+
+/// The names of the columns, each a link to the list sorted by it.
+fn head(visit: &Visit, by: By, columns: Columns) -> Markup {
+    let address = &visit.address;
+    let column = |sort: Sort, shown: &str| {
+        let (is_usual, word) = (sort == Sort::default(), sort.word());
+        let is_shown = address.get("sort").map_or(is_usual, |said| said == word);
+        let link = if is_usual { address.without("sort") } else { address.with("sort", word) };
+        html! { a href=(link) aria-current=[is_shown.then_some("true")] { (shown) } }
+    };
+    html! {
+        div.head role="group" aria-label="Sort by" {
+            span aria-hidden="true" { "#" }
+            (column(Sort::Name, &human(by))) (column(Sort::Pain, "pain")) (column(Sort::People, "people"))
+            @if columns.rate { (column(Sort::Rate, "hurt per use")) }
+            (column(Sort::Trend, "trend"))
+            @if columns.outcome { (column(Sort::Outcome, "worst outcome")) }
+            span aria-hidden="true" { "by day" }
+        }
     }
 }
 

@@ -91,6 +91,7 @@ fn a_session_of_asking() {
         &[
             &["hotspots", "--until", "2026-10-25"],
             &["hotspots", "--until", "2026-10-25", "--by", "version"],
+            &["hotspots", "--until", "2026-10-25", "--sort", "name"],
             &["hotspots", "--until", "2026-10-25", "--actor", "agent"],
             &["hotspots", "--until", "2026-10-25", "--flat", "--top", "1", "--fail-over", "22"],
             &["hotspots", "--until", "2026-10-25", "--fail-over", "23"],
@@ -128,6 +129,8 @@ fn a_session_of_mistakes() {
             &["the form cleared itself"],
             &["--byy", "kind"],
             &["hotspots", "--flat", "--depth", "2"],
+            &["hotspots", "--sort", "pian"],
+            &["hotspots", "--sort", "people", "--fail-over", "5"],
             &["--color", "red"],
             &["why"],
             &["completions", "tcsh"],

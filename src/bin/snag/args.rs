@@ -351,6 +351,9 @@ pub(crate) struct Hotspots {
     /// Only what people said, or only what was noticed: report or signal [default: both]
     #[arg(long)]
     pub(crate) class: Option<String>,
+    /// Sort by pain, people, signals, trend, outcome, rate, last or name [default: pain]
+    #[arg(long, value_name = "FIGURE")]
+    pub(crate) sort: Option<String>,
     /// Show so many rows [default: 20]
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) top: Option<String>,
@@ -361,7 +364,7 @@ pub(crate) struct Hotspots {
     #[arg(long, value_name = "N")]
     pub(crate) depth: Option<String>,
     /// Exit with 1 if a place has more pain than this
-    #[arg(long, value_name = "PAIN", value_parser = pain)]
+    #[arg(long, value_name = "PAIN", value_parser = pain, conflicts_with = "sort")]
     pub(crate) fail_over: Option<u64>,
 }
 

@@ -89,6 +89,7 @@ pub(crate) async fn hotspots(
     query
         .say("by", said.by.as_deref())
         .say("class", said.class.as_deref())
+        .say("sort", said.sort.as_deref())
         .say("top", said.top.as_deref())
         .say("depth", said.depth.as_deref());
     if said.flat {
@@ -118,7 +119,7 @@ pub(crate) async fn hotspots(
             "people see their own figures only, unless snagd's configuration says names = \"team\"",
         );
     }
-    // Rows descend in pain.
+    // Rows descend in pain: `--fail-over` goes with no other order.
     let worst = hotspots.rows.first().map_or(0, |row| row.figures.pain);
     Ok(match said.fail_over {
         Some(most) if most < worst => {

@@ -60,6 +60,7 @@ impl Hotspots {
         question.by = parameters.word("by")?.unwrap_or_default();
         question.class = parameters.one_class()?;
         question.shape = parameters.shape()?;
+        question.sort = parameters.word("sort")?.unwrap_or_default();
         parameters.finish()?;
         if question.by != By::Place && question.shape != Shape::Folded {
             return Err(Problem::query(

@@ -89,6 +89,36 @@ fn a_place_that_hurts_nobody_is_on_the_map() {
 }
 
 #[test]
+fn a_heading_sorts_by_its_column() {
+    let snagd = Snagd::start();
+    for (place, person, severity) in
+        [("web/pay", "ana", "blocker"), ("web/find", "ana", "minor"), ("web/find", "ben", "minor")]
+    {
+        let event = format!(
+            r#"{{"place":"{place}","person":"{person}","severity":"{severity}","note":"it hurts"}}"#
+        );
+        snagd.post(&event).is(201);
+    }
+    let (_chromium, page, base) = let_in(&snagd);
+    page.resize(1600, false);
+    let rows = "[...document.querySelectorAll('.list li > a')].map(a => a.innerText).join()";
+    let shown =
+        "[...document.querySelectorAll('.head [aria-current]')].map(a => a.innerText).join()";
+    page.go(&format!("{base}/page?since=7d"));
+    assert_eq!((page.run(rows), page.run(shown)), ("web/pay,web/find".into(), "pain".into()));
+    page.run("document.querySelector('.head a[href*=\"sort=people\"]').click()");
+    page.until("location.search === '?since=7d&sort=people' && document.readyState === 'complete'");
+    assert_eq!((page.run(rows), page.run(shown)), ("web/find,web/pay".into(), "people".into()));
+    is_sound(&page, "the list sorted by people");
+    let taken = snagd.get("/page/hotspots.csv?sort=people").text();
+    let said = snagd.snag(&["hotspots", "--csv", "--sort", "people"]).ok();
+    assert!(
+        taken.ends_with(&said.stdout) && taken.find("web/find") < taken.find("web/pay"),
+        "{taken}"
+    );
+}
+
+#[test]
 fn nothing_recorded_is_said_well() {
     let snagd = Snagd::start();
     let (_chromium, page, base) = let_in(&snagd);

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 use snag::event::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Word};
-use snag::hotspot::By;
+use snag::hotspot::{By, Sort};
 
 use super::line::Typed;
 use crate::help::TOPICS;
@@ -200,6 +200,7 @@ fn values(root: &Command, arg: &Arg) -> Wanted {
         "felt" => words::<Feeling>(),
         "did" => words::<Outcome>(),
         "by" => words::<By>(),
+        "sort" => words::<Sort>(),
         "actor" => words::<Actor>(),
         "class" => words::<Class>(),
         "signal" => words::<SignalName>(),

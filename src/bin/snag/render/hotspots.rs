@@ -271,7 +271,7 @@ fn stacked(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
 }
 
 /// Flags of a list that a question about one of its rows has no use for.
-const OF_LISTS: [&str; 5] = ["by", "top", "depth", "flat", "under"];
+const OF_LISTS: [&str; 6] = ["by", "sort", "top", "depth", "flat", "under"];
 
 /// What to do with the list: what for, and the command.
 pub(super) fn next(answer: &HotspotsAnswer, asked: &Query) -> Vec<(String, String)> {

@@ -11,7 +11,7 @@ use super::super::query;
 use super::asked::Asked;
 use super::{Shown, document};
 use crate::event::Word;
-use crate::hotspot::{By, Question, Window};
+use crate::hotspot::{By, Question, Sort, Window};
 use crate::index::{Filter, HotspotsAnswer, Order};
 use crate::page;
 use crate::sheet;
@@ -47,7 +47,7 @@ async fn rank(
 /// `GET /page/map` shows the tree of places.
 pub(super) async fn map(asked: Asked) -> Result<Response, Shown> {
     let query::Hotspots { mut question, .. } = asked.hotspots()?;
-    question.by = By::Place;
+    (question.by, question.sort) = (By::Place, Sort::default());
     let land = read(&asked.desk, move |desk| desk.index.land(&question)).await?;
     Ok(document(StatusCode::OK, page::map(&asked.visit, &land)))
 }
