@@ -43,8 +43,6 @@ pub(super) struct Store {
     settling: Mutex<()>,
     /// So many keys are settled before their time.
     many: AtomicUsize,
-    /// How many keys moved into this sled.
-    moved: AtomicU64,
     /// sled holds no id that tells a later time than this.
     latest: AtomicU64,
 }
@@ -67,7 +65,6 @@ impl Store {
             fresh: RwLock::default(),
             settling: Mutex::default(),
             many: AtomicUsize::new(MANY_WHERE_SCARCE),
-            moved: AtomicU64::new(0),
             latest,
         }
     }
@@ -179,13 +176,7 @@ impl Store {
         self.latest.fetch_max(latest, Ordering::AcqRel);
         let tree = self.tree();
         tree.apply_batch(leaf::change(&tree, closing.iter())?)?;
-        self.moved.fetch_add(closing.len() as u64, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// How many keys moved into sled since it was opened.
-    pub(super) fn moved(&self) -> u64 {
-        self.moved.load(Ordering::Relaxed)
     }
 
     /// Whether sled holds what was put into it. Reads all of it, and nothing is settled meanwhile.
@@ -202,7 +193,6 @@ impl Store {
         let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
         let other = other(&self.tree())?;
         *self.tree.write().unwrap_or_else(PoisonError::into_inner) = other;
-        self.moved.store(0, Ordering::Relaxed);
         Ok(())
     }
 

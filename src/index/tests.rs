@@ -1,7 +1,6 @@
 //! The index on a directory of its own: what goes in comes out, whatever the order.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -14,6 +13,7 @@ use crate::event::{Actor, Arrival, Class, Draft, Kind, Sender, Source};
 use crate::hotspot::{By, Cell, CellKey, Question, Shape, Window, rank};
 
 mod deciding;
+mod tidy;
 
 fn event(fields: &serde_json::Value) -> Event {
     let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
@@ -324,63 +324,6 @@ fn what_did_not_settle_is_lost_whole_and_the_position_says_so() {
     apply(&index, &events[12..]);
     apply(&fresh, &events[12..]);
     assert_eq!(answers(&index), answers(&fresh));
-}
-
-#[test]
-fn a_copy_takes_the_place_of_the_index() {
-    let dir = tempfile::tempdir().unwrap();
-    let index = open(dir.path());
-    let events: Vec<Event> = (0..40).map(report).collect();
-    apply(&index, &events[..30]);
-    let before = answers(&index);
-    index.copy().unwrap();
-    assert_eq!(answers(&index), before);
-    assert_eq!((index.events(), index.position().sequence), (30, 30));
-    assert!(!dir.path().join("index.new").exists());
-    apply(&index, &events[30..]);
-    let after = answers(&index);
-    // One that was not finished does no harm.
-    fs::create_dir(dir.path().join("index.new")).unwrap();
-    let index = restart(index, dir.path());
-    assert_eq!((index.events(), answers(&index)), (40, after.clone()));
-    assert!(!dir.path().join("index.new").exists());
-    assert_eq!(index.tidy(u64::MAX).unwrap(), None, "it is small");
-    let ids =
-        (1..70_000).map(|n| (key::id(Uuid::from_u128(n)), Some(key::id_value(false, 1).into())));
-    index.store.write(ids.collect());
-    index.store.settle().unwrap();
-    assert_eq!(index.tidy(0).unwrap(), None, "there is no room for a copy");
-    assert!(index.tidy(u64::MAX).unwrap().is_some(), "much moved into it");
-    assert_eq!((index.store.moved(), answers(&index)), (0, after));
-}
-
-#[test]
-fn what_was_begun_and_reserved_is_given_back() {
-    let dir = tempfile::tempdir().unwrap();
-    let index = open(dir.path());
-    apply(&index, &[report(1), report(2)]);
-    index.checkpoint().unwrap();
-    let before = answers(&index);
-    let db = dir.path().join("index/db");
-    let room = || std::fs::metadata(&db).unwrap().blocks() * 512;
-    let length = || std::fs::metadata(&db).unwrap().len();
-    index.reserve().unwrap();
-    assert!(length() + RESERVE <= room());
-    index.tidy(0).unwrap();
-    assert!(room() < length() + RESERVE, "when nothing happens");
-    index.reserve().unwrap();
-    drop(index);
-    let index = dir.path().join("index");
-    assert!(length() + RESERVE <= room());
-    std::fs::create_dir(dir.path().join("index.new")).unwrap();
-    // As where there was no room for it; by its name it is the latest.
-    std::fs::write(index.join("snap.00000000FFFFFFFF.generating"), "").unwrap();
-    let held = length();
-    Index::give_room(&index);
-    assert!(room() < held + RESERVE && length() == held);
-    assert!(!dir.path().join("index.new").exists());
-    let index = open(dir.path());
-    assert_eq!((index.events(), answers(&index)), (2, before));
 }
 
 #[test]

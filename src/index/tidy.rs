@@ -1,8 +1,7 @@
 //! Giving room back to the disk, and memory.
 //!
 //! sled writes anew rather than over, and after a busy time its file is several times as large as
-//! what is in it, and stays so; what it keeps in memory is scattered then, and takes twice what it
-//! holds. So when nothing happens the index is copied, leaf by leaf, to a file that takes the place of
+//! what is in it, and stays so, as does what it keeps in memory. So when nothing happens the index is copied, leaf by leaf, to a file that takes the place of
 //! the old one in one step: at every moment one of them is there, whole.
 
 use std::fs::{self, File};
@@ -22,10 +21,6 @@ const BYTES_AN_EVENT: u64 = 400;
 const fn grown(copied: u64) -> u64 {
     copied / 2 * 3
 }
-
-/// It is copied all the same once more keys than this moved into it since it was opened, and more than
-/// half as many as it has events: to copy much for the sake of little memory would not pay.
-const MANY_MOVED: u64 = 64 * 1024;
 
 /// Where the copy is made, and the old file is left until it goes.
 pub(super) fn beside(dir: &Path) -> PathBuf {
@@ -59,8 +54,7 @@ impl Index {
         let from = self.size_bytes();
         let copied = self.copied_bytes.load(Ordering::Relaxed);
         let is_large = SMALL.max(self.events() * BYTES_AN_EVENT).max(grown(copied)) < from;
-        let is_scattered = MANY_MOVED.max(self.events() / 2) < self.store.moved();
-        if spare < from || !(is_large || is_scattered) {
+        if spare < from || !is_large {
             return Ok(None);
         }
         self.copy()?;

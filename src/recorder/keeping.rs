@@ -1,7 +1,6 @@
 //! What is done beside the writer's loop, on a thread of its own: checkpoints, packing, looking over
 //! what is old, giving room back.
 
-use std::hint::black_box;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -14,10 +13,6 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
 /// After so long without a change there is time to tidy up.
 const QUIET: Duration = Duration::from_secs(10);
-/// The allocator gives memory back to the system a second after it was freed, but no earlier than the
-/// next time that much is freed.
-const FREED: Duration = Duration::from_secs(2);
-const MUCH: usize = 4 * 1024 * 1024;
 
 /// Puts the index on disk a second after it changed, and once more when nothing will change any
 /// more; in between packs full segments of the journal, and looks over what was there at the start.
@@ -70,11 +65,6 @@ fn wait(index: &Index, room: &Room, changes: &Receiver<()>) -> Result<(), TryRec
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "the index stays larger than it need be");
         }
-    }
-    match changes.recv_timeout(FREED) {
-        Ok(()) => return Ok(()),
-        Err(RecvTimeoutError::Disconnected) => return Err(TryRecvError::Disconnected),
-        Err(RecvTimeoutError::Timeout) => drop(black_box(vec![0_u8; MUCH])),
     }
     changes.recv().map_err(|_| TryRecvError::Disconnected)
 }

@@ -29,9 +29,9 @@ use tokio_util::sync::CancellationToken;
 
 use args::Command;
 
-/// sled makes and drops small nodes all the time, which the system's allocator is slow at.
+/// sled makes and drops small nodes all the time: the system's allocator is slow at that, and keeps them.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const EXIT_USAGE: u8 = 2;
 const EXIT_BAD_DATA: u8 = 65;
