@@ -160,7 +160,7 @@ fn hostile_words_are_only_words() {
 
 /// Places where as much happens as in a real list: several people on several days, with outcomes,
 /// uses, and notes of a usual length that are not alike.
-fn record_many(snagd: &Snagd, places: usize) {
+pub(super) fn record_many(snagd: &Snagd, places: usize) {
     const WORDS: [&str; 30] = [
         "after", "saving", "the", "form", "loses", "its", "filter", "when", "export", "waits",
         "button", "ignores", "my", "second", "click", "because", "search", "still", "shows", "old",
@@ -278,7 +278,7 @@ fn the_keyboard_goes_everywhere() {
         ["/page", "/page/map", "/page/why?place=web/search", "/page/calendar", "/page/record"]
     {
         page.go(&format!("{base}{path}"));
-        let all = page.run("[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')].filter(e => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length).length");
+        let all = page.run("[...document.querySelectorAll('a[href]:not([tabindex]), button, input:not([type=hidden]), select, textarea, summary')].filter(e => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length).length");
         let mut met = Vec::new();
         for _ in 0..all.as_u64().unwrap() {
             page.key("Tab");
