@@ -206,7 +206,21 @@ fn a_fault_of_the_form_is_told_to_a_person() {
             "Write a whole number of minutes",
         ),
         ("place=web/pay&note=x&kind=awful", "kind", "Choose one of the list."),
-        (&format!("place=web/pay&note=x&version={long}"), "version", "The version has 65 bytes"),
+        (
+            &format!("place=web/pay&note=x&version={long}"),
+            "version",
+            "The version is 1 character too long: shorten it.",
+        ),
+        (
+            &format!("place=web/pay&note={}", "%C3%A9".repeat(3000)),
+            "note",
+            "This text is about 952 characters too long: shorten it.",
+        ),
+        (
+            &format!("place=web/pay&note={}", "a%0D%0A".repeat(3000)),
+            "note",
+            "This text is 1,903 characters too long: shorten it.",
+        ),
     ] {
         let answer = post(&snagd, &[&cookie], &format!("{hidden}&{said}")).is(422).text();
         let fault = format!("id=\"{field}-fault\" role=\"alert\"><bdi>{told}");
@@ -219,6 +233,8 @@ fn a_fault_of_the_form_is_told_to_a_person() {
             assert_eq!(answer.contains(&kept), said.contains(value), "{name} is lost: {answer}");
         }
     }
+    let event = format!(r#"{{"place":"web/pay","note":"x","version":"{long}"}}"#);
+    snagd.post(&event).tells(422, "`version` has 65 bytes, at most 64 are kept: shorten it");
     assert!(snagd.events().is_empty());
 }
 
