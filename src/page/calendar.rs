@@ -54,6 +54,9 @@ fn summary(window: Window, days: &BTreeMap<Day, DaySum>) -> String {
     let told = days.values().filter(|day| day.reports + day.signals != 0).count() as u64;
     let used = days.values().filter(|day| day.uses != 0).count() as u64;
     let all = window.days() as u64;
+    if days.is_empty() {
+        return format!("Nothing was told or used on these {} days.", number(all));
+    }
     // Before anything was told there was nobody to be silent.
     let begins = days.keys().next().copied().unwrap_or(window.until);
     let is_silent = |monday: &&Day| {

@@ -53,7 +53,13 @@ pub fn map(visit: &Visit, land: &Land) -> String {
         @if land.rows.is_empty() {
             section.empty {
                 h2 { "Nothing hurt here in these days" }
-                p { a.button href=(HOME) { "See the list" } }
+                p { "A place has an area here once somebody says what got in their way, as large as its pain." }
+                p {
+                    @if visit.address.get("since") != Some("365d") {
+                        a.button href=(visit.address.with("since", "365d")) { "Look further back" } " "
+                    }
+                    a.button href=(HOME) { "See the list" }
+                }
             }
         } @else {
             (icicle(visit, under.as_ref(), land))

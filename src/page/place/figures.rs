@@ -42,7 +42,7 @@ fn person(term: &PersonTerm, why: &Why) -> Markup {
                     @if at != 0 { span.dim { " + " } }
                     span.term { (day(met.day, why.window.until)) " " (worst(met)) " " b { (met.points) } }
                 }
-                @if 1 < term.days.len() || term.counted < term.sum { span.dim { " = " } (number(term.sum)) }
+                @if 1 < term.days.len() || term.counted < term.sum { span.dim { " =\u{a0}" } (number(term.sum)) }
                 @if term.counted < term.sum { span.dim { ", nobody counts for more than " (CAP) } }
             }
             td.figure { (number(term.counted)) }

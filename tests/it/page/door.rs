@@ -148,7 +148,11 @@ fn with_the_token_and_over_the_socket_no_cookie_is_needed() {
         Some("/page?under=web")
     );
     let said = snagd.get("/page/why?place=web/nowhere").is(404).text();
-    assert!(said.contains("nothing was ever recorded"), "{said}");
+    assert!(
+        said.contains("Nothing was ever recorded")
+            && said.contains("<code>snag hotspots --flat</code> lists"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -259,7 +259,7 @@ fn a_hundred_places_of_the_usual_kind_are_light_unpacked() {
     let page = snagd.get("/page?flat=true&top=100").is(200).text();
     let (rows, quotes) = (page.matches("<li>").count(), page.matches("<q>").count());
     assert!(rows == 100 && 60 < quotes, "{rows} rows, {quotes} quotes");
-    assert!(page.contains("<path d=\"M") && page.contains(" of ") && page.contains("abandoned"));
+    assert!(page.contains("<path d=\"m") && page.contains(" of ") && page.contains("abandoned"));
     for path in ["/page?flat=true&top=100", "/page/map?flat=true", "/page/calendar?since=365d"] {
         let weight = snagd.get(path).is(200).body.len();
         assert!(weight < 60_000, "{path} has {weight} bytes for 100 places");
