@@ -102,6 +102,11 @@ impl Form<'_> {
         said.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// The first field with a fault: where to go on.
+    fn first_fault(&self) -> Option<&str> {
+        FIELDS.into_iter().find(|name| self.fault(name).is_some())
+    }
+
     fn fault(&self, name: &str) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.pointer.trim_start_matches('/') == name)
     }
@@ -174,7 +179,7 @@ fn input(form: &Form, name: &str, label: &str, hint: &str, is_place: bool) -> Ma
         input id=(name) name=(name) value=[form.said(name)] placeholder=(hint) required[is_place]
             list=[is_place.then_some("places")] inputmode=[(name == "lost_minutes").then_some("numeric")]
             autocomplete="off" autocapitalize="none" spellcheck="false"
-            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)];
+            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)] autofocus[form.first_fault() == Some(name)];
     };
     field(form, name, label, &control)
 }
@@ -182,7 +187,7 @@ fn input(form: &Form, name: &str, label: &str, hint: &str, is_place: bool) -> Ma
 fn area(form: &Form, name: &str, label: &str, rows: u8) -> Markup {
     let control = html! {
         textarea id=(name) name=(name) rows=(rows)
-            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)] {
+            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)] autofocus[form.first_fault() == Some(name)] {
             (form.said(name).unwrap_or_default())
         }
     };
@@ -193,7 +198,7 @@ fn words<W: Word>(form: &Form, name: &str, label: &str, silence: &str) -> Markup
     let said = form.said(name);
     let control = html! {
         select id=(name) name=(name)
-            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)] {
+            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)] autofocus[form.first_fault() == Some(name)] {
             option value="" { (silence) }
             @for word in W::ALL {
                 option value=(word.word()) selected[said == Some(word.word())] { (human(*word)) }

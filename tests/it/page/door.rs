@@ -229,7 +229,7 @@ fn a_fault_of_the_form_is_told_to_a_person() {
         let answer = post(&snagd, &[&cookie], &format!("{hidden}&{said}")).is(422).text();
         let fault = format!("id=\"{field}-fault\" role=\"alert\"><bdi>{told}");
         assert!(answer.contains(&fault), "{said}: no {fault} in {answer}");
-        let marked = format!("aria-invalid=\"true\" aria-describedby=\"{field}-fault\"");
+        let marked = format!("aria-invalid=\"true\" aria-describedby=\"{field}-fault\" autofocus");
         assert_eq!(answer.matches(&marked).count(), 1, "{said}: {answer}");
         assert!(!answer.split_once("<main").unwrap().1.contains('`'), "{said}: {answer}");
         for (name, value) in [("minutes", "abc"), ("version", &long)] {
