@@ -8,8 +8,10 @@ use crate::page::frame::Visit;
 use crate::page::{WHY, chart, tell, text};
 use crate::words::{ago, day, human, minutes, number, plural, rule, sentences};
 
-/// Days of a person that are told one by one: the latest; those before them are added up.
-const MOST_DAYS: usize = 6;
+/// Days that are told one by one, of all people together, and of one at least: the latest. Those before
+/// them are added up.
+const DAYS: usize = 300;
+const DAYS_OF_ONE: usize = 6;
 /// Letters of a rule.
 const RULE: usize = 200;
 
@@ -37,7 +39,8 @@ fn person(term: &PersonTerm, why: &Why) -> Markup {
     let worst =
         |term: &DayTerm| term.worst.strip_suffix(" report").unwrap_or(&term.worst).to_owned();
     // One earlier day takes no more room than saying that there is one.
-    let earlier = term.days.len().saturating_sub(MOST_DAYS);
+    let most = (DAYS / why.people.len().max(1)).max(DAYS_OF_ONE);
+    let earlier = term.days.len().saturating_sub(most);
     let (earlier, days) = term.days.split_at(if earlier == 1 { 0 } else { earlier });
     html! {
         tr {
