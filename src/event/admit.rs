@@ -357,7 +357,7 @@ impl Event {
     /// Takes the secrets out; refused where the place is one, or where what is left is too large.
     pub fn without_secrets(mut self) -> Result<Self, Rejection> {
         let reject = |pointer: &str, detail: String| {
-            Err(Rejection { faults: vec![Fault { pointer: pointer.to_owned(), detail }] })
+            Err(Rejection { faults: vec![Fault::new(pointer, detail)] })
         };
         if let Some((_, rules)) = scrub(self.place.as_str()) {
             let rules = rules.join(", ");

@@ -23,10 +23,13 @@ impl Claim {
     }
 
     pub(super) fn fault(&mut self, pointer: &str, detail: impl Into<String>) {
-        if self.faults.len() == MOST_FAULTS {
-            return;
+        self.push(Fault::new(pointer, detail));
+    }
+
+    fn push(&mut self, fault: Fault) {
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push(fault);
         }
-        self.faults.push(Fault { pointer: pointer.to_owned(), detail: detail.into() });
     }
 
     /// Whether `field` was already found wrong, so that it need not be missed as well.
@@ -68,7 +71,8 @@ impl Claim {
             let found = text.len();
             let hint =
                 format!("`{path}` has {found} bytes, at most {longest} are kept: shorten it");
-            self.fault(&format!("/{path}"), hint);
+            let fault = Fault::new(format!("/{path}"), hint);
+            self.push(Fault { over: found - longest, ..fault });
             return None;
         }
         (!text.is_empty()).then_some(text)

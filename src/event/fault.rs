@@ -13,6 +13,16 @@ pub struct Fault {
     pub pointer: String,
     /// What is wrong and what to write instead.
     pub detail: String,
+    /// Of a text that is too long, the bytes that are too many; else 0.
+    #[serde(skip)]
+    pub over: usize,
+}
+
+impl Fault {
+    /// A fault of anything but a length.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into(), over: 0 }
+    }
 }
 
 /// Why a draft was turned away: every fault it has.

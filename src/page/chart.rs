@@ -11,25 +11,30 @@ use crate::event::Day;
 use crate::hotspot::Window;
 use crate::words;
 
-/// The most steps of a small chart, its size in pixels, and the width of a step's bar where there
-/// are that many; the style has the same sizes.
+/// The most steps of a small chart, and its height in pixels. It is as wide as so many steps, which
+/// the style makes seven pixels each.
 pub(super) const STEPS: usize = 28;
-const WIDTH: usize = 196;
 const HEIGHT: u64 = 24;
-const STEP: usize = WIDTH / STEPS;
 
 /// The days of a row, small: `highest` is the value of a full height. A list has many of these, so
-/// it is one path, drawn upside down and turned over by the style.
+/// it is one path, each step of which goes on from the one before, drawn upside down and turned over
+/// by the style.
 pub(super) fn spark(days: &[u32], highest: u64) -> Markup {
     let mut path = String::new();
     let last = days.len().saturating_sub(1).max(1);
+    let (mut before, mut top) = (0, 0);
     for (at, &points) in days.iter().enumerate().filter(|(_, points)| **points != 0) {
         let height = (u64::from(points) * HEIGHT).div_ceil(highest.max(1)).clamp(2, HEIGHT);
-        let x = STEP / 2 + at * (WIDTH - STEP) / last;
+        let x = at * 10 * (STEPS - 1) / last;
         // Writing to a string cannot fail.
-        let _ = write!(path, "M{x} 0V{height}");
+        let _ = write!(path, "m{}-{top}v{height}", tenths(x - before));
+        (before, top) = (x, height);
     }
     html! { svg { (drawn("path", "d", &path)) } }
+}
+
+fn tenths(of: usize) -> String {
+    if of.is_multiple_of(10) { (of / 10).to_string() } else { format!("{}.{}", of / 10, of % 10) }
 }
 
 /// An element of a drawing that has nothing in it: shorter than with an end of its own.
@@ -176,7 +181,7 @@ mod tests {
     #[test]
     fn a_row_of_days() {
         assert_snapshot!(lines(&spark(&[0, 1, 30, 0, 60], 60)));
-        assert_eq!(spark(&[60], 60).0, "<svg><path d=\"M3 0V24\"/></svg>");
+        assert_eq!(spark(&[60], 60).0, "<svg><path d=\"m0-0v24\"/></svg>");
         assert_eq!(steps(&[1, 2, 3, 4, 5], 4), [1, 5, 9]);
     }
 

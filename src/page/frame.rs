@@ -90,7 +90,8 @@ fn footer(address: &Address) -> Markup {
             p {
                 @if address.path() == CALENDAR { "Who used what, in a terminal: " }
                 @else { "The same in a terminal: " }
-                code { (command(address)) }
+                // A word is broken only where it does not fit a line of its own.
+                code { @for word in command(address).split(' ') { span { (word) } " " } }
             }
         }
     }

@@ -130,7 +130,8 @@ fn said(row: &Hotspot, most: usize) -> Markup {
                 @if *signals != 0 { (plural(*signals, "signal", "signals")) }
             }
         }
-        @if let Some(quote) = quote { q { (text::line(&quote.text, most)) } }
+        // Its direction is its own by the style: an element for that would be in each row.
+        @if let Some(quote) = quote { q { (text::short(&quote.text, most)) } }
     }
 }
 

@@ -7,10 +7,13 @@
 //! - The area of a cell is its pain: all are as wide, and none is lower than its label.
 //! - Where there is no room for the rows of a place, it is one cell, whose colours have the shares
 //!   of that pain that their trends have.
+//! - On paper a sheet ends between two strips of it and never within a label; what goes on on the
+//!   next one is named there again.
 
 mod layout;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use maud::{Markup, html};
 
@@ -22,7 +25,7 @@ use crate::event::Place;
 use crate::hotspot::{Hotspot, TrendWord};
 use crate::index::Land;
 use crate::words::{number, plural};
-use layout::{Cell, Layout, Node, TRENDS, Total, What};
+use layout::{Cell, Layout, NAMED, Node, TRENDS, Total, What};
 
 /// How much of the width a column of places above has, and all of them together at most; the rows
 /// have the rest.
@@ -32,6 +35,8 @@ const ALL_ABOVE: u64 = 64;
 const TOLD: u64 = 44;
 /// And a place above on a phone of whom it hurts, which takes lines of its own there.
 const TOLD_NARROW: u64 = 92;
+/// How far a cell that began above a strip reaches out of it, so that its border does not show there.
+const BEYOND: u64 = 9;
 /// Rows of the list that a cell of small ones leads to.
 const LISTED: &str = "1000";
 /// Places named that hurt nobody, of each sort.
@@ -48,7 +53,13 @@ pub fn map(visit: &Visit, land: &Land) -> String {
         @if land.rows.is_empty() {
             section.empty {
                 h2 { "Nothing hurt here in these days" }
-                p { a.button href=(HOME) { "See the list" } }
+                p { "A place has an area here once somebody says what got in their way, as large as its pain." }
+                p {
+                    @if visit.address.get("since") != Some("365d") {
+                        a.button href=(visit.address.with("since", "365d")) { "Look further back" } " "
+                    }
+                    a.button href=(HOME) { "See the list" }
+                }
             }
         } @else {
             (icicle(visit, under.as_ref(), land))
@@ -117,15 +128,27 @@ fn legend() -> Markup {
 /// Places from left to right, each as high as what hurts in it.
 fn icicle(visit: &Visit, under: Option<&Place>, land: &Land) -> Markup {
     let root = Node::grow(&land.rows, under.map_or(0, Place::depth));
-    let Layout { cells, columns, height } = Layout::of(&root, under.map_or("", Place::as_str));
+    let layout = Layout::of(&root, under.map_or("", Place::as_str));
     html! {
-        svg.map height=(height) role="group" aria-label="Places by pain" {
-            defs {
-                pattern #hatch width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)" {
-                    rect width="2" height="7" {}
+        div.map role="group" aria-label="Places by pain" {
+            @for (at, strip) in layout.strips().into_iter().enumerate() {
+                svg height=(strip.end - strip.start) {
+                    @if at == 0 { (hatch()) }
+                    @for cell in layout.cells.iter().filter(|cell| cell.is_in(&strip)) {
+                        (draw(visit, cell, &strip, layout.columns, &land.parts))
+                    }
                 }
             }
-            @for cell in &cells { (draw(visit, cell, columns, &land.parts)) }
+        }
+    }
+}
+
+fn hatch() -> Markup {
+    html! {
+        defs {
+            pattern #hatch width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)" {
+                rect width="2" height="7" {}
+            }
         }
     }
 }
@@ -220,27 +243,40 @@ fn leads_on(address: &Address, within: &str) -> Address {
     if within.is_empty() { view } else { view.with("under", within) }
 }
 
-fn draw(visit: &Visit, cell: &Cell, columns: u64, parts: &[Hotspot]) -> Markup {
+/// What of a cell is in a strip. Where it began in one above, only paper names it again: to a reader
+/// of the screen, and to the keyboard, it is one.
+fn draw(visit: &Visit, cell: &Cell, strip: &Range<u64>, columns: u64, parts: &[Hotspot]) -> Markup {
     let Said { class, name, pain, rest, trend, told, link } = Said::of(visit, cell, parts);
+    let goes_on = cell.y < strip.start;
+    let (y, height) = if goes_on {
+        (format!("-{BEYOND}"), cell.y + cell.height + BEYOND - strip.start)
+    } else {
+        ((cell.y - strip.start).to_string(), cell.height)
+    };
     let above = ABOVE.min(ALL_ABOVE / columns);
     // What is above reaches behind what is below it.
     let is_above = matches!(cell.what, What::Above(_));
     let left = if is_above { cell.column * above } else { (columns - 1) * above };
     let named = if is_above { percent(above, 100 - left) } else { "100%".to_owned() };
+    let all_told = (!goes_on).then(|| format!("{name} {pain} {rest} {trend}, {told}"));
     html! {
-        a href=(link) aria-label={ (name) " " (pain) " " (rest) " " (trend) ", " (told) } {
-            svg class={ "cell " (class) } x=(percent(left, 100)) y=(cell.y)
-                width=(percent(100 - left, 100)) height=(cell.height) {
+        a href=(link) aria-label=[all_told] tabindex=[goes_on.then_some(-1)] aria-hidden=[goes_on.then_some("true")] {
+            svg class={ "cell " (class) } x=(percent(left, 100)) y=(y)
+                width=(percent(100 - left, 100)) height=(height) {
                 @if !is_above { (shares(&cell.total)) }
                 rect.box width="100%" height="100%" {}
                 @if !is_above && cell.total.uses == 0 { rect.hatch width="100%" height="100%" fill="url(#hatch)" {} }
-                foreignObject width=(named) height=(cell.height) {
-                    div.low[cell.height < TOLD].mid[cell.height < TOLD_NARROW] {
-                        b { (name) } " "
-                        span {
-                            (pain)
-                            @if !rest.is_empty() { " " i { (rest) } }
-                            @if !trend.is_empty() { " " i.wide { (trend) } }
+                @if goes_on {
+                    foreignObject.again y=(BEYOND) width=(named) height=(NAMED) { div.low { b { "… " (name) } } }
+                } @else {
+                    foreignObject width=(named) height=(height) {
+                        div.low[height < TOLD].mid[height < TOLD_NARROW] {
+                            b { (name) } " "
+                            span {
+                                (pain)
+                                @if !rest.is_empty() { " " i { (rest) } }
+                                @if !trend.is_empty() { " " i.wide { (trend) } }
+                            }
                         }
                     }
                 }

@@ -1,6 +1,6 @@
 //! What is said instead of a view: that it is locked, or what is wrong.
 
-use maud::html;
+use maud::{Markup, html};
 
 use super::HOME;
 use super::frame::document;
@@ -21,11 +21,27 @@ pub fn notice(notice: Notice) -> String {
         main.notice #main {
             p.brand { "snag" }
             h1 { (notice.title) }
-            p { (super::text::line(notice.detail, 1000)) }
+            p { (told(notice.detail)) }
             p { a.button href=(HOME) { "To the list" } }
         }
     };
     document(notice.title, &body)
+}
+
+/// A detail as a sentence of a page: what stands between backticks is to be typed.
+fn told(detail: &str) -> Markup {
+    let mut safe = super::text::short(detail, 1000);
+    if let Some(first) = safe.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    html! {
+        bdi {
+            @for (at, part) in safe.split('`').enumerate() {
+                @if at % 2 == 1 { code { (part) } } @else { (part) }
+            }
+            @if !safe.ends_with(['.', '?', '…']) { "." }
+        }
+    }
 }
 
 /// A page for whoever has no cookie, or an old one.

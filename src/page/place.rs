@@ -23,7 +23,7 @@ pub fn place(visit: &Visit, answer: &WhyAnswer, latest: &[Event]) -> String {
     let view = html! {
         h1.place { (way(visit, &why.place)) }
         (filters(visit, RANKED, why.window, false))
-        (headline(why))
+        @if why.figures.pain != 0 || why.below.is_empty() { (headline(why)) }
         (standing(visit, why))
         @if let Some(row) = &why.hotspot {
             (chart::timeline(&row.spark, why.window, &releases(why), why.window.until))
@@ -40,7 +40,9 @@ pub fn place(visit: &Visit, answer: &WhyAnswer, latest: &[Event]) -> String {
             (words::events(visit, latest))
         }
         p.after {
-            a.button href=(visit.address.at(RECORD).with("place", why.place.as_str())) { "It happened to me too" }
+            a.button href=(visit.address.at(RECORD).with("place", why.place.as_str())) {
+                @if why.figures.pain == 0 { "Record a friction here" } @else { "It happened to me too" }
+            }
         }
     };
     frame(visit, why.place.as_str(), &view)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::frame::{Visit, frame};
 use super::{EVENT, RECORD, WHY, text};
 use crate::event::{Event, Fault, Feeling, Kind, Outcome, Place, Severity, Word};
-use crate::words::{human, id_tail};
+use crate::words::{human, id_tail, plural};
 
 /// What the form holds.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +102,11 @@ impl Form<'_> {
         said.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// The first field with a fault: where to go on.
+    fn first_fault(&self) -> Option<&str> {
+        FIELDS.into_iter().find(|name| self.fault(name).is_some())
+    }
+
     fn fault(&self, name: &str) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.pointer.trim_start_matches('/') == name)
     }
@@ -129,17 +134,40 @@ fn told(form: &Form, name: &str, fault: &Fault) -> String {
             return "Say what happened; or, under “More, if you like”, what you expected and what came instead."
                 .to_owned();
         }
+        _ if fault.over != 0 => {
+            return too_long(form.said(name).unwrap_or_default(), name, fault.over);
+        }
         "lost_minutes" => return "Write a whole number of minutes, like 15.".to_owned(),
         "kind" | "feeling" | "outcome" | "severity" => return "Choose one of the list.".to_owned(),
-        "place" => "The place",
-        "version" => "The version",
-        _ => "This text",
+        name => noun(name),
     };
     let detail = fault.detail.replacen(&format!("`{name}`"), what, 1);
     let parts = detail.split('`').enumerate();
     parts
         .map(|(at, part)| if at % 2 == 1 { format!("“{part}”") } else { part.to_owned() })
         .collect()
+}
+
+fn noun(name: &str) -> &'static str {
+    match name {
+        "place" => "The place",
+        "version" => "The version",
+        _ => "This text",
+    }
+}
+
+/// How many letters are too many, counted from the end: there are more bytes than letters.
+fn too_long(said: &str, name: &str, over: usize) -> String {
+    let mut left = over;
+    let letters = said.trim_end().chars().rev().filter(|letter| *letter != '\r');
+    let count = letters.take_while(|letter| {
+        let is_over = left != 0;
+        left = left.saturating_sub(letter.len_utf8());
+        is_over
+    });
+    let about = if said.is_ascii() { "" } else { "about " };
+    let letters = plural(count.count() as u64, "character", "characters");
+    format!("{} is {about}{letters} too long: shorten it.", noun(name))
 }
 
 fn described(form: &Form, name: &str) -> Option<String> {
@@ -151,7 +179,7 @@ fn input(form: &Form, name: &str, label: &str, hint: &str, is_place: bool) -> Ma
         input id=(name) name=(name) value=[form.said(name)] placeholder=(hint) required[is_place]
             list=[is_place.then_some("places")] inputmode=[(name == "lost_minutes").then_some("numeric")]
             autocomplete="off" autocapitalize="none" spellcheck="false"
-            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)];
+            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)] autofocus[form.first_fault() == Some(name)];
     };
     field(form, name, label, &control)
 }
@@ -159,7 +187,7 @@ fn input(form: &Form, name: &str, label: &str, hint: &str, is_place: bool) -> Ma
 fn area(form: &Form, name: &str, label: &str, rows: u8) -> Markup {
     let control = html! {
         textarea id=(name) name=(name) rows=(rows)
-            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)] {
+            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)] autofocus[form.first_fault() == Some(name)] {
             (form.said(name).unwrap_or_default())
         }
     };
@@ -170,7 +198,7 @@ fn words<W: Word>(form: &Form, name: &str, label: &str, silence: &str) -> Markup
     let said = form.said(name);
     let control = html! {
         select id=(name) name=(name)
-            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)] {
+            aria-invalid=[form.fault(name).map(|_| "true")] aria-describedby=[described(form, name)] autofocus[form.first_fault() == Some(name)] {
             option value="" { (silence) }
             @for word in W::ALL {
                 option value=(word.word()) selected[said == Some(word.word())] { (human(*word)) }

@@ -2,7 +2,7 @@
 //!
 //! The template escapes markup. What is left to do is what a browser obeys in plain text: letters
 //! that turn the direction of what follows appear by their number, each text is isolated in a
-//! `<bdi>`, and marks that pile up over other lines end after a few.
+//! `<bdi>`, or by the style where there are many, and marks that pile up over other lines end after a few.
 
 use maud::{Markup, html};
 use unicode_width::UnicodeWidthChar;

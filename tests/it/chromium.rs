@@ -239,6 +239,14 @@ impl Page {
         from_base64(shot["data"].as_str().unwrap())
     }
 
+    /// Prints on sheets of that many inches; how many there are.
+    pub(crate) fn print(&self, width: f64, height: f64) -> usize {
+        let paper = json!({"paperWidth": width, "paperHeight": height});
+        let printed = self.ask("Page.printToPDF", &paper);
+        let pdf = from_base64(printed["data"].as_str().unwrap());
+        String::from_utf8_lossy(&pdf).matches("/Type /Page\n").count()
+    }
+
     /// Waits until a script comes to true.
     pub(crate) fn until(&self, script: &str) {
         until(script, || self.run(script) == true);

@@ -56,7 +56,7 @@ fn decode(value: &str) -> String {
 fn draft(attributes: &Map<String, Value>, mut draft: Draft) -> Result<Draft, Problem> {
     let mut faults = Vec::new();
     let mut fault = |name: &str, detail: String| {
-        faults.push(Fault { pointer: format!("/{name}"), detail });
+        faults.push(Fault::new(format!("/{name}"), detail));
     };
     let mut read = |name: &str| match attributes.get(name) {
         None | Some(Value::Null) => None,
@@ -108,7 +108,7 @@ fn draft(attributes: &Map<String, Value>, mut draft: Draft) -> Result<Draft, Pro
 }
 
 fn faulty(pointer: &str, detail: String) -> Problem {
-    Rejection { faults: vec![Fault { pointer: pointer.to_owned(), detail }] }.into()
+    Rejection { faults: vec![Fault::new(pointer, detail)] }.into()
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@
 //! - Every row is in exactly one cell, its own or one of several.
 //! - A cell is as high as its pain, or as its label where that is higher.
 //! - A place none of whose parts is worth a label is one cell of several.
+//! - Strips are the map from top to bottom, and no label is in two of them.
 
 use std::collections::BTreeMap;
+use std::ops::{Range, RangeInclusive};
 
 use crate::hotspot::{Hotspot, TrendWord};
 
@@ -14,7 +16,14 @@ use crate::hotspot::{Hotspot, TrendWord};
 pub(super) const NAMED: u64 = 22;
 /// A map is so high that its cells are this high on average, within limits.
 const A_CELL: u64 = 64;
-const CELLS: std::ops::RangeInclusive<u64> = 2..=25;
+const CELLS: RangeInclusive<u64> = 2..=25;
+/// A strip has at most this height, unless there is no place to end it before; and a cell is cut in
+/// two only where it is too high for half a sheet.
+const STRIP: u64 = 200;
+const HALF_A_SHEET: u64 = 400;
+/// No strip ends so near below the top of a row, or of a place above, whose label takes more lines.
+const LABEL: u64 = 48;
+const LABEL_ABOVE: u64 = 120;
 /// Columns at most: places lie up to eight deep, and the deeper ones share the last.
 const MOST_COLUMNS: u64 = 4;
 /// Cells that a map has at least of its first column, if there are as many.
@@ -115,6 +124,17 @@ pub(super) struct Cell<'a> {
     pub(super) height: u64,
 }
 
+impl Cell<'_> {
+    pub(super) fn is_in(&self, strip: &Range<u64>) -> bool {
+        self.y < strip.end && strip.start < self.y + self.height
+    }
+
+    /// Whether it has nothing to its right.
+    pub(super) fn is_last(&self) -> bool {
+        !matches!(self.what, What::Above(_))
+    }
+}
+
 /// The cells of a map, its columns and its height.
 pub(super) struct Layout<'a> {
     pub(super) cells: Vec<Cell<'a>>,
@@ -142,6 +162,35 @@ impl<'a> Layout<'a> {
         let height = scale.fill(root, Spot { within, column: 0, y: 0 }, &mut cells);
         let columns = cells.iter().map(|cell| cell.column + 1).max().unwrap_or(1);
         Self { cells, columns, height }
+    }
+
+    /// What a sheet of paper has room for, from top to bottom: each ends where a cell does, or within
+    /// one that is higher than a strip.
+    pub(super) fn strips(&self) -> Vec<Range<u64>> {
+        let ends = self.cells.iter().filter(|cell| cell.is_last()).map(|cell| cell.y + cell.height);
+        let (mut strips, mut start, mut last) = (Vec::new(), 0, 0);
+        for end in ends.filter(|end| self.is_free(*end)) {
+            if STRIP < end - start && start < last {
+                strips.push(start..last);
+                start = last;
+            }
+            while HALF_A_SHEET + LABEL < end - start && self.is_free(start + HALF_A_SHEET) {
+                strips.push(start..start + HALF_A_SHEET);
+                start += HALF_A_SHEET;
+            }
+            last = end;
+        }
+        strips.push(start..self.height);
+        strips
+    }
+
+    /// Whether no label lies across a height.
+    fn is_free(&self, y: u64) -> bool {
+        let is_across = |cell: &Cell| {
+            let label = if cell.is_last() { LABEL } else { LABEL_ABOVE };
+            cell.y < y && y < cell.y + label.min(cell.height)
+        };
+        !self.cells.iter().any(is_across)
     }
 }
 
@@ -336,6 +385,13 @@ mod tests {
                 prop_assert_eq!(shares, (cell.total.rows, own));
             }
             prop_assert_eq!((drawn, pain, y), (rows.len() as u64, all, layout.height));
+            let strips = layout.strips();
+            let ends = std::iter::once(0).chain(strips.iter().map(|strip| strip.end));
+            prop_assert!(strips.iter().map(|strip| strip.start).eq(ends.take(strips.len())));
+            prop_assert_eq!(strips.last().map(|strip| strip.end), Some(layout.height));
+            for strip in &strips[..strips.len() - 1] {
+                prop_assert!(strip.start < strip.end && layout.is_free(strip.end), "{:?}", strip);
+            }
         }
     }
 }

@@ -8,6 +8,10 @@ use crate::page::frame::Visit;
 use crate::page::{WHY, chart, tell, text};
 use crate::words::{ago, day, human, minutes, number, plural, rule, sentences};
 
+/// Days that are told one by one, of all people together, and of one at least: the latest. Those before
+/// them are added up.
+const DAYS: usize = 300;
+const DAYS_OF_ONE: usize = 6;
 /// Letters of a rule.
 const RULE: usize = 200;
 
@@ -34,16 +38,24 @@ pub(super) fn bill(why: &Why) -> Markup {
 fn person(term: &PersonTerm, why: &Why) -> Markup {
     let worst =
         |term: &DayTerm| term.worst.strip_suffix(" report").unwrap_or(&term.worst).to_owned();
+    // One earlier day takes no more room than saying that there is one.
+    let most = (DAYS / why.people.len().max(1)).max(DAYS_OF_ONE);
+    let earlier = term.days.len().saturating_sub(most);
+    let (earlier, days) = term.days.split_at(if earlier == 1 { 0 } else { earlier });
     html! {
         tr {
             th scope="row" { bdi { (text::harmless(&term.person)) } }
-            td {
-                @for (at, met) in term.days.iter().enumerate() {
-                    @if at != 0 { span.dim { " + " } }
-                    span.term { (day(met.day, why.window.until)) " " (worst(met)) " " b { (met.points) } }
+            td.dim {
+                @if !earlier.is_empty() {
+                    @let points = earlier.iter().map(|met| u64::from(met.points)).sum();
+                    i { (number(earlier.len() as u64)) " earlier days " b { (number(points)) } } " + "
                 }
-                @if 1 < term.days.len() || term.counted < term.sum { span.dim { " = " } (number(term.sum)) }
-                @if term.counted < term.sum { span.dim { ", nobody counts for more than " (CAP) } }
+                @for (at, met) in days.iter().enumerate() {
+                    @if at != 0 { " + " }
+                    i { (day(met.day, why.window.until)) " " (worst(met)) " " b { (met.points) } }
+                }
+                @if 1 < term.days.len() || term.counted < term.sum { " =\u{a0}" i { (number(term.sum)) } }
+                @if term.counted < term.sum { ", nobody counts for more than " (CAP) }
             }
             td.figure { (number(term.counted)) }
         }

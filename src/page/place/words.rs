@@ -123,9 +123,12 @@ pub(super) fn events(visit: &Visit, latest: &[Event]) -> Markup {
             ol.events {
                 @for event in latest {
                     li {
-                        a href={ (EVENT) (event.id) } title=(exactly(event.at)) { (ago(event.day(), visit.today)) }
-                        span { @if let Some(words) = event.words() { (text::line(words, WORDING)) } }
-                        span.dim { (facts(event)) }
+                        span title=(exactly(event.at)) { (ago(event.day(), visit.today)) }
+                        @let link = format!("{EVENT}{}", event.id);
+                        @if let Some(words) = event.words() {
+                            a href=(link) { (text::line(words, WORDING)) }
+                            i { (facts(event)) }
+                        } @else { a href=(link) { (facts(event)) } }
                     }
                 }
             }

@@ -148,7 +148,11 @@ fn with_the_token_and_over_the_socket_no_cookie_is_needed() {
         Some("/page?under=web")
     );
     let said = snagd.get("/page/why?place=web/nowhere").is(404).text();
-    assert!(said.contains("nothing was ever recorded"), "{said}");
+    assert!(
+        said.contains("Nothing was ever recorded")
+            && said.contains("<code>snag hotspots --flat</code> lists"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -206,12 +210,26 @@ fn a_fault_of_the_form_is_told_to_a_person() {
             "Write a whole number of minutes",
         ),
         ("place=web/pay&note=x&kind=awful", "kind", "Choose one of the list."),
-        (&format!("place=web/pay&note=x&version={long}"), "version", "The version has 65 bytes"),
+        (
+            &format!("place=web/pay&note=x&version={long}"),
+            "version",
+            "The version is 1 character too long: shorten it.",
+        ),
+        (
+            &format!("place=web/pay&note={}", "%C3%A9".repeat(3000)),
+            "note",
+            "This text is about 952 characters too long: shorten it.",
+        ),
+        (
+            &format!("place=web/pay&note={}", "a%0D%0A".repeat(3000)),
+            "note",
+            "This text is 1,903 characters too long: shorten it.",
+        ),
     ] {
         let answer = post(&snagd, &[&cookie], &format!("{hidden}&{said}")).is(422).text();
         let fault = format!("id=\"{field}-fault\" role=\"alert\"><bdi>{told}");
         assert!(answer.contains(&fault), "{said}: no {fault} in {answer}");
-        let marked = format!("aria-invalid=\"true\" aria-describedby=\"{field}-fault\"");
+        let marked = format!("aria-invalid=\"true\" aria-describedby=\"{field}-fault\" autofocus");
         assert_eq!(answer.matches(&marked).count(), 1, "{said}: {answer}");
         assert!(!answer.split_once("<main").unwrap().1.contains('`'), "{said}: {answer}");
         for (name, value) in [("minutes", "abc"), ("version", &long)] {
@@ -219,6 +237,8 @@ fn a_fault_of_the_form_is_told_to_a_person() {
             assert_eq!(answer.contains(&kept), said.contains(value), "{name} is lost: {answer}");
         }
     }
+    let event = format!(r#"{{"place":"web/pay","note":"x","version":"{long}"}}"#);
+    snagd.post(&event).tells(422, "`version` has 65 bytes, at most 64 are kept: shorten it");
     assert!(snagd.events().is_empty());
 }
 

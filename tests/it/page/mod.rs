@@ -2,6 +2,7 @@
 
 mod axe;
 mod door;
+mod print;
 mod views;
 
 use std::io::{BufRead, BufReader};

@@ -190,7 +190,7 @@ fn hostile_words_are_only_words() {
 
 /// Places where as much happens as in a real list: several people on several days, with outcomes,
 /// uses, and notes of a usual length that are not alike.
-fn record_many(snagd: &Snagd, places: usize) {
+pub(super) fn record_many(snagd: &Snagd, places: usize) {
     const WORDS: [&str; 30] = [
         "after", "saving", "the", "form", "loses", "its", "filter", "when", "export", "waits",
         "button", "ignores", "my", "second", "click", "because", "search", "still", "shows", "old",
@@ -289,11 +289,63 @@ fn a_hundred_places_of_the_usual_kind_are_light_unpacked() {
     let page = snagd.get("/page?flat=true&top=100").is(200).text();
     let (rows, quotes) = (page.matches("<li>").count(), page.matches("<q>").count());
     assert!(rows == 100 && 60 < quotes, "{rows} rows, {quotes} quotes");
-    assert!(page.contains("<path d=\"M") && page.contains(" of ") && page.contains("abandoned"));
+    assert!(page.contains("<path d=\"m") && page.contains(" of ") && page.contains("abandoned"));
     for path in ["/page?flat=true&top=100", "/page/map?flat=true", "/page/calendar?since=365d"] {
         let weight = snagd.get(path).is(200).body.len();
         assert!(weight < 60_000, "{path} has {weight} bytes for 100 places");
     }
+}
+
+#[test]
+fn the_busiest_year_is_light_unpacked_and_told_of_in_full() {
+    let snagd = Snagd::start();
+    let now = snag::doors::now();
+    let on = |day: u64| (now - std::time::Duration::from_hours(24 * day)).to_string();
+    for day in 0..365 {
+        let hurt = (0..50).map(|person| {
+            serde_json::json!({
+                "place": "web/checkout/pay", "person": format!("person-{person}"), "kind": "slow",
+                "note": "it hurts", "severity": "blocker", "at": on(day), "actor": "human",
+            })
+        });
+        let used = serde_json::json!({
+            "place": "web/checkout/pay", "class": "use", "count": 12_345, "at": on(day),
+        });
+        let lines: String = hurt.chain([used]).map(|event| event.to_string() + "\n").collect();
+        snagd.post_as("application/x-ndjson", lines.as_bytes()).is(200);
+    }
+    let asked = "under=web/checkout/pay&kind=slow&actor=human";
+    for path in [
+        "/page/calendar?since=365d".to_owned(),
+        format!("/page/calendar?since=365d&{asked}"),
+        "/page/calendar".to_owned(),
+        format!("/page/calendar?{asked}"),
+    ] {
+        let page = snagd.get(&path).is(200);
+        let weight = page.body.len();
+        assert!(weight < 60_000, "{path} has {weight} bytes");
+        let told = if path.contains("365d") {
+            "1,500 · 1,500 · 1,500"
+        } else {
+            ": 1,500 points of 50 people, 50 reports, 12,345 uses"
+        };
+        assert!(page.text().matches(told).count() >= 51, "{path}: {told} is not told");
+    }
+    let why = snagd.get("/page/why?place=web/checkout/pay&since=365d").is(200);
+    let weight = why.body.len();
+    assert!(weight < 60_000, "what 50 people met on 365 days has {weight} bytes");
+    // One day less where it becomes midnight meanwhile.
+    assert_eq!(why.text().matches(" earlier days <b>10,7").count(), 50);
+    let (_chromium, page, base) = let_in(&snagd);
+    page.go(&format!("{base}/page/calendar?since=365d"));
+    is_sound(&page, "the busiest year");
+    let links = "[...document.querySelectorAll('.heat a')].map(a => a.href.baseVal)";
+    let links = page.run(links);
+    let links = links.as_array().unwrap();
+    assert!((52..=54).contains(&links.len()), "a link for each week: {links:?}");
+    page.go(&format!("{base}{}", links[30].as_str().unwrap()));
+    let told = page.run("document.querySelector('.span').innerText");
+    assert!(told.as_str().unwrap().starts_with("7 days to "), "{told}");
 }
 
 #[test]
@@ -303,12 +355,12 @@ fn the_keyboard_goes_everywhere() {
         snagd.post(&format!(r#"{{"place":"{place}","note":"it hurts"}}"#)).is(201);
     }
     let (_chromium, page, base) = let_in(&snagd);
-    let focus = "(() => { const e = document.activeElement; const s = getComputedStyle(e); const box = e.querySelector('.box, .day'); return [e.getAttribute('href'), s.outlineStyle !== 'none' || (box !== null && getComputedStyle(box).stroke !== 'none')]; })()";
+    let focus = "(() => { const e = document.activeElement; const s = getComputedStyle(e); const box = e.querySelector('.box, .heat a > rect'); return [e.getAttribute('href'), s.outlineStyle !== 'none' || (box !== null && getComputedStyle(box).stroke !== 'none')]; })()";
     for path in
         ["/page", "/page/map", "/page/why?place=web/search", "/page/calendar", "/page/record"]
     {
         page.go(&format!("{base}{path}"));
-        let all = page.run("[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')].filter(e => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length).length");
+        let all = page.run("[...document.querySelectorAll('a[href]:not([tabindex]), button, input:not([type=hidden]), select, textarea, summary')].filter(e => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length).length");
         let mut met = Vec::new();
         for _ in 0..all.as_u64().unwrap() {
             page.key("Tab");
