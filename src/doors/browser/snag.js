@@ -23,6 +23,7 @@
   if (window.snag) return;
   // Read now: later a page may be under another address, from which a relative one leads elsewhere.
   const { dataset: said, src, nonce } = document.currentScript;
+  const beside = path => new URL(path, src);
   const snag = window.snag = { person: said.person, open };
 
   const numbers = name => said[name + 'Click']?.match(/\d+/g) || [];
@@ -70,7 +71,7 @@
   const { fetch } = window;
   const send = () => {
     const names = kept(), body = `[${names.map(name => store[name])}]`;
-    return names[0] && fetch(new URL(`browser/${said.key}/events`, src), { method: 'POST', body, keepalive: body.length < 2e4 })
+    return names[0] && fetch(beside(`browser/${said.key}/events`), { method: 'POST', body, keepalive: body.length < 2e4 })
       .then(answer => answer.json()).then(({ rejected: [...rejected] }) => {
         names.forEach(name => delete store[name]);
         return rejected;
@@ -166,7 +167,7 @@
       const result = original.apply(this, arguments);
       return follow ? follow(result, safely((url, status) => {
         ends(click, 0);
-        status < 400 || failed(click, `${placeOf(new URL(url, src).pathname)} ${status}`);
+        status < 400 || failed(click, `${placeOf(beside(url).pathname)} ${status}`);
         click = 0;
       }), to, this) : result;
     };
@@ -190,14 +191,14 @@
   // be away when somebody asks for it; where that failed, or is yet to come, it is loaded then.
   const load = then => {
     const file = document.createElement('script');
-    file.src = new URL('snag-dialog.js', src);
+    file.src = beside('snag-dialog.js');
     file.nonce = nonce;
     file.onload = file.onerror = then;
     document.head.append(file);
   };
   function open() {
     const event = eventAt(document.activeElement.closest('[data-snag-place]'));
-    const ask = () => snag.ask ? snag.ask(event, keep, send, () => store) : alert('snag does not answer. Please try again later.');
+    const ask = () => snag.ask ? snag.ask(event, keep, send, () => store) : alert('snag does not answer. Try again later.');
     snag.ask ? ask() : load(ask);
   }
   on('keydown', event => {

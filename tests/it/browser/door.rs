@@ -38,7 +38,7 @@ const SCRIPTS: [(&str, &str, &str, usize); 2] = [
         "/snag.js",
         include_str!("../../../src/doors/browser/snag.min.js"),
         include_str!("../../../src/doors/browser/snag.js"),
-        2475,
+        2465,
     ),
     (
         "/snag-dialog.js",

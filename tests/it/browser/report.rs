@@ -185,7 +185,7 @@ fn a_form_that_cannot_be_loaded_says_so_and_is_loaded_at_the_next_try() {
     page.go(&shop.origin);
     page.key("Alt+Shift+S");
     until("it says so", || {
-        page.complaints().iter().any(|said| said.contains("snag does not answer. Please try again"))
+        page.complaints().iter().any(|said| said.contains("snag does not answer. Try again"))
     });
     assert_eq!(said(&page, "dialog"), None);
     block(json!([]));
