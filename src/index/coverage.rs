@@ -1,7 +1,7 @@
 //! Coverage over everything that is kept: a day at a time, so that years take no memory.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,8 @@ pub struct CoverageAnswer {
     pub people: Vec<PersonCoverage>,
     /// How many people there were in all.
     pub crowd: Crowd,
-    /// What somebody said of a place on the first day there: a few of each place, the latest first.
+    /// What somebody said of a place on the first day there: a few of each place, each once, the
+    /// latest first.
     #[serde(default)]
     pub first_words: Vec<Quote>,
     /// Events looked at for its words that the journal has lost; told beside the answer.
@@ -78,6 +79,8 @@ impl Index {
             }
         }
         said.sort_by_key(|quote| Reverse((quote.at, quote.id)));
+        let mut known = HashSet::new();
+        said.retain(|quote| known.insert(quote.text.clone()));
         said.truncate(MOST_FIRST_WORDS);
         Ok(said)
     }

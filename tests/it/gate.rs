@@ -1,6 +1,6 @@
 //! Who may come in: raw sockets, because HTTP libraries rewrite the very headers this is about.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 
@@ -227,6 +227,37 @@ fn a_path_leads_nowhere_on_the_disk() {
         let text = answer.text();
         assert!(!text.contains("root:") && !text.contains(&snagd.token()), "{path}: {text}");
     }
+}
+
+/// What is left of its body would be taken for the next request, so the connection ends; a client that is
+/// not told sends that one for nothing.
+#[test]
+fn a_refusal_before_the_body_says_that_the_connection_ends() {
+    let snagd = Snagd::start();
+    let say = |line: &str, body: &str| {
+        let length = body.len();
+        let more = "Host: localhost\r\nContent-Type: application/json\r\nConnection: keep-alive";
+        let mut stream = TcpStream::connect(snagd.address()).unwrap();
+        let head = format!("{line} HTTP/1.1\r\n{more}\r\nContent-Length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        let mut reader = BufReader::new(&stream);
+        while !answer.ends_with("\r\n\r\n") {
+            assert_ne!(reader.read_line(&mut answer).unwrap(), 0, "{answer}");
+        }
+        answer
+    };
+    for (line, status) in [
+        ("POST /browser/none/events", "403"),
+        ("PUT /v1/events", "405"),
+        ("POST /v1/nothing", "404"),
+    ] {
+        let answer = say(line, "[]");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{line}: {answer}");
+    }
+    let answer = say("GET /v1/nothing", "");
+    assert!(answer.starts_with("HTTP/1.1 404") && !answer.contains("connection:"), "{answer}");
 }
 
 #[test]

@@ -265,6 +265,13 @@ fn coverage_tells_good_from_unused_and_first_times_apart() {
     let rows = snagd.snag_with(&["hotspots", "--until", "2026-10-25", "--since", "14d"], wide).ok();
     assert!(rows.stdout.contains("1 of 31 (3.2 %, "), "{rows:#?}");
     snagd.get("/v1/coverage?kind=slow").tells(400, "there is no parameter `kind`");
+
+    let first_words =
+        || snagd.get("/v1/coverage?until=2026-10-25").is(200).json()["first_words"].clone();
+    let once = first_words();
+    assert_eq!(once.as_array().unwrap().len(), 1, "{once}");
+    tell("web/pay", "ben", 21, json!({"note": "where is the total?", "outcome": "retried"}));
+    assert_eq!(first_words().as_array().unwrap().len(), 1, "the same words are quoted once");
 }
 
 /// How many signals were counted only, whatever their source.

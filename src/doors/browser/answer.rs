@@ -76,8 +76,12 @@ impl From<Refusal> for No {
 impl IntoResponse for No {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or_default();
-        let problem =
+        let mut problem =
             json!({"title": title, "status": self.status.as_u16(), "detail": self.detail});
+        if self.status == StatusCode::BAD_REQUEST {
+            // To the page: nothing of this will ever be taken, so do not keep it.
+            problem["rejected"] = json!([]);
+        }
         let headers = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, headers, Bytes::from(problem.to_string())).into_response();
         if let Some(seconds) = self.retry_after {

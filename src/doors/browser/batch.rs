@@ -5,29 +5,20 @@ use std::sync::atomic::Ordering;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::header;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::answer::No;
 use super::rule;
 use crate::doors::Desk;
 use crate::doors::side::ANONYMOUS;
-use crate::event::{Draft, Event, MAX_EVENT, Place, Sender, SignalName, Source, Word};
+use crate::event::{Class, Draft, Event, MAX_EVENT, Place, Sender, SignalName, Source, Word};
 use crate::recorder::{Fate, Recorded};
 
 /// The most events one request may carry.
 const MOST_EVENTS: usize = 100;
-
-/// What a page sends.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Batch<'a> {
-    #[serde(borrow)]
-    events: Vec<&'a RawValue>,
-    /// Signals that the page did not send, because it had told of so many already.
-    #[serde(default)]
-    beyond: u64,
-}
+/// The most segments a place has. A page's path may have more.
+const DEEPEST: usize = 8;
 
 /// What became of it.
 #[derive(Debug, Default, Serialize)]
@@ -43,28 +34,31 @@ pub(super) struct Tally {
 struct Rejected {
     /// From 1: the position in the list.
     line: usize,
+    /// As the page says it, if it says any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
     /// What to change.
     detail: String,
 }
 
-/// Records the good events of a batch below a place, and says what is wrong with the others.
+/// Records the good events of a list below a place, and says what is wrong with the others. A number
+/// among them counts signals that the page did not send, because it had told of so many already.
 pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> Result<Tally, No> {
-    // What is no object would be read as one whose fields come in order.
-    if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        let detail = "the body is no object: send {\"events\":[…]}, with the list in it";
-        return Err(No::malformed(detail.to_owned()));
-    }
-    let batch: Batch = serde_json::from_slice(body)
-        .map_err(|error| No::malformed(format!("send {{\"events\":[…]}}: {error}")))?;
-    if MOST_EVENTS < batch.events.len() {
+    let list: Vec<&RawValue> = serde_json::from_slice(body)
+        .map_err(|error| No::malformed(format!("the body is a list of events: {error}")))?;
+    if MOST_EVENTS < list.len() {
         let detail = format!("a request carries at most {MOST_EVENTS} events: split it");
         return Err(No::too_large(detail));
     }
+    let rejected = |line: usize, detail| Rejected { line, id: id_of(list[line - 1]), detail };
     let counts = &desk.side.browser;
-    counts.beyond_load.fetch_add(batch.beyond, Ordering::Relaxed);
     let mut tally = Tally::default();
     let (mut events, mut numbers) = (Vec::new(), Vec::new());
-    for (line, json) in (1..).zip(batch.events) {
+    for (line, json) in (1..).zip(&list) {
+        if let Ok(beyond) = json.get().parse() {
+            counts.beyond_load.fetch_add(beyond, Ordering::Relaxed);
+            continue;
+        }
         match admit(desk, below, json.get().as_bytes()) {
             Ok(event) if desk.is_over_limit(&event) => tally.beyond += 1,
             Ok(event) => {
@@ -73,7 +67,7 @@ pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> R
             }
             Err(detail) => {
                 desk.recorder.meter().count(Source::Browser, Fate::Rejected);
-                tally.rejected.push(Rejected { line, detail });
+                tally.rejected.push(rejected(line, detail));
             }
         }
     }
@@ -86,12 +80,17 @@ pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> R
                 Recorded::Known(_) => tally.duplicate += 1,
                 Recorded::Conflict(_) => {
                     let detail = "the id belongs to another event, and that one stays".to_owned();
-                    tally.rejected.push(Rejected { line, detail });
+                    tally.rejected.push(rejected(line, detail));
                 }
             }
         }
     }
     Ok(tally)
+}
+
+/// The id of an event as the page says it, by which it knows its own again.
+fn id_of(json: &RawValue) -> Option<String> {
+    Draft::parse(json.get().as_bytes()).ok()?.text("id").map(str::to_owned)
 }
 
 /// Checks what a page says, and puts it where it belongs.
@@ -101,10 +100,13 @@ fn admit(desk: &Desk, below: Option<&Place>, json: &[u8]) -> Result<Event, Strin
     }
     let mut draft = Draft::parse(json).map_err(|error| error.to_string())?;
     draft.set("source", Source::Browser.word());
+    if !draft.has("class") && draft.has("signal") {
+        draft.set("class", Class::Signal.word());
+    }
     if !draft.has("person") {
         draft.set("person", ANONYMOUS);
     }
-    if let Some(place) = draft.text("place").and_then(|place| put_below(below, place)) {
+    if let Some(place) = draft.text("place").map(|place| put_below(below, place)) {
         draft.set("place", place);
     }
     let mut event = desk
@@ -124,16 +126,19 @@ fn no_such_signal(name: SignalName) -> String {
     )
 }
 
-/// A place as one below another, unless it is that already; what is too deep loses its end. None
-/// where it may stay as it is.
-fn put_below(below: Option<&Place>, said: &str) -> Option<String> {
-    let below = below?;
-    let is_below = Place::parse(said).is_ok_and(|place| place.is_under(below));
-    (!is_below).then(|| {
-        let segments = said.split('/').filter(|segment| !segment.trim().is_empty());
-        let segments: Vec<&str> = below.as_str().split('/').chain(segments).take(8).collect();
-        segments.join("/")
-    })
+/// A place as one below another, unless it is that already; what is too deep loses its end.
+fn put_below(below: Option<&Place>, said: &str) -> String {
+    let cut = |place: &str| {
+        let segments = place.split('/').filter(|segment| !segment.trim().is_empty());
+        segments.take(DEEPEST).collect::<Vec<_>>().join("/")
+    };
+    let place = cut(said);
+    match below {
+        Some(below) if !Place::parse(&place).is_ok_and(|place| place.is_under(below)) => {
+            cut(&format!("{}/{place}", below.as_str()))
+        }
+        _ => place,
+    }
 }
 
 impl IntoResponse for Tally {
@@ -152,11 +157,14 @@ mod tests {
     fn a_key_is_bound_to_its_place() {
         let web = Place::parse("web").unwrap();
         let put = |said| put_below(Some(&web), said);
-        assert_eq!(put("web"), None);
-        assert_eq!(put(" /Web/checkout"), None);
-        assert_eq!(put("webshop/x").as_deref(), Some("web/webshop/x"));
-        assert_eq!(put("//shop/é").as_deref(), Some("web/shop/é"), "which is refused as it was");
-        assert_eq!(put("a/b/c/d/e/f/g/h").as_deref(), Some("web/a/b/c/d/e/f/g"));
-        assert_eq!(put_below(None, "anything"), None);
+        assert_eq!(put("web"), "web");
+        assert_eq!(put(" /Web/checkout"), "Web/checkout");
+        assert_eq!(put("/"), "web");
+        assert_eq!(put("webshop/x"), "web/webshop/x");
+        assert_eq!(put("//shop/é"), "web/shop/é", "which is refused as it was");
+        assert_eq!(put("a/b/c/d/e/f/g/h"), "web/a/b/c/d/e/f/g");
+        assert_eq!(put("web/b/c/d/e/f/g/h/i"), "web/b/c/d/e/f/g/h");
+        assert_eq!(put_below(None, "anything"), "anything");
+        assert_eq!(put_below(None, "/a//b/c/d/e/f/g/h/i"), "a/b/c/d/e/f/g/h");
     }
 }

@@ -1,8 +1,9 @@
 //! The browser door: the snippet itself, and what pages send with it.
 //!
-//! `GET /snag.js` is a script for any page, `GET /snag-dialog.js` the report that it loads once somebody
-//! asks for it: most never do. `POST /browser/{key}/events` takes what it tells: a plain
-//! text in the eyes of a browser, so that it needs no question beforehand and outlives its page.
+//! `GET /snag.js` is a script for any page, `GET /snag-dialog.js` the report that it loads once the page
+//! is there. Both are served as `tests/minify/run` makes them of the sources beside them.
+//! `POST /browser/{key}/events` takes what they tell: a plain text in the eyes of a browser, so that it
+//! needs no question beforehand and outlives its page.
 //!
 //! # Promises
 //!
@@ -19,7 +20,6 @@ mod batch;
 mod rule;
 
 use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -27,7 +27,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, StatusCode};
 
@@ -62,8 +61,8 @@ async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     let (name, mut response) = match path {
-        SNIPPET => (SNIPPET, script(&head.method, &SNIPPET_CODE)),
-        DIALOG => (DIALOG, script(&head.method, &DIALOG_CODE)),
+        SNIPPET => (SNIPPET, script(&head.method, include_bytes!("snag.min.js"))),
+        DIALOG => (DIALOG, script(&head.method, include_bytes!("snag-dialog.min.js"))),
         _ => {
             let answered = events(&desk, &head.method, path, &head.headers, body).await;
             ("/browser/{key}/events", answered)
@@ -73,19 +72,8 @@ async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     response
 }
 
-static SNIPPET_CODE: LazyLock<Bytes> = LazyLock::new(|| code(include_str!("snag.js")));
-static DIALOG_CODE: LazyLock<Bytes> = LazyLock::new(|| code(include_str!("snag-dialog.js")));
-
-/// A script as it is in the repository, without comments and indentation.
-fn code(script: &str) -> Bytes {
-    let lines = script.lines().map(str::trim_start);
-    let code: Vec<&str> =
-        lines.filter(|line| !line.is_empty() && !line.starts_with("//")).collect();
-    code.join("\n").into()
-}
-
 /// A script, which is the same for everybody.
-fn script(method: &Method, code: &Bytes) -> Response {
+fn script(method: &Method, code: &'static [u8]) -> Response {
     const WHOSE: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
     if !matches!(*method, Method::GET | Method::HEAD) {
         return No::wrong_method().into_response();
@@ -96,7 +84,7 @@ fn script(method: &Method, code: &Bytes) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (WHOSE, "cross-origin"),
     ];
-    (headers, code.clone()).into_response()
+    (headers, code).into_response()
 }
 
 /// What a page tells.

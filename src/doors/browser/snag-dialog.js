@@ -1,4 +1,5 @@
-// The report of snag.js: a dialog that shows what it will send. It is loaded when it is first asked for.
+// The report of snag.js: a dialog that shows what it will send. What is served is snag-dialog.min.js, made
+// of this by tests/minify/run.
 (() => {
   const { snag } = window;
   if (snag.ask) return;
@@ -13,19 +14,24 @@
 <p>This is what will be sent:</p><pre tabindex="0"></pre><p role="status"></p>
 <button>Send</button> <button type="button">Cancel</button></form>`;
 
-  // Out of reach of the page's style; what is clicked in it is no click on the page.
-  const host = document.createElement('snag-report');
-  host.dataset.snagIgnore = '';
-  const shadow = host.attachShadow({ mode: 'open' });
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(`:host{all:initial!important}*{font:16px/1.4 system-ui;box-sizing:border-box}dialog{width:32em}
+  // Made when it is first asked for. Out of reach of the page's style; what is clicked in it is no click
+  // on the page.
+  let shadow;
+  const make = () => {
+    const host = document.createElement('snag-report');
+    host.dataset.snagIgnore = '';
+    shadow = host.attachShadow({ mode: 'open' });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(`:host{all:initial!important}*{font:16px/1.4 system-ui;box-sizing:border-box}dialog{width:32em}
 h2,label,p,pre{display:block;margin:0 0 .7em}textarea,select,input{display:block;width:100%}
 pre{font:12px monospace;white-space:pre-wrap;max-height:9em;overflow:auto;border:1px solid}`);
-  shadow.adoptedStyleSheets = [sheet];
-  document.documentElement.append(host);
+    shadow.adoptedStyleSheets = [sheet];
+    document.documentElement.append(host);
+  };
 
   // Asks for what an event lacks, and sends it.
-  snag.ask = (begun, { keep, send, refused, store }) => {
+  snag.ask = (begun, keep, send, store) => {
+    if (!shadow) make();
     if (shadow.querySelector('dialog')) return;
     const dialog = document.createElement('dialog');
     dialog.innerHTML = FORM;
@@ -43,8 +49,8 @@ pre{font:12px monospace;white-space:pre-wrap;max-height:9em;overflow:auto;border
       event.preventDefault();
       const sent = report(), name = keep(sent);
       submit.disabled = true;
-      await send();
-      status.textContent = refused[name] ? 'Not recorded: ' + refused[name]
+      const refused = (await send())?.find(({ id }) => id == sent.id);
+      status.textContent = refused ? 'Not recorded: ' + refused.detail
         : store()[name] ? 'Kept in this browser; it is sent when snag can be reached.' : 'Recorded. Thank you.';
       close.textContent = 'Close';
       close.focus();

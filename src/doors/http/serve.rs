@@ -9,11 +9,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -158,11 +158,14 @@ impl Door {
         _permit: OwnedSemaphorePermit,
     ) {
         let stream = Deadline::new(stream, WRITE_TIME, stop.clone());
-        let service = service_fn(async |request| {
+        let service = service_fn(async |request: Request<Incoming>| {
+            let has_body = !request.body().is_end_stream();
             let answer = self.answer(request, peer).await;
             // Told so, a client opens another connection for what comes next.
-            let is_last = stop.is_cancelled();
-            answer.map(|answer| if is_last { close_after(answer) } else { answer })
+            answer.map(|answer| {
+                let is_last = stop.is_cancelled() || has_body && is_before_body(answer.status());
+                if is_last { close_after(answer) } else { answer }
+            })
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -236,6 +239,13 @@ impl Door {
         request.extensions_mut().insert(caller);
         door.answers.clone().oneshot(request).await
     }
+}
+
+/// Whether a refusal may be said before the body was read. What is left of that on its way would be taken
+/// for the next request, so hyper ends the connection, but without a word to the client.
+fn is_before_body(status: StatusCode) -> bool {
+    let is_read = matches!(status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY);
+    (status.is_client_error() || status.is_server_error()) && !is_read
 }
 
 /// An answer behind which the connection ends.
