@@ -16,7 +16,7 @@ use super::{Index, IndexError, open_tree};
 /// A file is not copied below this size,
 const SMALL: u64 = 16 * 1024 * 1024;
 /// nor if it has no more bytes an event,
-const BYTES_AN_EVENT: u64 = 400;
+const BYTES_AN_EVENT: u64 = 300;
 /// nor before it has grown by half since it was copied.
 const fn grown(copied: u64) -> u64 {
     copied / 2 * 3
