@@ -1,8 +1,9 @@
 //! Giving room back to the disk, and memory.
 //!
 //! sled writes anew rather than over, and after a busy time its file is several times as large as
-//! what is in it, and stays so, as does what it keeps in memory. So when nothing happens the index is copied, leaf by leaf, to a file that takes the place of
-//! the old one in one step: at every moment one of them is there, whole.
+//! what is in it, and stays so, as does what it keeps in memory. So when nothing happens the index is
+//! copied, leaf by leaf, to a file that takes the place of the old one in one step: at every moment
+//! one of them is there, whole.
 
 use std::fs::{self, File};
 use std::io;
