@@ -202,7 +202,11 @@ fn a_fault_of_the_form_is_told_to_a_person() {
     let long = "v".repeat(65);
     for (said, field, told) in [
         ("place=&note=x", "place", "Say where it happened, like web/checkout/pay."),
-        ("place=..%2Fx&note=x", "place", "The place contains “..”: write the place from"),
+        (
+            "place=..%2Fx&note=x",
+            "place",
+            "The place contains “..”: write the place from its first segment, like “web/checkout/pay”.</",
+        ),
         ("place=web/pay&note=+", "note", "Say what happened; or, under “More, if you like”,"),
         (
             "place=web/pay&note=x&lost_minutes=abc",
