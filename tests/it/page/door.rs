@@ -370,6 +370,13 @@ fn the_list_is_taken_along_as_a_table_that_does_nothing() {
     let row = r"| 1 | `web/pay` | 3 | 1 | unknown |  | a \| b \<b\>@";
     assert!(table.contains(row) && !table.contains("@ana"), "{table}");
     assert!(snagd.get("/page").text().contains("/page/hotspots.md"));
+
+    // What was noticed without anybody saying so has a column of its own, as in the terminal.
+    snagd.post(r#"{"place":"web/buy","person":"ana","class":"signal","signal":{"name":"crash","rule":"it crashed"}}"#).is(201);
+    let table = snagd.get("/page/hotspots.md?sort=signals").text();
+    assert!(table.contains("| people | signals | trend |"), "{table}");
+    assert!(table.contains("| 1 | `web/buy` | 10 | 1 | 1 | unknown |"), "{table}");
+    assert!(table.contains("| 2 | `web/pay` | 3 | 1 | 0 | unknown |"), "{table}");
 }
 
 #[test]
