@@ -137,6 +137,25 @@ fn nothing_recorded_is_said_well() {
 }
 
 #[test]
+fn where_nothing_hurt_only_what_shows_more_is_offered() {
+    let snagd = Snagd::start();
+    snagd.post(r#"{"place":"web/home","class":"use","count":9}"#).is(201);
+    let offers = |path: &str| {
+        let shown = snagd.get(path).text();
+        ["Look further back", "Leave the filters out"].map(|offer| shown.contains(offer))
+    };
+    for sort in ["", "&sort=name"] {
+        assert_eq!(offers(&format!("/page?since=7d{sort}")), [true, false], "{sort}");
+    }
+    assert_eq!(offers("/page?since=7d&under=web"), [true, true]);
+    assert_eq!(offers("/page?since=2020-01-01&under=web"), [false, true]);
+    for view in ["/page/map?", "/page/why?place=web/home&"] {
+        assert_eq!(offers(&format!("{view}since=7d")), [true, false], "{view}");
+        assert_eq!(offers(&format!("{view}since=2020-01-01")), [false, false], "{view}");
+    }
+}
+
+#[test]
 fn hostile_words_are_only_words() {
     let snagd = Snagd::start();
     let long = "w".repeat(4096);
