@@ -110,6 +110,8 @@ fn a_heading_sorts_by_its_column() {
     page.until("location.search === '?since=7d&sort=people' && document.readyState === 'complete'");
     assert_eq!((page.run(rows), page.run(shown)), ("web/find,web/pay".into(), "people".into()));
     is_sound(&page, "the list sorted by people");
+    let high = "new Set([...document.querySelectorAll('.head > *')].map(e => e.offsetHeight)).size";
+    assert_eq!(page.run(high), 1, "the sign of what is sorted by takes no line of its own");
     let taken = snagd.get("/page/hotspots.csv?sort=people").text();
     let said = snagd.snag(&["hotspots", "--csv", "--sort", "people"]).ok();
     assert!(
