@@ -13,6 +13,8 @@ pub(super) type Windows = [(&'static str, &'static str)];
 /// Those of a ranking.
 pub(super) const RANKED: &Windows =
     &[("28d", "28 days"), ("7d", "7 days"), ("90d", "90 days"), ("365d", "a year")];
+/// The days of the longest of them, and what it is asked by.
+const LONGEST: (usize, &str) = (365, "365d");
 /// What has a field of its own in the form.
 const FIELDS: [&str; 13] = [
     "since", "until", "under", "kind", "version", "person", "actor", "class", "by", "sort", "top",
@@ -47,6 +49,12 @@ pub(super) fn filters(visit: &Visit, windows: &Windows, window: Window, has_by: 
     }
 }
 
+/// The same over more days, where fewer were looked at.
+pub(super) fn further(address: &Address, window: Window) -> Option<Address> {
+    let (days, since) = LONGEST;
+    (window.days() < days).then(|| address.with("since", since))
+}
+
 fn form(address: &Address, has_by: bool) -> Markup {
     let field = |name, hint| text(address, name, hint);
     html! {
@@ -63,8 +71,8 @@ fn form(address: &Address, has_by: bool) -> Markup {
             (field("person", "ana"))
             (select(address, "actor", &human(Actor::Human), &words(&[Actor::Agent])))
             (select(address, "class", "any", &words(&[Class::Report, Class::Signal])))
-            (field("since", "28d, 4w, 2026-11-01"))
-            (field("until", "today, 2026-11-20"))
+            (field("since", "28d or 4w"))
+            (field("until", "2026-11-20"))
             @if has_by {
                 (select(address, "by", &human(By::Place), &words(&[By::Person, By::Version, By::Kind])))
                 (select(address, "sort", Sort::default().word(), &sorts()))

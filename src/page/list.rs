@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::filters::{RANKED, filters};
+use super::filters::{RANKED, filters, further};
 use super::frame::{Visit, frame};
 use super::{EXPORT, HOME, RECORD, chart, tell, text};
 use crate::event::{Day, Word};
@@ -195,8 +195,10 @@ fn nothing(visit: &Visit, answer: &HotspotsAnswer, events: u64) -> Markup {
             h2 { (quiet) }
             p { (plural(events, "event is", "events are")) " recorded in all; none that this question looks at has points in these days." }
             p {
-                a.button href=(visit.address.with("since", "365d")) { "Look further back" } " "
-                @if visit.address.pairs().any(|(name, _)| name != "since") {
+                @if let Some(further) = further(&visit.address, answer.window) {
+                    a.button href=(further) { "Look further back" } " "
+                }
+                @if visit.address.pairs().any(|(name, _)| !["since", "sort"].contains(&name)) {
                     a.button href=(HOME) { "Leave the filters out" }
                 }
             }

@@ -18,7 +18,7 @@ use std::ops::Range;
 use maud::{Markup, html};
 
 use super::chart::percent;
-use super::filters::{RANKED, filters};
+use super::filters::{RANKED, filters, further};
 use super::frame::{Visit, frame};
 use super::{Address, HOME, WHY, tell};
 use crate::event::Place;
@@ -55,8 +55,8 @@ pub fn map(visit: &Visit, land: &Land) -> String {
                 h2 { "Nothing hurt here in these days" }
                 p { "A place has an area here once somebody says what got in their way, as large as its pain." }
                 p {
-                    @if visit.address.get("since") != Some("365d") {
-                        a.button href=(visit.address.with("since", "365d")) { "Look further back" } " "
+                    @if let Some(further) = further(&visit.address, land.window) {
+                        a.button href=(further) { "Look further back" } " "
                     }
                     a.button href=(HOME) { "See the list" }
                 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::chart::{self, Release};
-use super::filters::{RANKED, filters};
+use super::filters::{RANKED, filters, further};
 use super::frame::{Visit, frame};
 use super::{MAP, RECORD, WHY, tell, text};
 use crate::event::{Day, Event, Place};
@@ -102,8 +102,10 @@ fn standing(visit: &Visit, why: &Why) -> Markup {
             ul.below { @for child in &why.below { li { (link(&child.place)) " " b { (number(child.pain)) } } } }
         } @else if why.figures.pain == 0 {
             p.lead {
-                "Nothing hurt here in these days. "
-                a href=(visit.address.with("since", "365d")) { "Look further back" } "."
+                "Nothing hurt here in these days."
+                @if let Some(further) = further(&visit.address, why.window) {
+                    " " a href=(further) { "Look further back" } "."
+                }
             }
         }
     }

@@ -143,9 +143,10 @@ fn told(form: &Form, name: &str, fault: &Fault) -> String {
     };
     let detail = fault.detail.replacen(&format!("`{name}`"), what, 1);
     let parts = detail.split('`').enumerate();
-    parts
+    let said: String = parts
         .map(|(at, part)| if at % 2 == 1 { format!("“{part}”") } else { part.to_owned() })
-        .collect()
+        .collect();
+    format!("{said}.")
 }
 
 fn noun(name: &str) -> &'static str {

@@ -60,20 +60,32 @@ pub fn code(text: &str) -> String {
 #[must_use]
 pub fn hotspots(answer: &HotspotsAnswer, by: &str) -> String {
     let title = format!("### Hotspots, {}", window(answer.window));
-    let has_rate = answer.rows.iter().any(|row| row.hurt_per_use.is_some());
-    let (rate, line) = if has_rate { ("hurt per use | ", ":-- | ") } else { ("", "") };
-    let head =
-        format!("| # | {by} | pain | people | trend | worst outcome | {rate}in their words |");
-    let rule = format!("| --: | :-- | --: | --: | :-- | :-- | {line}:-- |");
+    let columns = Columns {
+        signals: answer.rows.iter().any(|row| row.signals != 0),
+        rate: answer.rows.iter().any(|row| row.hurt_per_use.is_some()),
+    };
+    let (signals, figure) = if columns.signals { ("signals | ", "--: | ") } else { ("", "") };
+    let (rate, line) = if columns.rate { ("hurt per use | ", ":-- | ") } else { ("", "") };
+    let head = format!(
+        "| # | {by} | pain | people | {signals}trend | worst outcome | {rate}in their words |"
+    );
+    let rule = format!("| --: | :-- | --: | --: | {figure}:-- | :-- | {line}:-- |");
     let mut lines = vec![title, String::new(), head, rule];
     let ranked = (1..).zip(&answer.rows);
     lines.extend(
-        ranked.map(|(rank, row)| format!("| {rank} | {} |", cells(row, has_rate).join(" | "))),
+        ranked.map(|(rank, row)| format!("| {rank} | {} |", cells(row, columns).join(" | "))),
     );
     lines.join("\n") + "\n"
 }
 
-fn cells(row: &Hotspot, has_rate: bool) -> Vec<String> {
+/// The columns that a table has only where there is something in them.
+#[derive(Clone, Copy)]
+struct Columns {
+    signals: bool,
+    rate: bool,
+}
+
+fn cells(row: &Hotspot, columns: Columns) -> Vec<String> {
     let name = row.key.name().unwrap_or("(none)");
     let name = if row.key.place().is_some() { code(name) } else { said(name) };
     let folded = row.folded.as_ref().map(|folded| format!(", {}", text(folded)));
@@ -81,10 +93,12 @@ fn cells(row: &Hotspot, has_rate: bool) -> Vec<String> {
         name + &folded.unwrap_or_default(),
         number(row.figures.pain),
         number(row.figures.people.into()),
-        trend(row),
-        outcome(row).unwrap_or_default(),
     ];
-    if has_rate {
+    if columns.signals {
+        cells.push(number(row.signals));
+    }
+    cells.extend([trend(row), outcome(row).unwrap_or_default()]);
+    if columns.rate {
         let rate = row.hurt_per_use.as_ref();
         let told = rate.map(|rate| format!("{} of {}", percent(rate.rate), number(rate.uses)));
         cells.push(told.unwrap_or_default());

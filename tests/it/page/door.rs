@@ -202,7 +202,11 @@ fn a_fault_of_the_form_is_told_to_a_person() {
     let long = "v".repeat(65);
     for (said, field, told) in [
         ("place=&note=x", "place", "Say where it happened, like web/checkout/pay."),
-        ("place=..%2Fx&note=x", "place", "The place contains “..”: write the place from"),
+        (
+            "place=..%2Fx&note=x",
+            "place",
+            "The place contains “..”: write the place from its first segment, like “web/checkout/pay”.</",
+        ),
         ("place=web/pay&note=+", "note", "Say what happened; or, under “More, if you like”,"),
         (
             "place=web/pay&note=x&lost_minutes=abc",
@@ -366,6 +370,13 @@ fn the_list_is_taken_along_as_a_table_that_does_nothing() {
     let row = r"| 1 | `web/pay` | 3 | 1 | unknown |  | a \| b \<b\>@";
     assert!(table.contains(row) && !table.contains("@ana"), "{table}");
     assert!(snagd.get("/page").text().contains("/page/hotspots.md"));
+
+    // What was noticed without anybody saying so has a column of its own, as in the terminal.
+    snagd.post(r#"{"place":"web/buy","person":"ana","class":"signal","signal":{"name":"crash","rule":"it crashed"}}"#).is(201);
+    let table = snagd.get("/page/hotspots.md?sort=signals").text();
+    assert!(table.contains("| people | signals | trend |"), "{table}");
+    assert!(table.contains("| 1 | `web/buy` | 10 | 1 | 1 | unknown |"), "{table}");
+    assert!(table.contains("| 2 | `web/pay` | 3 | 1 | 0 | unknown |"), "{table}");
 }
 
 #[test]

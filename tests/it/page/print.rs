@@ -62,6 +62,23 @@ fn a_map_is_printed_from_its_first_sheet_on_and_no_label_is_cut() {
     assert!(again.contains("… web"), "{again}");
 }
 
+#[test]
+fn paper_is_white_by_night_too() {
+    let demo = Demo::start();
+    let chromium = Chromium::start();
+    let page = chromium.blank();
+    page.go(&demo.link());
+    // A browser that leaves the preference as it is shows a printer the dark one.
+    let seen = |media: &str, light: &str| {
+        let light = json!([{"name": "prefers-color-scheme", "value": light}]);
+        page.ask("Emulation.setEmulatedMedia", &json!({"media": media, "features": light}));
+        page.run("getComputedStyle(document.querySelector('.trend.worse')).color")
+    };
+    let [night, day] = ["dark", "light"].map(|light| seen("print", light));
+    assert_eq!(night, day, "a trend is printed in the colour that the page has on white");
+    assert_ne!(night, seen("screen", "dark"));
+}
+
 /// What a printer is shown the name of again.
 fn named_again(page: &Page) -> String {
     let names = "[...document.querySelectorAll('.again b')].map(e => e.checkVisibility() && e.innerText.trim()).join()";

@@ -110,6 +110,8 @@ fn a_heading_sorts_by_its_column() {
     page.until("location.search === '?since=7d&sort=people' && document.readyState === 'complete'");
     assert_eq!((page.run(rows), page.run(shown)), ("web/find,web/pay".into(), "people".into()));
     is_sound(&page, "the list sorted by people");
+    let high = "new Set([...document.querySelectorAll('.head > *')].map(e => e.offsetHeight)).size";
+    assert_eq!(page.run(high), 1, "the sign of what is sorted by takes no line of its own");
     let taken = snagd.get("/page/hotspots.csv?sort=people").text();
     let said = snagd.snag(&["hotspots", "--csv", "--sort", "people"]).ok();
     assert!(
@@ -134,6 +136,25 @@ fn nothing_recorded_is_said_well() {
     keep(&page, "empty");
     let said = page.run(said);
     assert!(said.as_str().unwrap().contains("snag log web/checkout/pay"), "{said}");
+}
+
+#[test]
+fn where_nothing_hurt_only_what_shows_more_is_offered() {
+    let snagd = Snagd::start();
+    snagd.post(r#"{"place":"web/home","class":"use","count":9}"#).is(201);
+    let offers = |path: &str| {
+        let shown = snagd.get(path).text();
+        ["Look further back", "Leave the filters out"].map(|offer| shown.contains(offer))
+    };
+    for sort in ["", "&sort=name"] {
+        assert_eq!(offers(&format!("/page?since=7d{sort}")), [true, false], "{sort}");
+    }
+    assert_eq!(offers("/page?since=7d&under=web"), [true, true]);
+    assert_eq!(offers("/page?since=2020-01-01&under=web"), [false, true]);
+    for view in ["/page/map?", "/page/why?place=web/home&"] {
+        assert_eq!(offers(&format!("{view}since=7d")), [true, false], "{view}");
+        assert_eq!(offers(&format!("{view}since=2020-01-01")), [false, false], "{view}");
+    }
 }
 
 #[test]
