@@ -115,7 +115,8 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
             }
             @for (at, release) in releases.iter().enumerate() {
                 @let days = u64::try_from(release.day.since(window.since)).unwrap_or(0);
-                (mark(release, days, window.days() as u64, at))
+                @let is_near = releases.get(at + 2).is_some_and(|next| is_near(release, next, window));
+                (mark(release, days, window.days() as u64, at, is_near))
             }
             text.tick x="0" y=(top - 6) { (words::number(highest)) " points" }
             text.tick x="0" y=(bottom + 16) { (words::day(window.since, today)) }
@@ -124,15 +125,23 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
     }
 }
 
-/// A dashed line with a name; names take turns in height, so that neighbours can be read.
-fn mark(release: &Release, days: u64, of: u64, turn: usize) -> Markup {
+/// Whether a phone has no room for a name beside the next one of the same height.
+fn is_near(release: &Release, next: &Release, window: Window) -> bool {
+    let letters = release.name.chars().count().max(next.name.chars().count());
+    let days = usize::try_from(next.day.since(release.day)).unwrap_or(0);
+    days * LETTERS < letters * window.days()
+}
+
+/// A dashed line with a name; names take turns in height, so that neighbours can be read. Where a
+/// phone has no room for it, there is only the line.
+fn mark(release: &Release, days: u64, of: u64, turn: usize, is_near: bool) -> Markup {
     let x = percent(days, of);
     let is_late = of < 2 * days;
     let y = if turn.is_multiple_of(2) { 12 } else { 26 };
     html! {
         line.release x1=(x) x2=(x) y1=(y) y2=(NAMES + BARS) {}
         svg x=(x) overflow="visible" {
-            text.name.end[is_late] x=(if is_late { -4 } else { 4 }) y=(y) { (release.name) }
+            text.name.end[is_late].wide[is_near] x=(if is_late { -4 } else { 4 }) y=(y) { (release.name) }
         }
     }
 }
@@ -153,6 +162,9 @@ fn summary(days: &[u32], window: Window, today: Day) -> String {
 fn as_days(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
+
+/// Letters of a name that a phone has room for from one end of a chart to the other.
+const LETTERS: usize = 36;
 
 /// A share in per cent, in tenths.
 pub(super) fn percent(part: u64, whole: u64) -> String {
@@ -194,6 +206,19 @@ mod tests {
         ];
         let days = [0, 3, 0, 0, 33, 1, 0];
         assert_snapshot!(lines(&timeline(&days, window(7), &releases, window(1).until)));
+    }
+
+    #[test]
+    fn a_name_that_a_phone_has_no_room_for_is_not_shown_there() {
+        let days = ["10-21", "11-10", "11-15"].map(|day| format!("2026-{day}"));
+        let release = |day: &String| Release { name: day.clone(), day: Day::parse(day).unwrap() };
+        let releases = days.each_ref().map(release);
+        let left_out = |length: i32| {
+            let drawn = timeline(&[1; 56], window(length), &releases, Day(0)).0;
+            days.each_ref().map(|day| drawn.contains(&format!("wide\" x=\"-4\" y=\"12\">{day}")))
+        };
+        assert_eq!(left_out(365), [true, false, false], "the latest is named");
+        assert_eq!(left_out(56), [false; 3], "there is room");
     }
 
     #[test]
