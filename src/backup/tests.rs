@@ -171,17 +171,19 @@ fn a_journal_that_is_rewritten_meanwhile_is_noticed() {
     let mut case = Case::new(&[3, 3]);
     case.append(3);
     let journal = case.path("journal");
-    let read = || {
-        let mut parts = journal::Parts::of(&journal).unwrap();
+    let found = || journal::Parts::of(&journal).unwrap();
+    let all_of = |mut parts: journal::Parts| {
         parts.firsts().into_iter().for_each(|first| drop(parts.read(first).unwrap()));
         parts
     };
-    let parts = read();
+    let read = || all_of(found());
+    let (parts, yet_to_read) = (read(), found());
     case.append(3);
     case.journal.writer.seal().unwrap();
     while case.journal.packer.pack_next().unwrap().is_some() {}
     assert!(parts.still_hold().unwrap(), "grown, sealed and packed it is the same");
-    let parts = read();
+    let parts = all_of(yet_to_read);
+    assert!(parts.still_hold().unwrap(), "packed between being found and read, too");
     case.journal.packer.rewrite(|_| Fate::Drop).unwrap();
     assert!(!parts.still_hold().unwrap());
     let parts = read();

@@ -4,7 +4,7 @@
 //! A part says itself what it holds, wherever it lies. It is a packed segment, whether the journal
 //! has packed it yet or not, unless something in it is damaged: then it is the segment as it is.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
@@ -49,6 +49,13 @@ struct Stamp {
     changed: (i64, i64),
 }
 
+/// What tells later whether a segment that was read is still the same.
+enum Read {
+    Packed(Stamp),
+    /// Not packed yet, and may grow: how far its good frames go, and a checksum of that.
+    Raw(usize, u32),
+}
+
 /// A segment, to be kept elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -75,7 +82,7 @@ impl Parts {
         let listing = segment::list(dir).map_err(JournalError::unusable(dir))?;
         let see = |(&first, &form): (&u64, &Form)| Seen {
             first,
-            stamp: Stamp::of(&file_of(dir, first, form)),
+            stamp: fs::metadata(file_of(dir, first, form)).ok().map(|data| Stamp::of(&data)),
             read: None,
         };
         let seen = listing.segments.iter().map(see).collect();
@@ -98,7 +105,11 @@ impl Parts {
     pub fn read(&mut self, first: u64) -> Result<Part, JournalError> {
         let (part, read) = read(&self.dir, first)?;
         if let Some(seen) = self.seen.iter_mut().find(|seen| seen.first == first) {
-            seen.read = read;
+            match read {
+                // It may have been packed since it was found: what was read is what it must stay.
+                Read::Packed(stamp) => seen.stamp = Some(stamp),
+                Read::Raw(end, crc) => seen.read = Some((end, crc)),
+            }
         }
         Ok(part)
     }
@@ -122,10 +133,9 @@ impl Parts {
 }
 
 impl Stamp {
-    fn of(path: &Path) -> Option<Self> {
-        let data = fs::metadata(path).ok()?;
+    fn of(data: &Metadata) -> Self {
         let changed = (data.mtime(), data.mtime_nsec());
-        Some(Self { inode: data.ino(), bytes: data.len(), changed })
+        Self { inode: data.ino(), bytes: data.len(), changed }
     }
 }
 
@@ -263,18 +273,19 @@ fn file_of(dir: &Path, first: u64, form: Form) -> PathBuf {
     }
 }
 
-/// Reads a segment; where it is not packed yet, says how far its good frames go.
-fn read(dir: &Path, first: u64) -> Result<(Part, Option<(usize, u32)>), JournalError> {
+/// Reads a segment.
+fn read(dir: &Path, first: u64) -> Result<(Part, Read), JournalError> {
     let path = segment::path(dir, first);
     let mut reads = 1;
     loop {
-        let (form, bytes) = read_file_of(dir, first).map_err(JournalError::unusable(&path))?;
+        let (form, bytes, stamp) =
+            read_file_of(dir, first).map_err(JournalError::unusable(&path))?;
         let part = Part { first, is_packed: form == Form::Packed, bytes };
         if let Some(version) = part.newer() {
             return Err(JournalError::Newer { path, version });
         }
         if part.is_packed {
-            return Ok((part, None));
+            return Ok((part, Read::Packed(stamp)));
         }
         let pieces = pieces(first, &part.bytes);
         if READS <= reads || !matches!(pieces.last(), Some(Piece::Hole { .. })) {
@@ -283,8 +294,8 @@ fn read(dir: &Path, first: u64) -> Result<(Part, Option<(usize, u32)>), JournalE
                 Piece::Hole { .. } => None,
             });
             let end = end.unwrap_or(HEADER).min(part.bytes.len());
-            let read = (end, crc32c::crc32c(&part.bytes[..end]));
-            return Ok((part.packed(&pieces), Some(read)));
+            let read = Read::Raw(end, crc32c::crc32c(&part.bytes[..end]));
+            return Ok((part.packed(&pieces), read));
         }
         reads += 1;
     }
@@ -293,19 +304,20 @@ fn read(dir: &Path, first: u64) -> Result<(Part, Option<(usize, u32)>), JournalE
 /// Whether a segment still begins with what was read of it.
 fn begins_with(dir: &Path, first: u64, (end, crc): (usize, u32)) -> Result<bool, JournalError> {
     let path = segment::path(dir, first);
-    let (form, bytes) = read_file_of(dir, first).map_err(JournalError::unusable(&path))?;
+    let (form, bytes, _) = read_file_of(dir, first).map_err(JournalError::unusable(&path))?;
     let plain = Part { first, is_packed: form == Form::Packed, bytes }.plain();
     Ok(plain.get(..end).is_some_and(|read| crc32c::crc32c(read) == crc))
 }
 
 /// A segment's file: packing names the packed one before it removes the other.
-fn read_file_of(dir: &Path, first: u64) -> io::Result<(Form, Vec<u8>)> {
-    match File::open(segment::path(dir, first)) {
-        Ok(file) => Ok((Form::Raw, read_file(&file)?)),
+fn read_file_of(dir: &Path, first: u64) -> io::Result<(Form, Vec<u8>, Stamp)> {
+    let (form, file) = match File::open(segment::path(dir, first)) {
+        Ok(file) => (Form::Raw, file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let file = File::open(segment::packed_path(dir, first))?;
-            Ok((Form::Packed, read_file(&file)?))
+            (Form::Packed, File::open(segment::packed_path(dir, first))?)
         }
-        Err(error) => Err(error),
-    }
+        Err(error) => return Err(error),
+    };
+    let stamp = Stamp::of(&file.metadata()?);
+    Ok((form, read_file(&file)?, stamp))
 }
