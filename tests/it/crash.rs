@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::harness::{Snagd, until};
 
 /// Rounds of the bounded test; `.ci/long` runs more, by `SNAG_ROUNDS`.
-const ROUNDS: u64 = 50;
+const ROUNDS: u64 = 30;
 
 #[test]
 fn killed_at_random_moments_under_load_it_keeps_what_it_acknowledged() {

@@ -52,7 +52,7 @@ fn whatever_is_damaged_nothing_is_lost_in_silence() {
     sound.restart();
     sound.stop();
     let sound = Sound { killed: killed.path().join("state"), stopped: sound.state(), all };
-    let cases = rounds(6);
+    let cases = rounds(4);
     let (mut lossy, mut refused) = (0, 0);
     for seed in 0..cases {
         match suffer(&sound, seed) {

@@ -45,7 +45,7 @@ fn counted(snagd: &Snagd) -> (usize, usize) {
 #[test]
 fn killed_while_it_forgets_it_has_forgotten_all_or_nothing() {
     let before = of_two();
-    for round in 0..rounds(4) {
+    for round in 0..rounds(3) {
         let mut snagd = start_on_copy(&before.state());
         let url = format!("unix:{}", snagd.socket().display());
         let mut forget = snag(snagd.dir.path());
