@@ -1,7 +1,8 @@
 //! The ranking: rows in the order in which they hurt, or in another that was asked for.
 //!
-//! Order: what [`super::Sort`] says, then pain, then people, then the worst single points, then the later last day, then the name,
-//! A first. No two rows have one name, so it is total: the same events give the same list.
+//! Order: what [`super::Sort`] says, then pain, then people, then the worst single points, then the
+//! later last day, then the name, A first. No two rows have one name, so it is total: the same events
+//! give the same list.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;

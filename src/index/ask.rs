@@ -12,8 +12,8 @@ use super::list::{Order, Spot};
 use super::{Index, IndexError};
 use crate::event::{Actor, Day, Event, Kind, Place, SignalName};
 use crate::hotspot::{
-    By, Cell, CellKey, DaySum, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Shape, Why,
-    Window, calendar, group, painless, why,
+    By, Cell, CellKey, DaySum, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Shape, Sort,
+    Why, Window, calendar, group, painless, why,
 };
 
 /// The ranked rows of a window.
@@ -23,6 +23,9 @@ pub struct HotspotsAnswer {
     pub v: u32,
     /// The days counted.
     pub window: Window,
+    /// The figure that rows are sorted by.
+    #[serde(default)]
+    pub sort: Sort,
     /// The rows asked for, the worst first.
     pub rows: Vec<Hotspot>,
     /// How many more there are.
@@ -83,7 +86,8 @@ impl Index {
         for row in &mut rows {
             row.quote = self.strongest_quote(question, &row.members, &mut shown, &mut lacking)?;
         }
-        Ok(HotspotsAnswer { v: 1, window: question.window, rows, more, lacks: lacking.len() })
+        let (window, sort, lacks) = (question.window, question.sort, lacking.len());
+        Ok(HotspotsAnswer { v: 1, window, sort, rows, more, lacks })
     }
 
     /// All that a map shows of a question by place, without what anybody said.

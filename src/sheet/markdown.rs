@@ -8,7 +8,7 @@
 use crate::event::is_unprintable;
 use crate::hotspot::{Hotspot, TrendWord};
 use crate::index::HotspotsAnswer;
-use crate::words::{human, number, percent, window};
+use crate::words::{human, number, percent, ranked};
 
 /// The most letters of what somebody said.
 const MOST_WORDS: usize = 300;
@@ -59,7 +59,7 @@ pub fn code(text: &str) -> String {
 /// The ranking as a table; `by` is what its rows stand for.
 #[must_use]
 pub fn hotspots(answer: &HotspotsAnswer, by: &str) -> String {
-    let title = format!("### Hotspots, {}", window(answer.window));
+    let title = format!("### Hotspots, {}", ranked(answer.window, answer.sort));
     let columns = Columns {
         signals: answer.rows.iter().any(|row| row.signals != 0),
         rate: answer.rows.iter().any(|row| row.hurt_per_use.is_some()),

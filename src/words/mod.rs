@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::event::{Day, Word};
-use crate::hotspot::{CAP, FEWEST_USES, POINTS, Rate, Why, Window};
+use crate::hotspot::{CAP, FEWEST_USES, POINTS, Rate, Sort, Why, Window};
 
 pub use verdict::{TEST, sentences};
 
@@ -54,6 +54,16 @@ pub fn window(window: Window) -> String {
     match window.days() {
         1 => format!("1 day, {}", window.until),
         days => format!("{} days to {}", number(days as u64), window.until),
+    }
+}
+
+/// The days of a ranking, and what it is sorted by where that is not pain.
+#[must_use]
+pub fn ranked(days: Window, sort: Sort) -> String {
+    let days = window(days);
+    match sort {
+        Sort::Pain => days,
+        sort => format!("{days}, sorted by {}", sort.word()),
     }
 }
 

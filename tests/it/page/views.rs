@@ -114,6 +114,8 @@ fn a_heading_sorts_by_its_column() {
     assert_eq!(page.run(high), 1, "the sign of what is sorted by takes no line of its own");
     let taken = snagd.get("/page/hotspots.csv?sort=people").text();
     let said = snagd.snag(&["hotspots", "--csv", "--sort", "people"]).ok();
+    let table = snagd.get("/page/hotspots.md?sort=people").text();
+    assert!(table.contains(", sorted by people\n"), "{table}");
     assert!(
         taken.ends_with(&said.stdout) && taken.find("web/find") < taken.find("web/pay"),
         "{taken}"

@@ -14,7 +14,7 @@ use super::safe::Safe;
 use super::spark::{spark, steps};
 use super::table::{Cell, Column, GAP, Give, Table};
 use super::text::width;
-use super::words::{human, number, plural, shell, short_rate, window};
+use super::words::{human, number, plural, ranked, shell, short_rate, window};
 use crate::query::Query;
 
 /// From here on what people did has a column of its own.
@@ -39,7 +39,8 @@ pub(crate) fn hotspots(answer: &HotspotsAnswer, events: u64, asked: &Query, look
         nothing(answer, events, asked, &mut page, look);
         return page.finish();
     }
-    page.push(look.line().bold("Hotspots").dim(format!("  {}", window(answer.window))));
+    let of = ranked(answer.window, answer.sort);
+    page.push(look.line().bold("Hotspots").dim(format!("  {of}")));
     page.blank();
     if look.width < NARROW {
         stacked(answer, &mut page, look);

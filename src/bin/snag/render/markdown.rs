@@ -19,7 +19,7 @@ use snag::index::HotspotsAnswer;
 use super::Look;
 use super::event::what;
 use super::hotspots::{name, next, quiet, title, trend, worst_outcome};
-use super::words::{id_tail, number, short_rate, window};
+use super::words::{id_tail, number, ranked, short_rate};
 use crate::query::Query;
 use inline::Inline;
 
@@ -38,7 +38,7 @@ pub(crate) fn hotspots(answer: &HotspotsAnswer, asked: &Query, look: &Look) -> S
         report.next("see what is recorded:", "snag events");
         return report.finish();
     }
-    report.heading(&report.text(&format!("Hotspots, {}", window(answer.window))));
+    report.heading(&report.text(&format!("Hotspots, {}", ranked(answer.window, answer.sort))));
     let has_signals = answer.rows.iter().any(|row| row.signals != 0);
     let mut columns = vec![
         Column::figures("#"),

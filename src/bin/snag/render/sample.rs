@@ -197,7 +197,7 @@ pub(super) fn hotspots_by(events: &[Event], question: &Question) -> HotspotsAnsw
             Quote { id, place, severity, at, text }
         });
     }
-    HotspotsAnswer { v: 1, window: question.window, rows, more: 0, lacks: 0 }
+    HotspotsAnswer { v: 1, window: question.window, sort: question.sort, rows, more: 0, lacks: 0 }
 }
 
 pub(super) fn hotspots(events: &[Event]) -> HotspotsAnswer {
