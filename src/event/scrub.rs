@@ -12,6 +12,7 @@
 
 mod check;
 mod key;
+mod marks;
 mod rules;
 #[cfg(test)]
 mod tests;

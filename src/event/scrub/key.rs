@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use super::marks::Marks;
 
 /// Words that name a secret wherever they end a name.
 const SECRETS: &str = "accesskey accesstoken apikey apitoken auth authorization authtoken \
@@ -49,14 +49,9 @@ pub fn scrub_key(key: &str) -> bool {
 
 /// Whether it is worth to look at the words of a name: of most names it is not.
 fn may_name_a_secret(key: &str) -> bool {
-    #[expect(clippy::expect_used, reason = "a constant, and a test builds it")]
-    static ANY: LazyLock<AhoCorasick> = LazyLock::new(|| {
-        let mut any = AhoCorasick::builder();
-        any.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA));
-        any.build(PIECES).expect("pieces are searched for")
-    });
+    static ANY: LazyLock<Marks> = LazyLock::new(|| Marks::new(PIECES.map(|piece| (piece, 1))));
     // Some letters beyond ASCII have a small one within it.
-    !key.is_ascii() || ANY.is_match(key)
+    !key.is_ascii() || ANY.of(key) != 0
 }
 
 /// The same as [`scrub_key`], word by word.
