@@ -44,6 +44,11 @@ pub(crate) fn read(output: &Output) -> anyhow::Result<Option<Cli>> {
             let words = said.iter().map(|word| word.to_string_lossy().into_owned());
             return Err(stop(Code::Usage, explain(&error, &words.collect::<Vec<_>>())));
         }
+        // Takes no help to say.
+        Err(version) if version.kind() == ErrorKind::DisplayVersion => {
+            version.print()?;
+            return Ok(None);
+        }
         Err(page) => page,
     };
     let dressed = help::dressed(output.look(), colour(&said));
