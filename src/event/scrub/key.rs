@@ -49,7 +49,7 @@ pub fn scrub_key(key: &str) -> bool {
 
 /// Whether it is worth to look at the words of a name: of most names it is not.
 fn may_name_a_secret(key: &str) -> bool {
-    static ANY: LazyLock<Marks> = LazyLock::new(|| Marks::new(PIECES.map(|piece| (piece, 1))));
+    static ANY: LazyLock<Marks> = LazyLock::new(|| Marks::new(&PIECES.map(|piece| (piece, 1))));
     // Some letters beyond ASCII have a small one within it.
     !key.is_ascii() || ANY.of(key) != 0
 }

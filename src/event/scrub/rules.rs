@@ -56,9 +56,12 @@ pub(super) struct Hit {
 pub(super) fn hits(text: &str) -> Vec<Hit> {
     let rules = &*RULES;
     let mut hits = Vec::new();
-    let marked = rules.marks.of(text);
-    for (rank, rule) in rules.each.iter().enumerate() {
-        if marked & 1 << rank != 0 && rule.has_digits(text) {
+    let mut marked = rules.marks.of(text);
+    while marked != 0 {
+        let rank = marked.trailing_zeros() as usize;
+        marked &= marked - 1;
+        let rule = &rules.each[rank];
+        if rule.is_likely(text) {
             rule.collect(text, rank, &mut hits);
         }
     }
@@ -101,8 +104,8 @@ impl Rules {
     fn new(each: Vec<Rule>) -> Self {
         let bit =
             |(rank, rule): (u32, &Rule)| rule.marks.iter().map(move |mark| (*mark, 1 << rank));
-        let marks = Marks::new((0..).zip(&each).flat_map(bit));
-        Self { each, marks }
+        let marks: Vec<_> = (0..).zip(&each).flat_map(bit).collect();
+        Self { marks: Marks::new(&marks), each }
     }
 }
 
@@ -112,8 +115,14 @@ impl Rule {
         self.regex.get_or_init(|| Regex::new(&self.pattern).expect("a rule compiles"))
     }
 
-    fn has_digits(&self, text: &str) -> bool {
-        self.digits == 0 || self.digits <= text.bytes().filter(u8::is_ascii_digit).count()
+    /// Whether a text that has a mark in some case may match: marks with capitals are meant as they are
+    /// written.
+    fn is_likely(&self, text: &str) -> bool {
+        let is_written = |mark: &&str| {
+            !mark.bytes().any(|byte| byte.is_ascii_uppercase()) || text.contains(*mark)
+        };
+        let digits = || text.bytes().filter(u8::is_ascii_digit).count();
+        (self.digits == 0 || self.digits <= digits()) && self.marks.iter().any(is_written)
     }
 
     fn collect(&self, text: &str, rank: usize, hits: &mut Vec<Hit>) {
@@ -327,7 +336,7 @@ fn values() -> Vec<Rule> {
 pub(super) fn marked(text: &str) -> impl Iterator<Item = (&'static Regex, bool)> + '_ {
     let marked = RULES.marks.of(text);
     let rules = RULES.each.iter().enumerate();
-    rules.map(move |(rank, rule)| (rule.regex(), marked & 1 << rank != 0 && rule.has_digits(text)))
+    rules.map(move |(rank, rule)| (rule.regex(), marked & 1 << rank != 0 && rule.is_likely(text)))
 }
 
 /// The names of all rules, each once.
