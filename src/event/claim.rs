@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::draft::Fields;
 use super::fault::{Fault, Rejection, did_you_mean};
 use super::word::Word;
 use super::{MAX_EVIDENCE, MAX_LINE, MAX_NAME, MAX_TAGS};
@@ -13,12 +14,12 @@ const MOST_FAULTS: usize = 32;
 
 /// The fields of a draft that were not looked at yet, and the faults found so far.
 pub(super) struct Claim {
-    fields: Map<String, Value>,
+    fields: Fields,
     faults: Vec<Fault>,
 }
 
 impl Claim {
-    pub(super) fn new(fields: Map<String, Value>) -> Self {
+    pub(super) fn new(fields: Fields) -> Self {
         Self { fields, faults: Vec::new() }
     }
 
@@ -44,7 +45,7 @@ impl Claim {
 
     /// A value that is there and not null.
     pub(super) fn take(&mut self, field: &str) -> Option<Value> {
-        self.fields.remove(field).filter(|value| !value.is_null())
+        self.fields.take(field).filter(|value| !value.is_null())
     }
 
     /// A text, trimmed; an empty one counts as absent.
@@ -194,8 +195,13 @@ impl Claim {
     }
 
     /// Whatever is left of an object is unknown.
-    pub(super) fn refuse_rest(&mut self, above: &str, rest: &Map<String, Value>, known: &[&str]) {
-        for field in rest.keys() {
+    pub(super) fn refuse_rest<'f>(
+        &mut self,
+        above: &str,
+        rest: impl IntoIterator<Item = &'f str>,
+        known: &[&str],
+    ) {
+        for field in rest {
             let hint = match did_you_mean(field, known) {
                 hint if hint.is_empty() => ": free data goes into `tags`".to_owned(),
                 hint => format!("{hint} Free data goes into `tags`"),
@@ -209,7 +215,7 @@ impl Claim {
     /// The end: whatever nobody asked for is unknown.
     pub(super) fn finish(mut self, known: &[&str]) -> Result<(), Rejection> {
         let rest = std::mem::take(&mut self.fields);
-        self.refuse_rest("", &rest, known);
+        self.refuse_rest("", rest.names(), known);
         if self.faults.is_empty() { Ok(()) } else { Err(Rejection { faults: self.faults }) }
     }
 }

@@ -1,15 +1,44 @@
 //! A [`Draft`]: an unchecked claim, any JSON object.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use uuid::Uuid;
+
+use super::FIELDS;
 
 /// An unchecked claim, as somebody wrote it. [`Draft::admit`] checks it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Draft {
-    pub(super) fields: Map<String, Value>,
+    pub(super) fields: Fields,
+}
+
+/// Fields as they were said, each once. They are few, so a list is quicker than a map.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Fields(Vec<(Name, Value)>);
+
+/// The name of a field: that of a known one is not copied.
+type Name = Cow<'static, str>;
+
+impl Fields {
+    pub(super) fn get(&self, field: &str) -> Option<&Value> {
+        self.0.iter().find(|(name, _)| name == field).map(|(_, value)| value)
+    }
+
+    pub(super) fn take(&mut self, field: &str) -> Option<Value> {
+        let at = self.0.iter().position(|(name, _)| name == field)?;
+        Some(self.0.swap_remove(at).1)
+    }
+
+    /// The names of those that are left, sorted.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| &**name).collect();
+        names.sort_unstable();
+        names
+    }
 }
 
 /// Why some bytes are no draft at all.
@@ -41,7 +70,8 @@ impl Draft {
 
     /// Says one more field, replacing what was said before.
     pub fn set(&mut self, field: &str, value: impl Into<Value>) {
-        self.fields.insert(field.to_owned(), value.into());
+        self.fields.take(field);
+        self.fields.0.push((name(field), value.into()));
     }
 
     /// Whether the field is said; null says nothing.
@@ -62,11 +92,13 @@ impl Draft {
         self.text("same_as")?.parse().ok()
     }
 
-    /// The draft as JSON.
+    /// The draft as JSON, its fields sorted: an import makes ids of it, so it stays the same for ever.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
+        let sorted: BTreeMap<&Name, &Value> =
+            self.fields.0.iter().map(|(name, value)| (name, value)).collect();
         // Writing to memory cannot fail, and every key is a string.
-        serde_json::to_vec(&self.fields).unwrap_or_default()
+        serde_json::to_vec(&sorted).unwrap_or_default()
     }
 }
 
@@ -76,25 +108,53 @@ impl<'de> Deserialize<'de> for Draft {
     }
 }
 
+fn name(field: &str) -> Name {
+    let known = FIELDS.iter().find(|known| **known == field);
+    known.map_or_else(|| Cow::Owned(field.to_owned()), |known| Cow::Borrowed(*known))
+}
+
 /// Reads an object and refuses a field said twice: of two notes, which one is meant?
 struct FieldsOnce;
 
 impl<'de> Visitor<'de> for FieldsOnce {
-    type Value = Map<String, Value>;
+    type Value = Fields;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Map::new();
-        while let Some((field, value)) = map.next_entry::<String, Value>()? {
-            if fields.contains_key(&field) {
-                return Err(de::Error::custom(format!("the field `{field}` stands there twice")));
-            }
-            fields.insert(field, value);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Fields(Vec::with_capacity(12));
+        while let Some(field) = map.next_key_seed(NameOnce(&fields))? {
+            fields.0.push((field, map.next_value()?));
         }
         Ok(fields)
+    }
+}
+
+/// Reads the name of a field that was not said before.
+struct NameOnce<'a>(&'a Fields);
+
+impl<'de> DeserializeSeed<'de> for NameOnce<'_> {
+    type Value = Name;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Name, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for NameOnce<'_> {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E: de::Error>(self, field: &str) -> Result<Name, E> {
+        if self.0.get(field).is_some() {
+            return Err(E::custom(format!("the field `{field}` stands there twice")));
+        }
+        Ok(name(field))
     }
 }
 

@@ -112,7 +112,7 @@ mod tests {
     fn past(millisecond: i64, fate: Fate) -> Past {
         let at = Timestamp::from_millisecond(millisecond).unwrap();
         let (program, place) = ("acme".to_owned(), "cli/acme/deploy".to_owned());
-        let signal = Draft::parse(br#"{"note": "failed\ntwice", "count": 2}"#).ok();
+        let signal = Draft::parse(br#"{"count": 2, "note": "failed\ntwice"}"#).ok();
         let signal = signal.filter(|_| fate != Fate::Well);
         Past { at, program, hash: u64::MAX - 7, place, fate, session: 7, signal }
     }
