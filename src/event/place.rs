@@ -9,6 +9,8 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::de::{self, Visitor};
+
 /// A normalised place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place(Arc<str>);
@@ -45,20 +47,7 @@ pub enum PlaceError {
 impl Place {
     /// Normalises what somebody wrote.
     pub fn parse(text: &str) -> Result<Self, PlaceError> {
-        let mut normal = String::with_capacity(text.len());
-        let mut count = 0;
-        for segment in text.trim().split('/').map(str::trim).filter(|s| !s.is_empty()) {
-            if 0 < count {
-                normal.push('/');
-            }
-            count += 1;
-            push_segment(segment, &mut normal)?;
-        }
-        match count {
-            0 => Err(PlaceError::Empty),
-            1..=MAX_SEGMENTS => Ok(Self(normal.into())),
-            _ => Err(PlaceError::TooDeep(count)),
-        }
+        Ok(Self(if is_plainly_normal(text) { text.into() } else { normalised(text)?.into() }))
     }
 
     /// Stands in for a place that could not be read, in an event that is about to be rejected.
@@ -99,6 +88,38 @@ impl Place {
         self.0
             .strip_prefix(above.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// Whether normalising changes nothing, as far as a quick look tells: most places come as they are kept.
+fn is_plainly_normal(text: &str) -> bool {
+    let mut count = 0;
+    let is_plain = |segment: &[u8]| {
+        count += 1;
+        let is_kept = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+        let (is_kept, has_letter) = segment.iter().fold((true, false), |(kept, letter), byte| {
+            (kept & is_kept(byte), letter | byte.is_ascii_lowercase())
+        });
+        // A UUID has 32 digits.
+        is_kept && has_letter && segment.len() < 32
+    };
+    text.as_bytes().split(|byte| *byte == b'/').all(is_plain) && count <= MAX_SEGMENTS
+}
+
+fn normalised(text: &str) -> Result<String, PlaceError> {
+    let mut normal = String::with_capacity(text.len());
+    let mut count = 0;
+    for segment in text.trim().split('/').map(str::trim).filter(|s| !s.is_empty()) {
+        if 0 < count {
+            normal.push('/');
+        }
+        count += 1;
+        push_segment(segment, &mut normal)?;
+    }
+    match count {
+        0 => Err(PlaceError::Empty),
+        1..=MAX_SEGMENTS => Ok(normal),
+        _ => Err(PlaceError::TooDeep(count)),
     }
 }
 
@@ -153,8 +174,22 @@ impl serde::Serialize for Place {
 
 impl<'de> serde::Deserialize<'de> for Place {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|error| serde::de::Error::custom(format!("place {error}")))
+        deserializer.deserialize_str(Written)
+    }
+}
+
+/// Reads a place.
+struct Written;
+
+impl Visitor<'_> for Written {
+    type Value = Place;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a place, as text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Place, E> {
+        Place::parse(text).map_err(|error| E::custom(format!("place {error}")))
     }
 }
 
@@ -200,6 +235,13 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn what_is_plainly_normal_is(text in "([a-z0-9._/-]{0,9}|[a-z]{30,33}|/x){0,9}") {
+            if is_plainly_normal(&text) {
+                proptest::prop_assert_eq!(normalised(&text).unwrap(), text);
+            }
+        }
+
         #[test]
         fn normalising_twice_changes_nothing(text in "\\PC{0,60}|[a-zA-Z0-9 /:{}._-]{0,60}") {
             if let Ok(place) = Place::parse(&text) {
