@@ -17,6 +17,7 @@ mod keeping;
 mod meter;
 mod replay;
 mod room;
+mod share;
 mod writing;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use replay::{
     CatchUpError, CaughtUp, Progress, agrees, catch_up, catch_up_to, holds, open_index,
 };
 pub use room::Room;
+pub use share::to_each;
 pub use writing::{Writing, WritingError};
 
 /// Jobs that may wait.
@@ -164,7 +166,7 @@ impl Recorder {
 
     /// Records events, one outcome for each; refuses at once when the queue is full.
     pub async fn record_or_refuse(&self, events: Vec<Event>) -> Result<Vec<Recorded>, Refusal> {
-        let (parcels, kib) = pack(events);
+        let (parcels, kib) = pack(events).await;
         let sources = sources(&parcels);
         let refuse = |refusal| {
             self.meter.count_job(&sources, &Err(refusal));
@@ -183,7 +185,7 @@ impl Recorder {
 
     /// Records events, one outcome for each; waits while the queue is full.
     pub async fn record(&self, events: Vec<Event>) -> Result<Vec<Recorded>, Refusal> {
-        let (parcels, kib) = pack(events);
+        let (parcels, kib) = pack(events).await;
         self.send(kib, sources(&parcels), |reply| Job::Record(parcels, reply)).await
     }
 
@@ -194,7 +196,7 @@ impl Recorder {
         patience: Duration,
         events: Vec<Event>,
     ) -> Result<Vec<Recorded>, Refusal> {
-        let (parcels, kib) = pack(events);
+        let (parcels, kib) = pack(events).await;
         let sources = sources(&parcels);
         let room = tokio::time::timeout(patience, self.wait_for_room(kib)).await;
         let room = room.unwrap_or(Err(Refusal::Full)).inspect_err(|refusal| {
@@ -295,20 +297,21 @@ fn sources(parcels: &[Parcel]) -> Vec<Source> {
 }
 
 /// Encodes events, and says how many KiB they weigh.
-fn pack(events: Vec<Event>) -> (Vec<Parcel>, u32) {
-    let parcels: Vec<Parcel> = events
-        .into_iter()
-        .map(|mut event| {
-            let decision = event.decision.take();
-            Parcel {
-                record: Record::of_event(&event),
-                fingerprint: event.words().map_or(0, fingerprint),
-                decided: decision.map(|decision| Decided::about(&event, decision)),
-                event,
-            }
-        })
-        .collect();
+async fn pack(events: Vec<Event>) -> (Vec<Parcel>, u32) {
+    let parcels = to_each(events, Parcel::of).await;
     let bytes: usize = parcels.iter().map(|parcel| parcel.record.len()).sum();
     let kib = (bytes / 1024 + 1).min(MOST_KIB);
     (parcels, u32::try_from(kib).unwrap_or(u32::MAX))
+}
+
+impl Parcel {
+    fn of(mut event: Event) -> Self {
+        let decision = event.decision.take();
+        Self {
+            record: Record::of_event(&event),
+            fingerprint: event.words().map_or(0, fingerprint),
+            decided: decision.map(|decision| Decided::about(&event, decision)),
+            event,
+        }
+    }
 }

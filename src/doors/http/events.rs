@@ -24,7 +24,7 @@ use crate::event::{
     Draft, Event, MAX_EVENT, Place, Record, Retraction, Sender, Source, nearest_places,
 };
 use crate::index::{IndexError, Stored};
-use crate::recorder::{Fate, Recorded};
+use crate::recorder::{Fate, Recorded, to_each};
 
 /// The most events one request may carry.
 const MOST_EVENTS: usize = 1000;
@@ -146,9 +146,9 @@ struct Rejected {
 
 /// Records the good events of a batch and says what is wrong with the others.
 async fn record_batch(
-    desk: &Desk,
+    desk: &Arc<Desk>,
     sender: &Sender,
-    drafts: Vec<(usize, &[u8])>,
+    drafts: Vec<(usize, Bytes)>,
     read: Read,
 ) -> Result<Response, Problem> {
     if MOST_EVENTS < drafts.len() {
@@ -159,8 +159,12 @@ async fn record_batch(
     }
     let mut tally = Tally::default();
     let (mut events, mut numbers) = (Vec::new(), Vec::new());
-    for (line, json) in drafts {
-        match admit(desk, sender, fitting(json).and_then(read)) {
+    let (at, from) = (desk.clone(), sender.clone());
+    let admitted = to_each(drafts, move |(line, json)| {
+        (line, admit(&at, &from, fitting(&json).and_then(read)))
+    });
+    for (line, admitted) in admitted.await {
+        match admitted {
             Ok(event) if desk.is_over_limit(&event) => tally.beyond += 1,
             Ok(event) => {
                 events.push(event);
@@ -202,17 +206,19 @@ impl Tally {
 }
 
 /// The lines of NDJSON that are not blank, numbered from 1.
-fn lines(body: &[u8]) -> Vec<(usize, &[u8])> {
+fn lines(body: &Bytes) -> Vec<(usize, Bytes)> {
     let lines = (1..).zip(body.split(|byte| *byte == b'\n'));
-    lines.filter(|(_, line)| !line.trim_ascii().is_empty()).collect()
+    let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
+    lines.map(|(number, line)| (number, body.slice_ref(line))).collect()
 }
 
 /// The elements of a JSON list, numbered from 1, each still unread.
-fn elements(body: &[u8]) -> Result<Vec<(usize, &[u8])>, Problem> {
+fn elements(body: &Bytes) -> Result<Vec<(usize, Bytes)>, Problem> {
     let elements: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| {
         Problem::malformed(format!("the list cannot be read as JSON ({error}): close what is open, or send one event a line as application/x-ndjson"))
     })?;
-    Ok((1..).zip(elements.into_iter().map(|element| element.get().as_bytes())).collect())
+    let elements = elements.into_iter().map(|element| body.slice_ref(element.get().as_bytes()));
+    Ok((1..).zip(elements).collect())
 }
 
 /// `GET /v1/events` lists events, a page at a time.
