@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::key::{self, Glance, Millis};
 use super::list::Spot;
-use super::store::Changes;
+use super::store::Change;
 use super::{Index, IndexError, Order, Position};
 use crate::event::{Day, Event, Place};
 use crate::hotspot::{Cell, CellKey, fingerprint};
@@ -28,7 +28,8 @@ pub struct Fresh<'a> {
 /// What a batch adds up to before it is written.
 #[derive(Default)]
 pub(super) struct Sums {
-    changes: Changes,
+    /// In their order: of two of one key the later counts.
+    changes: Vec<Change>,
     pub(super) cells: BTreeMap<CellKey, Cell>,
     /// First days to set, and places to drop.
     places: BTreeMap<Place, Option<Day>>,
@@ -86,10 +87,10 @@ impl Index {
         for (place, day) in &sums.places {
             match day {
                 Some(day) => {
-                    sums.changes.insert(key::name(place), Some(key::day_value(*day).into()))
+                    sums.changes.push((key::name(place), Some(key::day_value(*day).into())));
                 }
-                None => sums.changes.insert(key::name(place), None),
-            };
+                None => sums.changes.push((key::name(place), None)),
+            }
         }
         let events = self.events().saturating_add_signed(sums.events);
         let received = sums.received_at.or_else(|| self.last_received());
@@ -150,11 +151,11 @@ impl Index {
 
 impl Sums {
     pub(super) fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.changes.insert(key, Some(value.into()));
+        self.changes.push((key, Some(value.into())));
     }
 
     pub(super) fn remove(&mut self, key: Vec<u8>) {
-        self.changes.insert(key, None);
+        self.changes.push((key, None));
     }
 
     fn record(&mut self, fresh: &Fresh<'_>) {

@@ -110,7 +110,8 @@ impl Ending {
 }
 
 pub(super) fn id_value(is_retracted: bool, sequence: u64) -> Vec<u8> {
-    let mut value = vec![is_retracted.into()];
+    let mut value = Vec::with_capacity(1 + varint::LONGEST);
+    value.push(is_retracted.into());
     varint::push(sequence, &mut value);
     value
 }
@@ -205,8 +206,8 @@ impl Glance {
     }
 
     pub(super) fn encode(self) -> Vec<u8> {
-        let mut value =
-            vec![self.actor as u8, code(self.kind), code(self.signal), self.has_words.into()];
+        let mut value = Vec::with_capacity(20 + varint::LONGEST);
+        value.extend([self.actor as u8, code(self.kind), code(self.signal), self.has_words.into()]);
         value.extend(self.person);
         value.extend(self.version);
         value.extend(self.fingerprint.to_be_bytes());
@@ -315,9 +316,11 @@ fn text(bytes: &[u8]) -> Result<&str, IndexError> {
 
 /// The beginning of the keys of a day's cells.
 pub(super) fn cells_of(day: Day) -> Vec<u8> {
-    let mut key = vec![CELL];
-    key.extend((day.0.cast_unsigned() ^ (1 << 31)).to_be_bytes());
-    key
+    [&[CELL], sortable_day(day).as_slice()].concat()
+}
+
+fn sortable_day(day: Day) -> [u8; 4] {
+    (day.0.cast_unsigned() ^ (1 << 31)).to_be_bytes()
 }
 
 /// The day of a cell's key.
@@ -326,12 +329,16 @@ pub(super) fn read_day(key: &[u8]) -> Result<Day, IndexError> {
 }
 
 pub(super) fn cell(cell: &CellKey) -> Vec<u8> {
-    let mut key = cells_of(cell.day);
+    let version = cell.version.as_deref().unwrap_or_default();
+    let mut key =
+        Vec::with_capacity(9 + cell.place.as_str().len() + cell.person.len() + version.len());
+    key.push(CELL);
+    key.extend(sortable_day(cell.day));
     key.extend(cell.place.as_str().as_bytes());
     key.push(0);
     key.extend(cell.person.as_bytes());
     key.extend([0, cell.actor as u8, code(cell.kind)]);
-    key.extend(cell.version.as_deref().unwrap_or_default().as_bytes());
+    key.extend(version.as_bytes());
     key
 }
 
@@ -357,7 +364,7 @@ pub(super) fn read_cell(key: &[u8]) -> Result<CellKey, IndexError> {
 
 /// The counts of a cell: varints, zeros at the end left out.
 pub(super) fn cell_value(cell: &Cell) -> Vec<u8> {
-    let (mut value, mut end) = (Vec::new(), 0);
+    let (mut value, mut end) = (Vec::with_capacity(64), 0);
     for count in counts(cell) {
         varint::push(count, &mut value);
         if count != 0 {

@@ -19,8 +19,9 @@ use sled::IVec;
 use super::list::Order;
 use super::{IndexError, key, leaf};
 
-/// Changes by key; none removes it.
-pub(super) type Changes = BTreeMap<Vec<u8>, Option<IVec>>;
+/// What becomes of a key; none removes it.
+pub(super) type Change = (Vec<u8>, Option<IVec>);
+type Changes = BTreeMap<Vec<u8>, Option<IVec>>;
 pub(super) type Pair = (IVec, IVec);
 
 /// Keys from the first to the last, both included.
@@ -114,11 +115,10 @@ impl Store {
         self.range(prefix.to_vec()..=end, Order::Oldest)
     }
 
-    /// Makes changes visible, all at once.
-    pub(super) fn write(&self, changes: Changes) {
-        let bytes = |(key, value): (&Vec<u8>, &Option<IVec>)| {
-            key.len() + value.as_ref().map_or(0, |value| value.len())
-        };
+    /// Makes changes visible, all at once; of two of one key the later counts.
+    pub(super) fn write(&self, changes: Vec<Change>) {
+        let bytes =
+            |(key, value): &Change| key.len() + value.as_ref().map_or(0, |value| value.len());
         let bytes = changes.iter().map(bytes).sum::<usize>() as u64;
         let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
         fresh.open.extend(changes);
@@ -301,7 +301,7 @@ mod tests {
         ) {
             let (store, mut model) = (store(), BTreeMap::new());
             for (changes, settles) in rounds {
-                let changed: Changes = changes
+                let changed: Vec<Change> = changes
                     .into_iter()
                     // A third of them removes.
                     .map(|(n, length)| (key(n), (20 <= length).then(|| vec![1; length].into())))
@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn what_moves_down_is_seen_once_meanwhile() {
         let store = store();
-        let some = |from: u16| -> Changes {
+        let some = |from: u16| -> Vec<Change> {
             (from..4000).step_by(7).map(|n| (key(n), Some(vec![1; 40].into()))).collect()
         };
         store.write(some(0));
@@ -389,7 +389,10 @@ mod tests {
                     assert!(wrong.is_none(), "{order:?}, none twice: {wrong:?}");
                     let is_there =
                         |key: &Vec<u8>| keys.binary_search(&key.as_slice().into()).is_ok();
-                    assert!(some(0).keys().all(is_there), "what was there before is there");
+                    assert!(
+                        some(0).iter().all(|(key, _)| is_there(key)),
+                        "what was there before is there"
+                    );
                 }
             }
         });

@@ -2,6 +2,9 @@
 
 use super::IndexError;
 
+/// The most bytes of one.
+pub(super) const LONGEST: usize = 10;
+
 pub(super) fn push(mut number: u64, to: &mut Vec<u8>) {
     while 0x80 <= number {
         to.push(number.to_le_bytes()[0] | 0x80);
