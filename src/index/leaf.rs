@@ -184,34 +184,27 @@ pub(super) fn change<'a>(
     let (is_summed, mut sum) = (summed.is_some(), summed.unwrap_or(0));
     let mut changes = changes.peekable();
     while let Some((first, _)) = changes.peek() {
-        let (name, mut pairs) = match holding(tree, first)? {
+        let (name, held) = match holding(tree, first)? {
             Some((name, leaf)) => {
                 sum = sum.wrapping_sub(weight(&name, &leaf));
-                (name.clone(), decode(&name, &leaf)?)
+                (name, leaf)
             }
-            None => (first.as_slice().into(), Vec::new()),
+            None => (first.as_slice().into(), EMPTY.into()),
         };
         let end = tree.get_gt(&name)?.map(|(next, _)| next);
-        let mut touched = 0;
         let is_here = |key: &[u8]| end.as_ref().is_none_or(|end| key < end.as_ref());
-        while let Some((key, change)) = changes.next_if(|(key, _)| is_here(key)) {
-            touched = put(&mut pairs, touched, key, change.as_ref());
-        }
-        if pairs.is_empty() {
+        let here = std::iter::from_fn(|| changes.next_if(|(key, _)| is_here(key)));
+        let (leaf, touched) = merge(&name, &held, here)?;
+        if leaf == EMPTY {
             batch.remove(name);
-            continue;
-        }
-        let (leaf, ends) = encode(&name, &pairs);
-        if leaf.len() <= MOST {
+        } else if leaf.len() <= MOST {
             sum = sum.wrapping_add(weight(&name, &leaf));
             batch.insert(name, leaf);
-            continue;
-        }
-        for piece in cut(&ends, touched) {
-            let name = if piece.start == 0 { &name } else { &pairs[piece.start].0 };
-            let leaf = encode(name, &pairs[piece.clone()]).0;
-            sum = sum.wrapping_add(weight(name, &leaf));
-            batch.insert(name, leaf);
+        } else {
+            for (name, leaf) in pieces(name, &leaf, touched)? {
+                sum = sum.wrapping_add(weight(&name, &leaf));
+                batch.insert(name, leaf);
+            }
         }
     }
     if is_summed {
@@ -220,20 +213,58 @@ pub(super) fn change<'a>(
     Ok(batch)
 }
 
-/// Makes one change among pairs, not before a position; says which comes behind it.
-fn put(pairs: &mut Vec<Pair>, from: usize, key: &[u8], change: Option<&IVec>) -> usize {
-    let at = from + pairs[from..].partition_point(|(other, _)| other.as_ref() < key);
-    let is_known = pairs.get(at).is_some_and(|(other, _)| other.as_ref() == key);
-    match change {
-        Some(value) if is_known => pairs[at].1 = value.clone(),
-        Some(value) => pairs.insert(at, (key.into(), value.clone())),
-        None if is_known => {
-            pairs.remove(at);
-            return at;
+/// A leaf with changes made in it, and where in it the last of them ends.
+fn merge<'a>(
+    name: &[u8],
+    held: &[u8],
+    changes: impl Iterator<Item = (&'a Vec<u8>, &'a Option<IVec>)>,
+) -> Result<(Vec<u8>, usize), IndexError> {
+    let mut old = Reader::of(name, held)?;
+    let mut value = old.next()?;
+    let mut made = Making::of(name, held.len() + MOST / 2);
+    let mut touched = made.leaf.len();
+    for (key, change) in changes {
+        while let Some(kept) = value.filter(|_| old.key < *key) {
+            made.push(&old.key, kept);
+            value = old.next()?;
         }
-        None => return at,
+        if value.is_some() && old.key == *key {
+            value = old.next()?;
+        }
+        if let Some(value) = change {
+            made.push(key, value);
+        }
+        touched = made.leaf.len();
     }
-    at + 1
+    if let Some(kept) = value {
+        made.push(&old.key, kept);
+        // A pair leans on the one before, so those behind are written as they were.
+        made.leaf.extend_from_slice(old.rest);
+    }
+    Ok((made.leaf, touched))
+}
+
+/// A leaf that is too large cut into several, each with its name.
+fn pieces(name: IVec, leaf: &[u8], touched: usize) -> Result<Vec<(IVec, Vec<u8>)>, IndexError> {
+    let mut pairs = Reader::of(&name, leaf)?;
+    let mut found = Vec::new();
+    while let Some(value) = pairs.next()? {
+        found.push((pairs.key.clone(), value, leaf.len() - pairs.rest.len()));
+    }
+    let ends: Vec<usize> = found.iter().map(|(.., end)| *end).collect();
+    let touched = ends.partition_point(|end| *end <= touched);
+    let piece = |piece: Range<usize>| {
+        let end = ends[piece.end - 1];
+        if piece.start == 0 {
+            return (name.clone(), leaf[..end].to_vec());
+        }
+        let (first, value, behind) = &found[piece.start];
+        let mut made = Making::of(first, MOST);
+        made.push(first, value);
+        made.leaf.extend_from_slice(&leaf[*behind..end]);
+        (first.as_slice().into(), made.leaf)
+    };
+    Ok(cut(&ends, touched).into_iter().map(piece).collect())
 }
 
 /// Cuts pairs into leaves, given where each ends and which comes behind the last change.
@@ -261,21 +292,34 @@ fn cut(ends: &[usize], touched: usize) -> Vec<Range<usize>> {
     pieces
 }
 
-/// A leaf, and where in it each pair ends.
-fn encode(name: &[u8], pairs: &[Pair]) -> (Vec<u8>, Vec<usize>) {
-    let (mut leaf, mut ends) = (vec![FORMAT], Vec::with_capacity(pairs.len()));
-    let mut before = name;
-    for (key, value) in pairs {
-        let shared = before.iter().zip(key.iter()).take_while(|(a, b)| a == b).count();
-        for number in [shared, key.len() - shared, value.len()] {
-            varint::push(number as u64, &mut leaf);
-        }
-        leaf.extend_from_slice(&key[shared..]);
-        leaf.extend_from_slice(value);
-        ends.push(leaf.len());
-        before = key;
+/// A leaf without pairs.
+const EMPTY: &[u8] = &[FORMAT];
+
+/// A leaf in the making.
+struct Making {
+    leaf: Vec<u8>,
+    /// The key of the pair written last.
+    before: Vec<u8>,
+}
+
+impl Making {
+    /// The beginning of a leaf that will have about so many bytes.
+    fn of(name: &[u8], size: usize) -> Self {
+        let mut leaf = Vec::with_capacity(size);
+        leaf.extend_from_slice(EMPTY);
+        Self { leaf, before: name.to_vec() }
     }
-    (leaf, ends)
+
+    fn push(&mut self, key: &[u8], value: &[u8]) {
+        let shared = self.before.iter().zip(key).take_while(|(a, b)| a == b).count();
+        for number in [shared, key.len() - shared, value.len()] {
+            varint::push(number as u64, &mut self.leaf);
+        }
+        self.leaf.extend_from_slice(&key[shared..]);
+        self.leaf.extend_from_slice(value);
+        self.before.truncate(shared);
+        self.before.extend_from_slice(&key[shared..]);
+    }
 }
 
 fn decode(name: &[u8], leaf: &[u8]) -> Result<Vec<Pair>, IndexError> {
@@ -333,6 +377,17 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A leaf, and where in it each pair ends.
+    fn encode(name: &[u8], pairs: &[Pair]) -> (Vec<u8>, Vec<usize>) {
+        let mut made = Making::of(name, MOST);
+        let ends = pairs.iter().map(|(key, value)| {
+            made.push(key, value);
+            made.leaf.len()
+        });
+        let ends = ends.collect();
+        (made.leaf, ends)
+    }
 
     fn pairs(numbers: impl Iterator<Item = u32>) -> Vec<Pair> {
         let pair = |n: u32| (format!("key {n:06}").as_bytes().into(), vec![7; 30].into());

@@ -2,10 +2,15 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::sync::LazyLock;
 use std::thread::available_parallelism;
 
 /// Fewer items than this take less time than it takes to hand them over.
 const FEWEST: usize = 16;
+
+/// Asking how many there are reads files.
+static PROCESSORS: LazyLock<usize> =
+    LazyLock::new(|| available_parallelism().map_or(1, NonZero::get));
 
 /// What `work` makes of each item, in their order.
 ///
@@ -16,8 +21,7 @@ where
     T: Send + 'static,
     R: Send + 'static,
 {
-    let processors = available_parallelism().map_or(1, NonZero::get);
-    let share = items.len().div_ceil(processors).max(FEWEST);
+    let share = items.len().div_ceil(*PROCESSORS).max(FEWEST);
     let mut rest = items.into_iter();
     let first: Vec<T> = rest.by_ref().take(share).collect();
     let mut others = Vec::new();
