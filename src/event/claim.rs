@@ -62,8 +62,7 @@ impl Claim {
             self.fault(&format!("/{path}"), hint);
             return None;
         };
-        let is_trim = text.trim().len() == text.len();
-        let text = if is_trim { text } else { text.trim().to_owned() };
+        let text = if is_trim(&text) { text } else { text.trim().to_owned() };
         // What stands for a secret may be longer than the secret was.
         let fits = text.len() <= longest;
         let more = if fits { 0 } else { 32 * text.matches("[scrubbed:").count() };
@@ -163,16 +162,25 @@ impl Claim {
         }
         let mut kept = BTreeMap::new();
         for (key, value) in tags {
-            let pointer = format!("/tags/{}", escape(&key));
             if key.is_empty() || MAX_NAME < key.len() || key.chars().any(is_unprintable) {
                 let hint =
                     format!("a tag's name has 1 to {MAX_NAME} bytes and no control characters");
-                self.fault(&pointer, hint);
-            } else if let Some(text) = self.text_of(&pointer[1..], value, MAX_LINE) {
+                self.fault(&format!("/tags/{}", escape(&key)), hint);
+            } else if let Some(text) = self.tag(&key, value) {
                 kept.insert(key, text);
             }
         }
         kept
+    }
+
+    fn tag(&mut self, key: &str, value: Value) -> Option<String> {
+        match value {
+            // Most are as they will be kept, and no fault has to be told where it is.
+            Value::String(text) if text.len() <= MAX_LINE && is_trim(&text) => {
+                (!text.is_empty()).then_some(text)
+            }
+            value => self.text_of(&format!("tags/{}", escape(key)), value, MAX_LINE),
+        }
     }
 
     /// Free evidence: an object.
@@ -218,6 +226,10 @@ impl Claim {
         self.refuse_rest("", rest.names(), known);
         if self.faults.is_empty() { Ok(()) } else { Err(Rejection { faults: self.faults }) }
     }
+}
+
+fn is_trim(text: &str) -> bool {
+    text.trim().len() == text.len()
 }
 
 /// Escapes a key for a JSON pointer (RFC 6901).
