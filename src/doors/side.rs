@@ -4,8 +4,6 @@
 //! rules of its own for who may come in. The check of the host stands before it all the same, and it
 //! answers other pages' requests only where the configuration names their origin.
 
-use std::borrow::Cow;
-
 use axum::Router;
 use axum::response::Response;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -58,7 +56,7 @@ pub struct Caller {
 
 /// The route that answered, as requests are counted by it: there are as many as routes.
 #[derive(Clone, Debug)]
-pub struct RouteName(pub Cow<'static, str>);
+pub struct RouteName(pub &'static str);
 
 /// Somebody of whom an SDK or a page says nothing. All of them are one person: what cannot be told
 /// apart is not counted as many.

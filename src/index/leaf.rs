@@ -201,7 +201,7 @@ pub(super) fn change<'a>(
             sum = sum.wrapping_add(weight(&name, &leaf));
             batch.insert(name, leaf);
         } else {
-            for (name, leaf) in pieces(name, &leaf, touched)? {
+            for (name, leaf) in pieces(&name, &leaf, touched)? {
                 sum = sum.wrapping_add(weight(&name, &leaf));
                 batch.insert(name, leaf);
             }
@@ -245,8 +245,8 @@ fn merge<'a>(
 }
 
 /// A leaf that is too large cut into several, each with its name.
-fn pieces(name: IVec, leaf: &[u8], touched: usize) -> Result<Vec<(IVec, Vec<u8>)>, IndexError> {
-    let mut pairs = Reader::of(&name, leaf)?;
+fn pieces(name: &IVec, leaf: &[u8], touched: usize) -> Result<Vec<(IVec, Vec<u8>)>, IndexError> {
+    let mut pairs = Reader::of(name, leaf)?;
     let mut found = Vec::new();
     while let Some(value) = pairs.next()? {
         found.push((pairs.key.clone(), value, leaf.len() - pairs.rest.len()));

@@ -68,7 +68,7 @@ async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
             ("/browser/{key}/events", answered)
         }
     };
-    response.extensions_mut().insert(RouteName(name.into()));
+    response.extensions_mut().insert(RouteName(name));
     response
 }
 

@@ -3,7 +3,7 @@
 //! The draft is in `data`; what surrounds it fills in what it leaves out: `source` and `id` together
 //! are its identity, `time` is when it happened, `subject` is the place.
 
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ const OF_CLOUD_EVENTS: Uuid = Uuid::from_u128(0xc10d_e7e5_7a3b_4f0e_8b52_6d1f_09
 
 /// Whether the headers are those of an event whose data is the body.
 pub(super) fn is_binary(headers: &HeaderMap) -> bool {
-    headers.contains_key("ce-specversion")
+    headers.contains_key(HeaderName::from_static("ce-specversion"))
 }
 
 /// The draft of an event that is one JSON object.

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{StatusCode, Uri};
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::gate::{ContentType, require_reader};
 use super::problem::Problem;
@@ -46,9 +47,9 @@ pub const RETRACTED: HeaderName = HeaderName::from_static("snag-retracted");
 pub(super) async fn record(
     State(desk): State<Arc<Desk>>,
     Extension(sender): Extension<Sender>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Problem> {
+    let (Parts { headers, .. }, body) = request.into_parts();
     let kind = ContentType::of(&headers);
     // Kept until the answer: so is its room.
     let body = body::read(&desk.bodies, &headers, body).await?;
@@ -394,8 +395,10 @@ fn near(desk: &Desk, place: &Place) -> Option<HeaderValue> {
 }
 
 fn location(id: Uuid) -> HeaderValue {
-    let path = format!("/v1/events/{id}");
-    HeaderValue::from_str(&path).unwrap_or(HeaderValue::from_static("/v1/events"))
+    const EVENTS: &str = "/v1/events/";
+    let mut path = EVENTS.as_bytes().to_vec();
+    path.extend_from_slice(id.hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]).as_bytes());
+    HeaderValue::from_maybe_shared(Bytes::from(path)).unwrap_or(HeaderValue::from_static(EVENTS))
 }
 
 pub(super) fn json_response(status: StatusCode, json: Vec<u8>) -> Response {

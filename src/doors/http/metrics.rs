@@ -91,7 +91,7 @@ fn serving(page: &mut Page, requests: &Requests) {
     page.family(name, Kind::Counter, "Requests answered, by route, method and status.");
     for (asked, count) in requests.read() {
         let code = asked.code.to_string();
-        let labels = [("route", &*asked.route), ("method", asked.method), ("code", &*code)];
+        let labels = [("route", asked.route), ("method", asked.method), ("code", &*code)];
         page.sample(name, &labels, count);
     }
 }

@@ -26,6 +26,8 @@ pub(super) enum Packing {
 impl Packing {
     /// The one the client likes best; zstd where it does not care, for that is the faster.
     pub(super) fn wanted(headers: &HeaderMap) -> Option<Self> {
+        // Programs mostly say nothing of it.
+        headers.get(header::ACCEPT_ENCODING)?;
         let weights = Weights::of(headers, &header::ACCEPT_ENCODING);
         let weight = |names: &[&str]| weights.first_of(names).unwrap_or(0.0);
         let (zstd, gzip) = (weight(&["zstd", "*"]), weight(&["gzip", "x-gzip", "*"]));

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use axum::response::Response;
-use hyper::Method;
-
-use crate::doors::side::RouteName;
+use hyper::{Method, StatusCode};
 
 /// What a request is counted under. There are as many as routes, methods and statuses: what a
 /// stranger writes into a path or for a method makes no new one.
@@ -14,13 +11,13 @@ use crate::doors::side::RouteName;
 pub(super) struct Label {
     /// The route's path as the router has it, `/v1/events/{id}`; [`NONE`] where the request never
     /// got to one.
-    pub(super) route: String,
+    pub(super) route: &'static str,
     pub(super) method: &'static str,
     pub(super) code: u16,
 }
 
 /// The route of what has none.
-const NONE: &str = "none";
+pub(super) const NONE: &str = "none";
 /// The method of what has none that HTTP knows.
 const OTHER: &str = "other";
 
@@ -30,10 +27,8 @@ pub(super) struct Requests(Mutex<BTreeMap<Label, u64>>);
 
 impl Requests {
     /// Counts an answer.
-    pub(super) fn count(&self, method: &Method, response: &Response) {
-        let route = response.extensions().get::<RouteName>();
-        let route = route.map_or(NONE, |route| &route.0).to_owned();
-        let label = Label { route, method: known(method), code: response.status().as_u16() };
+    pub(super) fn count(&self, route: &'static str, method: &Method, code: StatusCode) {
+        let label = Label { route, method: known(method), code: code.as_u16() };
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry(label).or_default() += 1;
     }

@@ -1,19 +1,17 @@
 //! Routes: a path, a method and what answers there, kept together so that whoever lists routes and
 //! whoever serves them cannot disagree.
 
+use std::collections::BTreeMap;
+
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
 use axum::handler::Handler;
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::{self, MethodRouter};
 use hyper::header::{self, HeaderMap};
 use hyper::{Method, StatusCode};
 
-use super::gate::check_content_type;
 use super::problem::Problem;
 use super::{Hall, page};
-use crate::doors::side::RouteName;
 
 /// One of them. `HEAD` is answered wherever `GET` is.
 pub(super) struct Route {
@@ -28,9 +26,7 @@ impl Route {
     }
 
     pub(super) fn post<H: Handler<T, Hall>, T: 'static>(path: &'static str, handler: H) -> Self {
-        // What is posted anywhere else is not found, whatever it is declared as.
-        let answers = routing::post(handler).route_layer(middleware::from_fn(declared));
-        Self { path, method: Method::POST, answers }
+        Self { path, method: Method::POST, answers: routing::post(handler) }
     }
 
     pub(super) fn delete<H: Handler<T, Hall>, T: 'static>(path: &'static str, handler: H) -> Self {
@@ -38,22 +34,56 @@ impl Route {
     }
 }
 
-/// The router of the API's routes, which a lost client is told of, and of the page's.
-pub(super) fn router(
-    api: impl IntoIterator<Item = Route>,
-    page: impl IntoIterator<Item = Route>,
-    hall: Hall,
-) -> Router {
-    let mut known = Vec::new();
-    let mut router = Router::new();
-    for Route { path, method, answers } in api {
-        known.push(format!("{method} {path}"));
-        router = router.route(path, answers);
+/// All routes, and what is known of each before a request goes there.
+pub(super) struct Routes {
+    pub(super) router: Router,
+    known: matchit::Router<Known>,
+}
+
+/// What is known of a path's routes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// The path as it is written above: requests are counted by it.
+    pub(super) path: &'static str,
+    /// Whether something is posted there.
+    pub(super) takes_posts: bool,
+}
+
+impl Routes {
+    /// The API's routes, which a lost client is told of, and the page's.
+    pub(super) fn new(api: Vec<Route>, page: impl IntoIterator<Item = Route>, hall: Hall) -> Self {
+        let mut told = Vec::new();
+        let mut takes_posts = BTreeMap::new();
+        let mut router = Router::new();
+        for Route { path, method, .. } in &api {
+            told.push(format!("{method} {path}"));
+        }
+        for Route { path, method, answers } in api.into_iter().chain(page) {
+            router = router.route(path, answers);
+            *takes_posts.entry(path).or_default() |= method == Method::POST;
+        }
+        let known = takes_posts.into_iter().map(|(path, takes_posts)| Known { path, takes_posts });
+        Self { router: lost(router, &told).with_state(hall), known: by_path(known) }
     }
-    for Route { path, answers, .. } in page {
-        router = router.route(path, answers);
+
+    /// What is known of the routes of a path, where it has some.
+    pub(super) fn of(&self, path: &str) -> Option<Known> {
+        self.known.at(path).ok().map(|found| *found.value)
     }
-    let unknown = format!("the API has {}", known.join(", "));
+}
+
+#[expect(clippy::expect_used, reason = "the router has taken the same paths")]
+fn by_path(known: impl IntoIterator<Item = Known>) -> matchit::Router<Known> {
+    let mut paths = matchit::Router::new();
+    for known in known {
+        paths.insert(known.path, known).expect("two routes do not meet");
+    }
+    paths
+}
+
+/// Has requests answered that no route takes.
+fn lost(router: Router<Hall>, told: &[String]) -> Router<Hall> {
+    let unknown = format!("the API has {}", told.join(", "));
     router
         .fallback(async |headers: HeaderMap| {
             if is_browser(&headers) {
@@ -69,28 +99,10 @@ pub(super) fn router(
                 "events are posted to /v1/events, deleted at /v1/events/{id}, and everything is read with GET",
             )
         })
-        .layer(middleware::from_fn(name_route))
-        .with_state(hall)
-}
-
-/// Lets only what is declared as it must be come to a route that takes a body.
-async fn declared(request: Request, next: Next) -> Result<Response, Problem> {
-    check_content_type(&request)?;
-    Ok(next.run(request).await)
 }
 
 /// Whether an answer is for people to look at.
 fn is_browser(headers: &HeaderMap) -> bool {
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     accepted.is_some_and(|accepted| accepted.contains("text/html"))
-}
-
-/// Leaves the route's path, as it is written above, with the answer: requests are counted by it.
-async fn name_route(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let mut response = next.run(request).await;
-    if let Some(route) = route {
-        response.extensions_mut().insert(RouteName(route.into()));
-    }
-    response
 }

@@ -6,14 +6,13 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,10 +26,11 @@ use tower::ServiceExt;
 use super::deadline::Deadline;
 use super::gate::{self, Peer};
 use super::pack::{self, Packing};
-use super::requests::Requests;
+use super::requests::{NONE, Requests};
+use super::route::Routes;
 use super::stream::Streams;
-use super::{Hall, page, route};
-use crate::doors::side::SideDoor;
+use super::{Hall, page};
+use crate::doors::side::{RouteName, SideDoor};
 use crate::doors::{Desk, chain};
 
 /// Connections at the same time, of each listener: a crowd on TCP leaves the unix socket free.
@@ -67,7 +67,7 @@ pub enum Listener {
 pub struct Door {
     desk: Arc<Desk>,
     requests: Arc<Requests>,
-    router: Router,
+    routes: Routes,
     /// Doors of others, on the same sockets.
     beside: Vec<SideDoor>,
 }
@@ -83,8 +83,8 @@ impl Door {
             streams: Streams::new(stop),
             links: page::Links::default(),
         };
-        let router = route::router(super::routes(), page::routes(), hall);
-        Self { desk, requests, router, beside }
+        let routes = Routes::new(super::routes(), page::routes(), hall);
+        Self { desk, requests, routes, beside }
     }
 }
 
@@ -198,11 +198,11 @@ impl Door {
         let method = request.method().clone();
         let packing = Packing::wanted(request.headers());
         let beside = self.beside.iter().find(|door| (door.takes)(request.uri().path()));
-        let response = match beside {
+        let (route, response) = match beside {
             Some(door) => self.answer_beside(door, request, peer).await?,
             None => self.answer_here(request, peer).await?,
         };
-        self.requests.count(&method, &response);
+        self.requests.count(route, &method, response.status());
         Ok(pack::pack(packing, response).await)
     }
 
@@ -210,19 +210,28 @@ impl Door {
         &self,
         request: Request<Incoming>,
         peer: Peer,
-    ) -> Result<Response, Infallible> {
+    ) -> Result<(&'static str, Response), Infallible> {
         let sender = match gate::check(&request, peer, &self.desk) {
             Ok(sender) => sender,
-            Err(problem) => return Ok(problem.into_response()),
+            Err(problem) => return Ok((NONE, problem.into_response())),
         };
+        let known = self.routes.of(request.uri().path());
+        let route = known.map_or(NONE, |known| known.path);
+        // What is posted anywhere else is not found, whatever it is declared as.
+        if known.is_some_and(|known| known.takes_posts)
+            && request.method() == Method::POST
+            && let Err(problem) = gate::check_content_type(&request)
+        {
+            return Ok((route, problem.into_response()));
+        }
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(sender);
         request.extensions_mut().insert(peer);
-        let mut response = self.router.clone().oneshot(request).await?;
+        let mut response = self.routes.router.clone().oneshot(request).await?;
         if let Some(behind) = self.desk.behind().and_then(|behind| behind.parse().ok()) {
             response.headers_mut().insert(BEHIND, behind);
         }
-        Ok(response)
+        Ok((route, response))
     }
 
     async fn answer_beside(
@@ -230,14 +239,16 @@ impl Door {
         door: &SideDoor,
         request: Request<Incoming>,
         peer: Peer,
-    ) -> Result<Response, Infallible> {
+    ) -> Result<(&'static str, Response), Infallible> {
         let caller = match gate::check_aside(&request, peer, &self.desk) {
             Ok(caller) => caller,
-            Err(problem) => return Ok(problem.into_response()),
+            Err(problem) => return Ok((NONE, problem.into_response())),
         };
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(caller);
-        door.answers.clone().oneshot(request).await
+        let response = door.answers.clone().oneshot(request).await?;
+        let route = response.extensions().get::<RouteName>();
+        Ok((route.map_or(NONE, |route| route.0), response))
     }
 }
 

@@ -92,7 +92,7 @@ async fn answer(
     if asks {
         side::preflight(&mut response, "POST", ASKED);
     }
-    response.extensions_mut().insert(RouteName(name.into()));
+    response.extensions_mut().insert(RouteName(name));
     response
 }
 
