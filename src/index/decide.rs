@@ -37,6 +37,11 @@ impl Mutings {
         self.0.get(place)?.get(&signal)
     }
 
+    /// Whether anything was ever muted at a place.
+    pub(super) fn know(&self, place: &Place) -> bool {
+        self.0.contains_key(place)
+    }
+
     /// Takes the muted signals of a place out of counts.
     pub(super) fn silence(&self, place: &Place, counts: &mut Cell) {
         let Some(rules) = self.0.get(place) else { return };

@@ -137,7 +137,7 @@ pub(super) const REPORTS: std::ops::Range<u8> = 0..4;
 /// Signals that nobody decided about.
 pub(super) const SIGNALS: u8 = 4;
 pub(super) const USES: u8 = 5;
-const DISMISSED: u8 = 6;
+pub(super) const DISMISSED: u8 = 6;
 pub(super) const BANDS: u8 = 7;
 
 /// The beginning of the keys of one band of a place.

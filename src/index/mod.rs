@@ -51,6 +51,7 @@ mod signals;
 mod store;
 mod tidy;
 mod varint;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -13,6 +13,7 @@ use crate::event::{Actor, Arrival, Class, Draft, Kind, Sender, Source};
 use crate::hotspot::{By, Cell, CellKey, Question, Shape, Window, rank};
 
 mod deciding;
+mod listing;
 mod tidy;
 
 fn event(fields: &serde_json::Value) -> Event {
