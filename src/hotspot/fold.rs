@@ -22,11 +22,12 @@
 //! - A parent's pain is never a sum of its children's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Window;
 use super::gather::Group;
+use super::{Shape, Window};
 use crate::event::Place;
 
 /// A place shown under another one, with the pain it has on its own.
@@ -44,7 +45,7 @@ pub(super) struct Fold {
     /// The place the row is named after.
     pub(super) place: Place,
     /// All that is counted in it.
-    pub(super) group: Group,
+    pub(super) group: Arc<Group>,
     /// The places it is made of, its own first.
     pub(super) members: Vec<Place>,
     /// How it came to be more than its own place, in words.
@@ -53,19 +54,31 @@ pub(super) struct Fold {
     pub(super) children: Vec<Child>,
 }
 
+/// What is known of each place.
+pub(super) type Groups = BTreeMap<Place, Arc<Group>>;
+
+/// Places as rows of a shape.
+pub(super) fn shaped(groups: Groups, shape: Shape, window: Window) -> Vec<Fold> {
+    match shape {
+        Shape::Folded => fold(groups, window),
+        Shape::Flat => flat(groups),
+        Shape::Depth(depth) => roll_up(groups, depth, window),
+    }
+}
+
 /// Every place on its own.
-pub(super) fn flat(groups: BTreeMap<Place, Group>) -> Vec<Fold> {
+fn flat(groups: Groups) -> Vec<Fold> {
     groups.into_iter().map(|(place, group)| Fold::leaf(place, group)).collect()
 }
 
 /// Places cut to their first `depth` segments.
-pub(super) fn roll_up(groups: BTreeMap<Place, Group>, depth: usize, window: Window) -> Vec<Fold> {
-    let mut tops = BTreeMap::<Place, Vec<(Place, Group)>>::new();
+fn roll_up(groups: Groups, depth: usize, window: Window) -> Vec<Fold> {
+    let mut tops = BTreeMap::<Place, Vec<(Place, Arc<Group>)>>::new();
     for (place, group) in groups {
         tops.entry(place.cut(depth)).or_default().push((place, group));
     }
     let rows = tops.into_iter().map(|(top, below)| {
-        let mut row = Fold::leaf(top, Group::default());
+        let mut row = Fold::leaf(top, Arc::default());
         for (place, group) in below.iter().filter(|(place, _)| *place != row.place) {
             row.members.push(place.clone());
             let pain = group.days.pain(window).pain;
@@ -73,7 +86,8 @@ pub(super) fn roll_up(groups: BTreeMap<Place, Group>, depth: usize, window: Wind
                 row.children.push(Child { place: place.clone(), pain });
             }
         }
-        row.group = Group::union(below.into_iter().map(|(_, group)| group));
+        let groups: Vec<_> = below.into_iter().map(|(_, group)| group).collect();
+        row.group = Arc::new(Group::union(&groups));
         worst_first(&mut row.children);
         row
     });
@@ -81,7 +95,7 @@ pub(super) fn roll_up(groups: BTreeMap<Place, Group>, depth: usize, window: Wind
 }
 
 /// The tree fold.
-pub(super) fn fold(groups: BTreeMap<Place, Group>, window: Window) -> Vec<Fold> {
+fn fold(groups: Groups, window: Window) -> Vec<Fold> {
     let mut tree = Tree::grow(groups, window);
     let mut parents: Vec<_> = tree.children.keys().cloned().collect();
     parents.sort_by_key(|place| (std::cmp::Reverse(place.depth()), place.clone()));
@@ -92,7 +106,7 @@ pub(super) fn fold(groups: BTreeMap<Place, Group>, window: Window) -> Vec<Fold> 
 }
 
 impl Fold {
-    fn leaf(place: Place, group: Group) -> Self {
+    fn leaf(place: Place, group: Arc<Group>) -> Self {
         Self { members: vec![place.clone()], place, group, folded: None, children: Vec::new() }
     }
 }
@@ -112,7 +126,7 @@ struct Tree {
 }
 
 impl Tree {
-    fn grow(mut groups: BTreeMap<Place, Group>, window: Window) -> Self {
+    fn grow(mut groups: Groups, window: Window) -> Self {
         let mut children = BTreeMap::<Place, BTreeSet<Place>>::new();
         let hurt = |group: &Group| group.days.within(window).next().is_some();
         for place in groups.iter().filter(|(_, group)| hurt(group)).map(|(place, _)| place) {
@@ -154,10 +168,11 @@ impl Tree {
     }
 
     fn take_over(&mut self, parent: &Place, mut children: Vec<Child>) {
-        let mut fold = Fold::leaf(parent.clone(), Group::default());
+        let mut fold = Fold::leaf(parent.clone(), Arc::default());
         fold.members.extend(children.iter().map(|child| child.place.clone()));
         let rows = fold.members.iter().filter_map(|place| self.rows.remove(place));
-        fold.group = Group::union(rows.map(|row| row.fold.group));
+        let groups: Vec<_> = rows.map(|row| row.fold.group).collect();
+        fold.group = Arc::new(Group::union(&groups));
         fold.folded = Some(format!("spread over {0} of {0}", children.len()));
         worst_first(&mut children);
         fold.children = children;
@@ -169,7 +184,7 @@ impl Tree {
         let Some(given) = self.rows.remove(parent) else { return };
         let Some(row) = self.rows.get_mut(child) else { return };
         let own = std::mem::take(&mut row.fold.group);
-        row.fold.group = Group::union([own, given.fold.group]);
+        row.fold.group = Arc::new(Group::union(&[own, given.fold.group]));
         row.fold.members.extend(given.fold.members);
         let with = format!("with what was filed at {parent}");
         row.fold.folded = Some(match row.fold.folded.take() {
@@ -202,7 +217,7 @@ fn worst_first(children: &mut [Child]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pain::{PersonDay, PersonDays};
+    use super::super::pain::PersonDay;
     use super::*;
     use crate::event::Day;
 
@@ -210,11 +225,11 @@ mod tests {
 
     /// One row as text: `place pain [members] (folded) {children}`.
     fn folded(points: &[(&str, u32, u32)]) -> Vec<String> {
-        let mut groups = BTreeMap::<Place, Group>::new();
+        let mut groups = Groups::new();
         for &(place, person, points) in points {
             let group = groups.entry(Place::parse(place).unwrap()).or_default();
             let day = PersonDay { person, day: Day(7), points, hours: 0 };
-            group.days = PersonDays::union(&[group.days.clone(), [day].into_iter().collect()]);
+            Arc::make_mut(group).days.put(day);
         }
         let rows = fold(groups, WINDOW).into_iter().map(|row| {
             let pain = row.group.days.pain(WINDOW).pain;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::sync::Arc;
 
 use super::pain::{self, PersonDay, PersonDays};
 use super::trend::RECENT_DAYS;
@@ -40,18 +41,44 @@ impl Group {
     }
 
     /// Groups taken for one.
-    pub(super) fn union(groups: impl IntoIterator<Item = Self>) -> Self {
+    pub(super) fn union(groups: &[Arc<Self>]) -> Self {
         let mut all = Self::default();
-        let mut days = Vec::new();
         for group in groups {
             all.total.add(&group.total);
             all.first = [all.first, group.first].into_iter().flatten().min();
             all.last = all.last.max(group.last);
-            days.push(group.days);
-            all.users.extend(group.users);
+            all.users.extend(&group.users);
         }
-        all.days = PersonDays::union(&days);
+        all.days = PersonDays::union(groups.iter().map(|group| &group.days));
         all
+    }
+
+    /// Counts a cell, but for its person-day, which whoever asks has to add.
+    pub(super) fn add(
+        &mut self,
+        question: &Question,
+        person: u32,
+        key: &CellKey,
+        cell: &Cell,
+    ) -> Option<PersonDay> {
+        let in_window = question.window.contains(key.day);
+        if in_window && cell.uses != 0 {
+            self.users.insert(person);
+        }
+        if !question.wants(key.kind) {
+            // Uses have no kind of their own: whatever is asked for, they are the denominator.
+            if in_window {
+                self.total.uses = self.total.uses.wrapping_add(cell.uses);
+            }
+            return None;
+        }
+        self.first = Some(self.first.map_or(key.day, |first| first.min(key.day)));
+        self.last = self.last.max(Some(key.day));
+        if in_window {
+            self.total.add(cell);
+        }
+        let (points, hours) = (pain::points(key.kind, cell), pain::hours(key.kind, cell));
+        (points != 0).then_some(PersonDay { person, day: key.day, points, hours })
     }
 }
 
@@ -71,7 +98,7 @@ impl Presence {
         (count(recent), count(!recent))
     }
 
-    fn add(&mut self, person: u32, day: Day) {
+    pub(super) fn add(&mut self, person: u32, day: Day) {
         let (person, ago) = (person as usize, self.until.since(day));
         if self.days.len() <= person {
             self.days.resize(person + 1, 0);
@@ -87,8 +114,17 @@ pub(super) fn gather<'a, K: Copy + Eq + Hash>(
     cells: impl IntoIterator<Item = (&'a CellKey, &'a Cell)>,
     key_of: impl Fn(&'a CellKey) -> K,
 ) -> (Vec<(K, Group)>, Presence) {
+    gather_among(&mut Numbers::default(), question, cells, key_of)
+}
+
+/// The same, of people that have numbers already or get them.
+pub(super) fn gather_among<'a, K: Copy + Eq + Hash>(
+    people: &mut Numbers<'a>,
+    question: &Question,
+    cells: impl IntoIterator<Item = (&'a CellKey, &'a Cell)>,
+    key_of: impl Fn(&'a CellKey) -> K,
+) -> (Vec<(K, Group)>, Presence) {
     let horizon = question.horizon();
-    let mut people = Numbers::default();
     let mut presence = Presence { until: horizon.until, days: Vec::new() };
     let mut heaps = Heaps::default();
     for (key, cell) in cells {
@@ -108,7 +144,7 @@ pub(super) fn gather<'a, K: Copy + Eq + Hash>(
 
 /// A number for each person, in the order in which they are met.
 #[derive(Default)]
-struct Numbers<'a> {
+pub(super) struct Numbers<'a> {
     by_name: HashMap<&'a str, u32>,
     /// The same by where a name lies in memory. An index shares names, so that hardly any is read.
     by_address: HashMap<*const str, u32, BuildHasherDefault<Address>>,
@@ -121,6 +157,11 @@ impl<'a> Numbers<'a> {
             let next = u32::try_from(by_name.len()).unwrap_or(u32::MAX);
             *by_name.entry(name).or_insert(next)
         })
+    }
+
+    /// The number of each name.
+    pub(super) fn by_name(&self) -> HashMap<Arc<str>, u32> {
+        self.by_name.iter().map(|(name, number)| (Arc::from(*name), *number)).collect()
     }
 }
 
@@ -183,26 +224,7 @@ impl<K: Copy + Eq + Hash> Heaps<K> {
 
 impl Heap {
     fn add(&mut self, question: &Question, person: u32, key: &CellKey, cell: &Cell) {
-        let in_window = question.window.contains(key.day);
-        if in_window && cell.uses != 0 {
-            self.group.users.insert(person);
-        }
-        if !question.wants(key.kind) {
-            // Uses have no kind of their own: whatever is asked for, they are the denominator.
-            if in_window {
-                self.group.total.uses = self.group.total.uses.wrapping_add(cell.uses);
-            }
-            return;
-        }
-        self.group.first = Some(self.group.first.map_or(key.day, |first| first.min(key.day)));
-        self.group.last = self.group.last.max(Some(key.day));
-        if in_window {
-            self.group.total.add(cell);
-        }
-        let (points, hours) = (pain::points(key.kind, cell), pain::hours(key.kind, cell));
-        if points != 0 {
-            self.days.push(PersonDay { person, day: key.day, points, hours });
-        }
+        self.days.extend(self.group.add(question, person, key, cell));
     }
 }
 

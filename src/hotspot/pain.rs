@@ -105,6 +105,21 @@ impl FromIterator<PersonDay> for PersonDays {
     fn from_iter<I: IntoIterator<Item = PersonDay>>(days: I) -> Self {
         let mut all: Vec<_> = days.into_iter().filter(|day| day.points != 0).collect();
         all.sort_unstable_by_key(|day| (day.person, day.day));
+        Self::of_sorted(all)
+    }
+}
+
+impl PersonDays {
+    /// The union of sets; where several know a person's day, the worst counts.
+    pub(super) fn union<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
+        let sets: Vec<_> = sets.into_iter().map(|set| set.0.as_slice()).collect();
+        let mut all = sets.concat();
+        // A stable sort merges what is sorted already.
+        all.sort_by_key(|day| (day.person, day.day));
+        Self::of_sorted(all)
+    }
+
+    fn of_sorted(mut all: Vec<PersonDay>) -> Self {
         all.dedup_by(|next, kept| {
             let same = (next.person, next.day) == (kept.person, kept.day);
             if same {
@@ -115,12 +130,17 @@ impl FromIterator<PersonDay> for PersonDays {
         });
         Self(all)
     }
-}
 
-impl PersonDays {
-    /// The union of sets; where several know a person's day, the worst counts.
-    pub(super) fn union(sets: &[Self]) -> Self {
-        sets.iter().flat_map(|set| set.0.iter().copied()).collect()
+    /// Adds a person-day with points; of what is known of one already, the worst counts.
+    pub(super) fn put(&mut self, day: PersonDay) {
+        match self.0.binary_search_by_key(&(day.person, day.day), |it| (it.person, it.day)) {
+            Ok(at) => {
+                let known = &mut self.0[at];
+                known.points = known.points.max(day.points);
+                known.hours |= day.hours;
+            }
+            Err(at) => self.0.insert(at, day),
+        }
     }
 
     /// The person-days within a window, by person, then day.
@@ -234,6 +254,10 @@ mod tests {
             let merged = PersonDays::union(&sets);
             let mut backwards: Vec<_> = mine.into_iter().chain(theirs).collect();
             backwards.reverse();
+            let mut one_by_one = PersonDays::default();
+            let hurting = backwards.iter().copied().filter(|day| day.points != 0);
+            hurting.for_each(|day| one_by_one.put(day));
+            prop_assert_eq!(&merged, &one_by_one);
             prop_assert_eq!(merged, backwards.into_iter().collect::<PersonDays>());
         }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{Actor, Class, Day, Feeling, Kind, Outcome, Place, Severity, SignalName, Word};
 
-const UNTIL: Day = Day(20_000);
+pub(super) const UNTIL: Day = Day(20_000);
 
 fn question() -> Question {
     Question::over(Window::ending(UNTIL, 28))
@@ -41,7 +41,7 @@ fn uses(count: u64) -> Cell {
     Cell { uses: count, ..Cell::default() }
 }
 
-fn add_up(events: impl IntoIterator<Item = (CellKey, Cell)>) -> BTreeMap<CellKey, Cell> {
+pub(super) fn add_up(events: impl IntoIterator<Item = (CellKey, Cell)>) -> BTreeMap<CellKey, Cell> {
     let mut cells = BTreeMap::<CellKey, Cell>::new();
     for (key, cell) in events {
         cells.entry(key).or_default().add(&cell);
@@ -50,7 +50,7 @@ fn add_up(events: impl IntoIterator<Item = (CellKey, Cell)>) -> BTreeMap<CellKey
 }
 
 /// One event of a random team: mostly reports, some signals and uses, some of them `delight`.
-fn event() -> impl Strategy<Value = (CellKey, Cell)> {
+pub(super) fn event() -> impl Strategy<Value = (CellKey, Cell)> {
     let places = [
         "web",
         "web/a",

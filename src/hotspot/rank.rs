@@ -6,6 +6,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use super::fold::{self, Fold};
 use super::gather::{Group, Presence, gather};
 use super::pain::worst;
 use super::trend::{self, Weeks};
-use super::{By, Cell, CellKey, Child, Pain, Question, Rate, Shape, Trend, Window};
+use super::{By, Cell, CellKey, Child, Pain, Question, Rate, Trend, Window};
 use crate::event::{Day, Feeling, Kind, Outcome, Place, Severity, Word};
 
 /// What a row stands for; in JSON the word is the name of the field.
@@ -133,8 +134,13 @@ pub fn rank<'a>(
         By::Kind => others(question, gather(question, cells, |key| key.kind), Key::Kind),
     };
     rows.retain(|row| row.figures.pain != 0);
-    rows.sort_by(|a, b| question.sort.order(a, b).then_with(|| order(a, b)));
+    rows.sort_by(|a, b| in_order(question, a, b));
     rows
+}
+
+/// The order of rows that a question asks for.
+pub(super) fn in_order(question: &Question, a: &Hotspot, b: &Hotspot) -> Ordering {
+    question.sort.order(a, b).then_with(|| order(a, b))
 }
 
 /// The order of pain.
@@ -152,19 +158,26 @@ fn places<'a>(
     first_seen: impl Fn(&Place) -> Option<Day>,
 ) -> Vec<Hotspot> {
     let (groups, presence) = gather(question, cells, |key| &key.place);
-    let groups = groups.into_iter().map(|(place, group)| (place.clone(), group)).collect();
-    let folds = match question.shape {
-        Shape::Folded => fold::fold(groups, question.window),
-        Shape::Flat => fold::flat(groups),
-        Shape::Depth(depth) => fold::roll_up(groups, depth, question.window),
-    };
-    let rows = folds.into_iter().map(|fold| {
-        let Fold { place, mut group, members, folded, children } = fold;
-        group.first = members.iter().filter_map(&first_seen).min().or(group.first);
-        let row = row(question.window, Key::Place(place), &group, &presence);
-        Hotspot { folded, children, members, ..row }
-    });
+    let groups = groups.into_iter().map(|(place, group)| (place.clone(), Arc::new(group)));
+    let folds = fold::shaped(groups.collect(), question.shape, question.window);
+    let present = presence.counts();
+    let rows = folds.into_iter().map(|fold| row_of(question.window, fold, &first_seen, present).0);
     rows.collect()
+}
+
+/// The row of a fold, and what its trend was judged by. `present` are the person-days of
+/// [`Presence::counts`].
+pub(super) fn row_of(
+    window: Window,
+    fold: Fold,
+    first_seen: impl Fn(&Place) -> Option<Day>,
+    present: (u32, u32),
+) -> (Hotspot, Weeks) {
+    let Fold { place, group, members, folded, children } = fold;
+    let first = members.iter().filter_map(first_seen).min().or(group.first);
+    let weeks = weeks(&group, first, present, window.until);
+    let row = row(window, Key::Place(place), &group, first, &weeks);
+    (Hotspot { folded, children, members, ..row }, weeks)
 }
 
 fn others<K>(
@@ -172,16 +185,20 @@ fn others<K>(
     (groups, presence): (Vec<(K, Group)>, Presence),
     key: impl Fn(K) -> Key,
 ) -> Vec<Hotspot> {
-    let rows = groups.into_iter();
-    rows.map(|(name, group)| row(question.window, key(name), &group, &presence)).collect()
+    let (window, present) = (question.window, presence.counts());
+    let rows = groups.into_iter().map(|(name, group)| {
+        let weeks = weeks(&group, group.first, present, window.until);
+        row(window, key(name), &group, group.first, &weeks)
+    });
+    rows.collect()
 }
 
-fn row(window: Window, key: Key, group: &Group, presence: &Presence) -> Hotspot {
+fn row(window: Window, key: Key, group: &Group, first: Option<Day>, weeks: &Weeks) -> Hotspot {
     let total = &group.total;
     Hotspot {
         key,
         figures: group.days.pain(window),
-        trend: Trend::of(&weeks(group, presence, window.until)),
+        trend: Trend::of(weeks),
         folded: None,
         children: Vec::new(),
         reports: sum(&total.reports),
@@ -193,22 +210,22 @@ fn row(window: Window, key: Key, group: &Group, presence: &Presence) -> Hotspot 
         uses: total.uses,
         hurt_per_use: group.rate(window),
         spark: group.days.spark(window),
-        first_seen: group.first,
+        first_seen: first,
         quote: None,
         members: Vec::new(),
     }
 }
 
-fn weeks(group: &Group, presence: &Presence, until: Day) -> Weeks {
+fn weeks(group: &Group, first: Option<Day>, (e1, e0): (u32, u32), until: Day) -> Weeks {
     let (recent, before) = (trend::recent(until), trend::before(until));
-    let (last, (e1, e0)) = (group.days.pain(recent), presence.counts());
+    let last = group.days.pain(recent);
     Weeks {
         x1: last.person_days,
         e1,
         x0: group.days.pain(before).person_days,
         e0,
         people: last.people,
-        is_new: group.first.is_some_and(|first| recent.since <= first),
+        is_new: first.is_some_and(|first| recent.since <= first),
     }
 }
 

@@ -126,7 +126,8 @@ pub(super) fn before(until: Day) -> Window {
 /// P(X >= k) where X ~ Binomial(n, num / den).
 ///
 /// Each weight is made from its neighbour, starting with 1 at the mode and going outwards, so
-/// every weight is at most 1 and nothing overflows; the tail is then its share of the whole.
+/// every weight is at most 1 and nothing overflows; the tail is then its share of the whole. Weights
+/// fall on the way: once one is too small to change the last bit of its sum, so are those behind it.
 #[must_use]
 pub fn binomial_tail(k: u64, n: u64, num: u64, den: u64) -> f64 {
     let certain = |holds: bool| if holds { 1.0 } else { 0.0 };
@@ -137,16 +138,25 @@ pub fn binomial_tail(k: u64, n: u64, num: u64, den: u64) -> f64 {
     let mode = u64::try_from(mode).map_or(n, |mode| mode.min(n));
     let odds = float(num) / float(den - num);
     let (mut tail, mut rest) = (0.0, 0.0);
-    let mut add = |at: u64, weight: f64| if k <= at { tail += weight } else { rest += weight };
+    let mut add = |at: u64, weight: f64| {
+        let sum = if k <= at { &mut tail } else { &mut rest };
+        let is_lost = weight <= *sum * (f64::EPSILON / 4.0);
+        *sum += weight;
+        is_lost
+    };
     let mut weight = 1.0;
     for at in mode..=n {
-        add(at, weight);
+        if add(at, weight) && k <= at {
+            break;
+        }
         weight = weight * (float(n - at) / float(at + 1)) * odds;
     }
     weight = 1.0;
     for at in (1..=mode).rev() {
         weight = weight * (float(at) / float(n - at + 1)) / odds;
-        add(at - 1, weight);
+        if add(at - 1, weight) && at <= k {
+            break;
+        }
     }
     tail / (tail + rest)
 }
@@ -186,7 +196,40 @@ mod tests {
         assert_eq!(Trend::of(&weeks).word, TrendWord::Better);
     }
 
+    /// All weights, to the last.
+    fn in_full(k: u64, n: u64, num: u64, den: u64) -> f64 {
+        let mode = ((n + 1) * num / den).min(n);
+        let odds = float(num) / float(den - num);
+        let (mut tail, mut rest) = (0.0, 0.0);
+        let mut add = |at: u64, weight: f64| if k <= at { tail += weight } else { rest += weight };
+        let mut weight = 1.0;
+        for at in mode..=n {
+            add(at, weight);
+            weight = weight * (float(n - at) / float(at + 1)) * odds;
+        }
+        weight = 1.0;
+        for at in (1..=mode).rev() {
+            weight = weight * (float(at) / float(n - at + 1)) / odds;
+            add(at - 1, weight);
+        }
+        tail / (tail + rest)
+    }
+
     proptest! {
+        #[test]
+        fn weights_that_are_left_out_change_no_bit(
+            n in 1..4000_u64, share in 0.0..1.0_f64, num in 1..500_u64, more in 1..500_u64,
+        ) {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most n")]
+            let k = (float(n) * share) as u64;
+            prop_assume!(k != 0);
+            for k in [k, n * num / (num + more) + 1] {
+                let (tail, full) =
+                    (binomial_tail(k, n, num, num + more), in_full(k, n, num, num + more));
+                prop_assert_eq!(tail.to_bits(), full.to_bits(), "{} and {}", tail, full);
+            }
+        }
+
         #[test]
         fn the_tail_falls_and_its_complement_is_the_rest(
             n in 0..400_u64, k in 0..400_u64, num in 1..50_u64, more in 1..50_u64,

@@ -6,6 +6,7 @@
 //! - Nothing is hidden: a place without a row of its own says whose row its pain is counted in, or
 //!   which rows lie below it.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
@@ -115,13 +116,14 @@ pub fn why<'a>(
     question: &Question,
     place: &Place,
     cells: impl IntoIterator<Item = (&'a CellKey, &'a Cell)>,
-    rows: &[Hotspot],
+    rows: &[impl Borrow<Hotspot>],
 ) -> Why {
     let cells: Vec<_> = cells.into_iter().collect();
+    let rows: Vec<&Hotspot> = rows.iter().map(Borrow::borrow).collect();
     let of = rows.len();
     let counted = rows.iter().position(|row| row.members.contains(place));
     let own = counted.filter(|&at| rows[at].key.place() == Some(place));
-    let below = if counted.is_none() { rows_below(rows, place) } else { Vec::new() };
+    let below = if counted.is_none() { rows_below(&rows, place) } else { Vec::new() };
     let counted_in = match own {
         Some(_) => None,
         None => counted.and_then(|at| rows[at].key.place().cloned()),
@@ -145,7 +147,7 @@ pub fn why<'a>(
     }
 }
 
-fn rows_below(rows: &[Hotspot], place: &Place) -> Vec<Child> {
+fn rows_below(rows: &[&Hotspot], place: &Place) -> Vec<Child> {
     let places = rows.iter().filter_map(|row| Some((row.key.place()?, row.figures.pain)));
     let below = places.filter(|(below, _)| below.is_under(place));
     below.map(|(place, pain)| Child { place: place.clone(), pain }).collect()

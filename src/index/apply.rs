@@ -33,6 +33,8 @@ pub(super) struct Sums {
     pub(super) cells: BTreeMap<CellKey, Cell>,
     /// First days to set, and places to drop.
     places: BTreeMap<Place, Option<Day>>,
+    /// New events, and nothing else.
+    only_adds: bool,
     events: i64,
     /// When the last one was received.
     received_at: Option<Timestamp>,
@@ -41,7 +43,7 @@ pub(super) struct Sums {
 impl Index {
     /// Applies new events, and that the journal is applied up to `position`.
     pub fn apply(&self, events: &[Fresh<'_>], position: Position) -> Result<(), IndexError> {
-        let mut sums = Sums::default();
+        let mut sums = Sums { only_adds: true, ..Sums::default() };
         for fresh in events {
             match self.decision(fresh.event)? {
                 None => sums.record(fresh),
@@ -84,6 +86,10 @@ impl Index {
     pub(super) fn write(&self, mut sums: Sums, position: Position) -> Result<(), IndexError> {
         let days: BTreeSet<Day> = sums.cells.keys().map(|cell| cell.day).collect();
         self.add_cells(&mut sums)?;
+        // Uses that are none open no cell, so they are no addition.
+        let cells = std::mem::take(&mut sums.cells);
+        let only_adds = sums.only_adds && !cells.values().any(Cell::is_empty);
+        let added = only_adds.then(|| self.as_read(cells));
         for (place, day) in &sums.places {
             match day {
                 Some(day) => {
@@ -101,13 +107,19 @@ impl Index {
             let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
             self.store.write(sums.changes);
             self.days.forget(days);
-        }
-        let mut known = self.places.write().unwrap_or_else(PoisonError::into_inner);
-        for (place, day) in sums.places {
-            match day {
-                Some(day) => known.insert(place, day),
-                None => known.remove(&place),
-            };
+            let mut known = self.places.write().unwrap_or_else(PoisonError::into_inner);
+            for (place, day) in sums.places {
+                match day {
+                    Some(day) => known.insert(place, day),
+                    None => known.remove(&place),
+                };
+            }
+            // Last: whoever brings a ranking up to date with it finds all the rest.
+            let mut told = self.rankings.added.lock().unwrap_or_else(PoisonError::into_inner);
+            match added {
+                Some(cells) => told.add(cells),
+                None => told.break_off(),
+            }
         }
         self.events.store(events, Ordering::Relaxed);
         self.last_received.store(received, Ordering::Relaxed);
@@ -132,20 +144,32 @@ impl Index {
 
     fn add_cells(&self, sums: &mut Sums) -> Result<(), IndexError> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        for (cell, sum) in std::mem::take(&mut sums.cells) {
-            let key = key::cell(&cell);
+        let cells = std::mem::take(&mut sums.cells);
+        for (cell, sum) in &cells {
+            let key = key::cell(cell);
             let may_be_there = newest.note(cell.day, &key, &self.store)?;
             let known = if may_be_there { self.store.get(&key)? } else { None };
             let known = known.map(|value| key::read_cell_value(&value)).transpose()?;
             let mut counts = known.unwrap_or_default();
-            counts.add(&sum);
+            counts.add(sum);
             if counts.is_empty() {
                 sums.remove(key);
             } else {
                 sums.insert(key, key::cell_value(&counts));
             }
         }
+        sums.cells = cells;
         Ok(())
+    }
+
+    /// What comes to cells, as queries read them.
+    fn as_read(&self, cells: BTreeMap<CellKey, Cell>) -> Vec<(CellKey, Cell)> {
+        let mutings = self.mutings.read().unwrap_or_else(PoisonError::into_inner);
+        let silenced = |(key, mut came): (CellKey, Cell)| {
+            mutings.silence(&key.place, &mut came);
+            (key, came)
+        };
+        cells.into_iter().map(silenced).collect()
     }
 }
 

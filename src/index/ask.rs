@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::cells::DayCells;
+use super::cells::{DayCells, Span};
 use super::key::{self, Glance, Sieve};
 use super::list::{Order, Spot};
+use super::quotes::Quotes;
+use super::ranking::only;
 use super::{Index, IndexError};
 use crate::event::{Actor, Day, Event, Kind, Place, SignalName};
 use crate::hotspot::{
@@ -78,29 +79,34 @@ pub(super) const MOST_TRIES: usize = 64;
 impl Index {
     /// The first `top` rows of a ranking, each with its strongest quote.
     pub fn hotspots(&self, question: &Question, top: usize) -> Result<HotspotsAnswer, IndexError> {
-        let span = self.span(question)?;
-        let ranked = self.ranking(question, &span);
-        let mut rows = ranked[..top.min(ranked.len())].to_vec();
-        let more = ranked.len() - rows.len();
-        let (mut shown, mut lacking) = (HashSet::new(), Lacking::new());
-        for row in &mut rows {
-            row.quote = self.strongest_quote(question, &row.members, &mut shown, &mut lacking)?;
-        }
-        let (window, sort, lacks) = (question.window, question.sort, lacking.len());
-        Ok(HotspotsAnswer { v: 1, window, sort, rows, more, lacks })
+        self.with_ranking(question, |ranking| {
+            let (mut rows, more) = ranking.first(top);
+            let (quotes, mut shown) = (&mut ranking.quotes, HashSet::new());
+            let mut lacking = Lacking::new();
+            for row in &mut rows {
+                let members = &row.members;
+                row.quote =
+                    self.strongest_quote(question, members, quotes, &mut shown, &mut lacking)?;
+            }
+            let (window, sort, lacks) = (question.window, question.sort, lacking.len());
+            Ok(HotspotsAnswer { v: 1, window, sort, rows, more, lacks })
+        })
     }
 
     /// All that a map shows of a question by place, without what anybody said.
     pub fn land(&self, question: &Question) -> Result<Land, IndexError> {
         let span = self.span(question)?;
-        let ranked = |question: &Question| self.ranking(question, &span).to_vec();
+        let ranked = |question: &Question| {
+            let rows = self.ranking(question, &span).into_iter();
+            rows.map(|row| Hotspot::clone(&row)).collect()
+        };
         let above = question.under.as_ref().map_or(0, Place::depth);
         let shape = Shape::Depth(above + 1);
         Ok(Land {
             window: question.window,
             rows: ranked(question),
             parts: ranked(&Question { shape, ..question.clone() }),
-            painless: painless(question, pairs(&span), self.places()),
+            painless: painless(question, pairs(&span.days), self.places()),
         })
     }
 
@@ -111,12 +117,13 @@ impl Index {
         }
         let span = self.span(question)?;
         let by_place = Question { by: By::Place, ..question.clone() };
-        let mut why = why(&by_place, place, pairs(&span), &self.ranking(&by_place, &span));
+        let mut why = why(&by_place, place, pairs(&span.days), &self.ranking(&by_place, &span));
         let mut lacking = Lacking::new();
         let notes = self.latest_notes(question, &why.places, &mut lacking)?;
         if let Some(row) = &mut why.hotspot {
-            let shown = &mut HashSet::new();
-            row.quote = self.strongest_quote(question, &row.members, shown, &mut lacking)?;
+            let (quotes, shown) = (&mut Quotes::default(), &mut HashSet::new());
+            row.quote =
+                self.strongest_quote(question, &row.members, quotes, shown, &mut lacking)?;
         }
         let rules = self.rules(question, &why, &mut lacking)?;
         Ok(Some(WhyAnswer { v: 1, why, notes: group(notes), rules, lacks: lacking.len() }))
@@ -157,63 +164,15 @@ impl Index {
         Ok(calendar(question, pairs(&span)))
     }
 
-    fn span(&self, question: &Question) -> Result<Vec<DayCells>, IndexError> {
+    pub(super) fn span(&self, question: &Question) -> Result<Span, IndexError> {
         let horizon = question.horizon();
-        let span = self.cells(horizon.since, horizon.until)?;
-        let Some(class) = question.class else { return Ok(span) };
-        let only = |(key, cell): &(CellKey, Cell)| (key.clone(), cell.only(class));
-        Ok(span.iter().map(|day| Arc::new(day.iter().map(only).collect())).collect())
-    }
-
-    /// The note of the worst severity, the most recent of these, that was not shown yet.
-    fn strongest_quote(
-        &self,
-        question: &Question,
-        places: &[Place],
-        shown: &mut HashSet<u64>,
-        lacking: &mut Lacking,
-    ) -> Result<Option<Quote>, IndexError> {
-        for band in key::REPORTS {
-            let mut strongest: Option<(Timestamp, u64, Event)> = None;
-            for place in places {
-                let found = self.latest_in_band(question, place, band, shown, lacking)?;
-                if let Some((fingerprint, event)) = found
-                    && strongest.as_ref().is_none_or(|(at, _, _)| *at < event.at)
-                {
-                    strongest = Some((event.at, fingerprint, event));
-                }
-            }
-            if let Some((_, fingerprint, event)) = strongest {
-                shown.insert(fingerprint);
-                return Ok(Some(quote(event)));
+        let Span { mut days, next } = self.cells_and_next(horizon.since, horizon.until)?;
+        if let Some(class) = question.class {
+            for day in &mut days {
+                *day = Arc::new(day.iter().map(|cell| only(class, cell)).collect());
             }
         }
-        Ok(None)
-    }
-
-    fn latest_in_band(
-        &self,
-        question: &Question,
-        place: &Place,
-        band: u8,
-        shown: &HashSet<u64>,
-        lacking: &mut Lacking,
-    ) -> Result<Option<(u64, Event)>, IndexError> {
-        let sieve = sieve(question);
-        let is_new = |glance: Glance| {
-            suits(question, &sieve, glance) && !shown.contains(&glance.fingerprint)
-        };
-        let glances = self.glances(question.window, place, band).take(MOST_GLANCES);
-        let glances =
-            glances.filter(|found| found.as_ref().map_or(true, |(_, glance)| is_new(*glance)));
-        for entry in glances.take(MOST_TRIES) {
-            let (_, glance) = entry?;
-            let Some(event) = self.told_of(glance.sequence, lacking)? else { continue };
-            if fits(question, &event) {
-                return Ok(Some((glance.fingerprint, event)));
-            }
-        }
-        Ok(None)
+        Ok(Span { days, next })
     }
 
     /// The latest notes at these places, of reports and of signals.

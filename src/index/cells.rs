@@ -14,6 +14,13 @@ use crate::hotspot::{Cell, CellKey};
 /// One day's cells.
 pub(super) type DayCells = Arc<Vec<(CellKey, Cell)>>;
 
+/// The cells of several days, those that have any, as of one moment between two batches.
+pub(super) struct Span {
+    pub(super) days: Vec<DayCells>,
+    /// The number of the batch that is not counted in them: see [`super::added`].
+    pub(super) next: u64,
+}
+
 /// The days kept; two default windows, so that looking back does not throw today out.
 const MOST: usize = 130;
 
@@ -78,18 +85,24 @@ impl Days {
 impl Index {
     /// The cells of a span of days, both ends included, as of one moment between two batches.
     pub(super) fn cells(&self, since: Day, until: Day) -> Result<Vec<DayCells>, IndexError> {
+        Ok(self.cells_and_next(since, until)?.days)
+    }
+
+    /// The same, and which moment it is.
+    pub(super) fn cells_and_next(&self, since: Day, until: Day) -> Result<Span, IndexError> {
         let _open = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        let mut span = Vec::new();
+        let next = self.rankings.added.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let mut days = Vec::new();
         for day in (since.0..=until.0).map(Day) {
             let cells = match self.days.get(day) {
                 Some(cells) => cells,
                 None => self.read_day(day)?,
             };
             if !cells.is_empty() {
-                span.push(cells);
+                days.push(cells);
             }
         }
-        Ok(span)
+        Ok(Span { days, next })
     }
 
     /// The first day that something counts on.

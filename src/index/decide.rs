@@ -87,7 +87,9 @@ impl Index {
             mutings.put(muting.clone());
         }
         let written = self.write(sums, position);
+        let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         self.days.forget_all();
+        self.rankings.added.lock().unwrap_or_else(PoisonError::into_inner).break_off();
         written
     }
 

@@ -33,6 +33,7 @@
 //! is a short hash: an event whose tag differs is not the one asked for, and need not be read to know
 //! it.
 
+mod added;
 mod apply;
 mod ask;
 mod cells;
@@ -46,6 +47,7 @@ mod list;
 mod lost;
 mod newest;
 mod note;
+mod quotes;
 mod ranking;
 mod signals;
 mod store;

@@ -14,6 +14,7 @@ use crate::hotspot::{By, Cell, CellKey, Question, Shape, Window, rank};
 
 mod deciding;
 mod listing;
+mod ranking;
 mod tidy;
 
 fn event(fields: &serde_json::Value) -> Event {
@@ -76,16 +77,22 @@ fn restart(index: Index, dir: &Path) -> Index {
 
 /// Applies events one batch each, from a position on.
 fn apply(index: &Index, events: &[Event]) {
-    for event in events {
-        let sequence = index.position().sequence + 1;
-        let records = index.dir.with_file_name("records");
-        fs::create_dir_all(&records).unwrap();
-        let record = Record::of_event(event);
-        fs::write(records.join(sequence.to_string()), record).unwrap();
+    events.chunks(1).for_each(|one| apply_at_once(index, one));
+}
+
+/// Applies events as one batch.
+fn apply_at_once(index: &Index, events: &[Event]) {
+    let first = index.position().sequence + 1;
+    let records = index.dir.with_file_name("records");
+    fs::create_dir_all(&records).unwrap();
+    let fresh = (first..).zip(events).map(|(sequence, event)| {
+        fs::write(records.join(sequence.to_string()), Record::of_event(event)).unwrap();
         let fingerprint = event.words().map_or(0, crate::hotspot::fingerprint);
-        let fresh = Fresh { sequence, event, fingerprint };
-        index.apply(&[fresh], Position { sequence, batch: sequence }).unwrap();
-    }
+        Fresh { sequence, event, fingerprint }
+    });
+    let fresh: Vec<_> = fresh.collect();
+    let sequence = first + events.len() as u64 - 1;
+    index.apply(&fresh, Position { sequence, batch: sequence }).unwrap();
 }
 
 fn retract(index: &Index, id: Uuid) {

@@ -1,0 +1,120 @@
+//! The strongest quote of a row: the note of the worst severity, the most recent of these, that no row
+//! above it shows.
+//!
+//! What a place has to say is kept beside a ranking until more is said there: to look for it takes
+//! seeks in sled, and a record of the journal that has to be unpacked.
+
+use std::collections::{HashMap, HashSet};
+
+use super::ask::{Lacking, MOST_GLANCES, MOST_TRIES, fits, quote, sieve, suits};
+use super::{Index, IndexError, key};
+use crate::event::Place;
+use crate::hotspot::{Cell, CellKey, Question, Quote};
+
+/// What was found at places, by band.
+#[derive(Debug, Default)]
+pub(super) struct Quotes(HashMap<Place, [Option<Latest>; key::REPORTS.end as usize]>);
+
+/// The latest note of one band of a place that was not shown yet.
+#[derive(Debug, Default)]
+struct Latest {
+    /// The fingerprints that were looked at, and whether each was shown already.
+    looked_at: HashMap<u64, bool>,
+    /// Its fingerprint and the note; none where there is none.
+    found: Option<(u64, Quote)>,
+    /// Some of what was looked at is lost.
+    lacks: bool,
+}
+
+impl Latest {
+    /// Whether it would be found again, where this was shown.
+    fn holds(&self, shown: &HashSet<u64>) -> bool {
+        let same =
+            |(fingerprint, was_shown): (&u64, &bool)| shown.contains(fingerprint) == *was_shown;
+        !self.lacks && self.looked_at.iter().all(same)
+    }
+}
+
+impl Quotes {
+    /// Forgets what is no longer the latest, once something came to a cell.
+    pub(super) fn forget(&mut self, key: &CellKey, came: &Cell) {
+        let Some(bands) = self.0.get_mut(&key.place) else { return };
+        // Bands begin with the worst severity, counts with the least.
+        for (band, _) in bands.iter_mut().rev().zip(came.reports).filter(|(_, count)| *count != 0) {
+            *band = None;
+        }
+    }
+}
+
+impl Index {
+    /// The strongest quote of these places, which is shown then.
+    pub(super) fn strongest_quote(
+        &self,
+        question: &Question,
+        places: &[Place],
+        quotes: &mut Quotes,
+        shown: &mut HashSet<u64>,
+        lacking: &mut Lacking,
+    ) -> Result<Option<Quote>, IndexError> {
+        for band in key::REPORTS {
+            let at = usize::from(band);
+            for place in places {
+                let bands = match quotes.0.get_mut(place) {
+                    Some(bands) => bands,
+                    None => quotes.0.entry(place.clone()).or_default(),
+                };
+                if !bands[at].as_ref().is_some_and(|latest| latest.holds(shown)) {
+                    bands[at] = Some(self.latest_in_band(question, place, band, shown, lacking)?);
+                }
+            }
+            let latest = places.iter().filter_map(|place| quotes.0.get(place)?[at].as_ref());
+            let mut strongest: Option<&(u64, Quote)> = None;
+            for found in latest.filter_map(|latest| latest.found.as_ref()) {
+                if strongest.is_none_or(|(_, strongest)| strongest.at < found.1.at) {
+                    strongest = Some(found);
+                }
+            }
+            if let Some((fingerprint, quote)) = strongest {
+                shown.insert(*fingerprint);
+                return Ok(Some(quote.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn latest_in_band(
+        &self,
+        question: &Question,
+        place: &Place,
+        band: u8,
+        shown: &HashSet<u64>,
+        lacking: &mut Lacking,
+    ) -> Result<Latest, IndexError> {
+        let (mut latest, sieve) = (Latest::default(), sieve(question));
+        let mut tries = 0;
+        for entry in self.glances(question.window, place, band).take(MOST_GLANCES) {
+            let (_, glance) = entry?;
+            if !suits(question, &sieve, glance) {
+                continue;
+            }
+            let is_shown = shown.contains(&glance.fingerprint);
+            latest.looked_at.insert(glance.fingerprint, is_shown);
+            if is_shown {
+                continue;
+            }
+            tries += 1;
+            match self.told_of(glance.sequence, lacking)? {
+                None => latest.lacks = true,
+                Some(event) if fits(question, &event) => {
+                    latest.found = Some((glance.fingerprint, quote(event)));
+                    break;
+                }
+                Some(_) => {}
+            }
+            if tries == MOST_TRIES {
+                break;
+            }
+        }
+        Ok(latest)
+    }
+}
