@@ -36,9 +36,10 @@ fn unsortable(bytes: [u8; 8]) -> Millis {
 }
 
 fn array<const N: usize>(bytes: &[u8], from: usize) -> Result<[u8; N], IndexError> {
-    let slice =
-        bytes.get(from..from + N).ok_or(IndexError::Damaged("a key or value is too short"))?;
-    slice.try_into().map_err(|_| IndexError::Damaged("a key or value is too short"))
+    match bytes.get(from..).and_then(<[u8]>::first_chunk) {
+        Some(found) => Ok(*found),
+        None => Err(IndexError::Damaged("a key or value is too short")),
+    }
 }
 
 pub(super) fn id(id: Uuid) -> Vec<u8> {

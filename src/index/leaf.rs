@@ -11,7 +11,8 @@
 //!         first), the bytes of its key behind these, the bytes of its value; then both
 //! ```
 
-use std::ops::Range;
+use std::ops::Bound::{Excluded, Included};
+use std::ops::{ControlFlow, Range};
 
 use sled::IVec;
 
@@ -73,20 +74,44 @@ pub(super) fn get(tree: &sled::Db, key: &[u8]) -> Result<Option<IVec>, IndexErro
 
 /// The pairs of a span: the first first, or the last.
 pub(super) fn range(tree: &sled::Db, span: Span, order: Order) -> Result<Pairs, IndexError> {
-    let first =
-        holding(tree, span.start())?.map_or(span.start().clone(), |(name, _)| name.to_vec());
-    let (tree, held) = (tree.clone(), Vec::new().into_iter());
+    let held = holding(tree, span.start())?;
+    let first = held.as_ref().map_or(span.start().clone(), |(name, _)| name.to_vec());
     let mut pairs = Pairs {
-        tree,
+        tree: tree.clone(),
         leaves: Box::new(std::iter::empty()),
         first,
         span,
         order,
-        held,
+        held: Vec::new().into_iter(),
         before: None,
     };
+    if let (Order::Oldest, Some((name, leaf))) = (order, held) {
+        pairs.decode(name, &leaf)?;
+    }
     pairs.walk_on();
     Ok(pairs)
+}
+
+/// Shows the keys of a span that suit, in their order; one of a leaf that is cut meanwhile may be shown
+/// twice. Values are passed over, so that very many can be looked at.
+pub(super) fn keys(
+    tree: &sled::Db,
+    span: &Span,
+    suits: impl Fn(&[u8]) -> bool,
+    mut show: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<(), IndexError> {
+    let first = holding(tree, span.start())?;
+    let first = first.map_or(span.start().clone(), |(name, _)| name.to_vec());
+    for pair in tree.range(first..=span.end().clone()) {
+        let (name, leaf) = pair?;
+        let mut pairs = Reader::of(&name, &leaf)?;
+        while pairs.next()?.is_some() {
+            if suits(&pairs.key) && within(span, &pairs.key) && show(&pairs.key).is_break() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 type Leaves = Box<dyn Iterator<Item = sled::Result<Pair>>>;
@@ -110,7 +135,11 @@ impl Pairs {
     fn walk_on(&mut self) {
         let first = self.first.clone();
         self.leaves = match (self.order, &self.before) {
-            (Order::Oldest, _) => Box::new(self.tree.range(first..=self.span.end().clone())),
+            // The first is read already.
+            (Order::Oldest, _) => {
+                let behind = (Excluded(first), Included(self.span.end().clone()));
+                Box::new(self.tree.range::<Vec<u8>, _>(behind))
+            }
             (Order::Newest, None) => {
                 Box::new(self.tree.range(first..=self.span.end().clone()).rev())
             }
@@ -134,11 +163,15 @@ impl Pairs {
     }
 
     fn decode(&mut self, name: IVec, leaf: &[u8]) -> Result<(), IndexError> {
-        let mut pairs = decode(&name, leaf)?;
         let last = self.before.take().and_then(|(_, last)| last);
         let is_behind =
-            |key: &IVec| last.as_ref().is_none_or(|last| self.order.is_before(last, key));
-        pairs.retain(|(key, _)| within(&self.span, key) && is_behind(key));
+            |key: &[u8]| last.as_ref().is_none_or(|last| self.order.is_before(last.as_ref(), key));
+        let (mut reader, mut pairs) = (Reader::of(&name, leaf)?, Vec::<Pair>::new());
+        while let Some(value) = reader.next()? {
+            if within(&self.span, &reader.key) && is_behind(&reader.key) {
+                pairs.push((reader.key.as_slice().into(), value.into()));
+            }
+        }
         if self.order == Order::Newest {
             pairs.reverse();
         }
@@ -367,8 +400,9 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], IndexError> {
-        let cut = self.rest.split_at_checked(length);
-        let (taken, rest) = cut.ok_or(IndexError::Damaged("a leaf is cut off"))?;
+        let Some((taken, rest)) = self.rest.split_at_checked(length) else {
+            return Err(IndexError::Damaged("a leaf is cut off"));
+        };
         self.rest = rest;
         Ok(taken)
     }

@@ -374,18 +374,16 @@ impl Index {
 
     /// Every id that ends with these hexadecimal digits; at most `most`.
     ///
-    /// Short of a whole id, every id is looked at: 24 ms at 60,000 events, and more with more.
+    /// Short of a whole id, every id is looked at: some 40 ms at a million events.
     pub fn ids_ending(&self, digits: &str, most: usize) -> Result<Vec<Uuid>, IndexError> {
         let Some(ending) = key::Ending::parse(digits) else { return Ok(Vec::new()) };
         if let Some(id) = ending.whole() {
             let found = self.store.get(&key::id(id))?;
             return Ok(found.map(|_| id).into_iter().collect());
         }
-        let ids = self.store.beginning_with(&[key::ID]);
-        ids.map(|entry| key::read_id(&entry?.0))
-            .filter(|id| id.as_ref().map_or(true, |id| ending.fits(*id)))
-            .take(most)
-            .collect()
+        let suits = |key: &[u8]| key::read_id(key).map_or(true, |id| ending.fits(id));
+        let keys = self.store.keys(&store::beginning_with(&[key::ID]), most, suits)?;
+        keys.iter().map(|key| key::read_id(key)).collect()
     }
 
     /// Whether there is news for whoever makes checkpoints: the first change since the last one, or

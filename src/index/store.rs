@@ -8,9 +8,9 @@
 //! While sled takes a batch it answers nobody. So what moved down last stays in memory as well: the
 //! writer, who counts on where it left off, seldom has to ask sled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
-use std::ops::RangeInclusive;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -109,10 +109,38 @@ impl Store {
         Merged { fresh: fresh.peekable(), settled: settled.peekable(), order }
     }
 
-    /// Every pair whose key begins with `prefix`; keys are at most 32 bytes longer, or text.
+    /// Every pair whose key begins with `prefix`.
     pub(super) fn beginning_with(&self, prefix: &[u8]) -> Merged {
-        let end = [prefix, &[0xff; 32]].concat();
-        self.range(prefix.to_vec()..=end, Order::Oldest)
+        self.range(beginning_with(prefix), Order::Oldest)
+    }
+
+    /// The keys of a span that suit, the first first and at most `most`. Passes over their values.
+    pub(super) fn keys(
+        &self,
+        span: &Span,
+        most: usize,
+        suits: impl Fn(&[u8]) -> bool,
+    ) -> Result<Vec<Vec<u8>>, IndexError> {
+        if span.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut fresh = BTreeMap::new();
+        {
+            let layers = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
+            for layer in [&*layers.closing, &layers.open] {
+                let suiting = layer.range(span.clone()).filter(|(key, _)| suits(key));
+                fresh.extend(suiting.map(|(key, change)| (key.clone(), change.is_some())));
+            }
+        }
+        let mut settled = BTreeSet::new();
+        leaf::keys(&self.tree(), span, &suits, |key| {
+            if !fresh.contains_key(key) {
+                settled.insert(key.to_vec());
+            }
+            if settled.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        settled.extend(fresh.into_iter().filter_map(|(key, is_there)| is_there.then_some(key)));
+        Ok(settled.into_iter().take(most).collect())
     }
 
     /// Makes changes visible, all at once; of two of one key the later counts.
@@ -200,6 +228,11 @@ impl Store {
     pub(super) fn tree(&self) -> sled::Db {
         self.tree.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// The span of what begins with `prefix`; keys are at most 32 bytes longer, or text.
+pub(super) fn beginning_with(prefix: &[u8]) -> Span {
+    prefix.to_vec()..=[prefix, &[0xff; 32]].concat()
 }
 
 /// The latest time that an id in sled tells; the end of time where none of the last few tells one.
@@ -324,9 +357,16 @@ mod tests {
                         model.range(span.clone()).map(|(k, v)| (k.clone(), v.clone())).collect()
                     };
                     prop_assert_eq!(&all(&store, span.clone(), Order::Oldest), &expected);
-                    let mut last_first = all(&store, span, Order::Newest);
+                    let mut last_first = all(&store, span.clone(), Order::Newest);
                     last_first.reverse();
                     prop_assert_eq!(&last_first, &expected);
+                    let suits = |key: &[u8]| key.last().is_some_and(|last| last % 4 == 1);
+                    let suiting: Vec<_> =
+                        expected.into_iter().map(|(key, _)| key).filter(|key| suits(key)).collect();
+                    for most in [2, 1000] {
+                        let some = &suiting[..most.min(suiting.len())];
+                        prop_assert_eq!(store.keys(&span, most, suits).unwrap(), some);
+                    }
                 }
                 let opened_again = settles.then(|| Store::new(store.tree()));
                 for store in [Some(&store), opened_again.as_ref()].into_iter().flatten() {

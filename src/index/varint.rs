@@ -15,6 +15,11 @@ pub(super) fn push(mut number: u64, to: &mut Vec<u8>) {
 
 /// The next number; past the end there are only zeros.
 pub(super) fn read(from: &mut &[u8]) -> Result<u64, IndexError> {
+    // Nearly all are small.
+    if let Some((byte @ 0..0x80, rest)) = from.split_first() {
+        *from = rest;
+        return Ok((*byte).into());
+    }
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let Some((byte, rest)) = from.split_first() else { break };
