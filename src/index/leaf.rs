@@ -355,14 +355,6 @@ impl Making {
     }
 }
 
-fn decode(name: &[u8], leaf: &[u8]) -> Result<Vec<Pair>, IndexError> {
-    let (mut reader, mut pairs) = (Reader::of(name, leaf)?, Vec::new());
-    while let Some(value) = reader.next()? {
-        pairs.push((reader.key.as_slice().into(), value.into()));
-    }
-    Ok(pairs)
-}
-
 /// Reads a leaf pair by pair.
 struct Reader<'a> {
     /// The key of the pair read last.
@@ -411,6 +403,14 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decode(name: &[u8], leaf: &[u8]) -> Result<Vec<Pair>, IndexError> {
+        let (mut reader, mut pairs) = (Reader::of(name, leaf)?, Vec::new());
+        while let Some(value) = reader.next()? {
+            pairs.push((reader.key.as_slice().into(), value.into()));
+        }
+        Ok(pairs)
+    }
 
     /// A leaf, and where in it each pair ends.
     fn encode(name: &[u8], pairs: &[Pair]) -> (Vec<u8>, Vec<usize>) {
