@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gather::Group;
 use super::pain::{PersonDay, hours, points};
-use super::{Cell, CellKey, Question, Rate, Window};
+use super::{Cell, CellKey, Earlier, Question, Rate, Window};
 use crate::event::{Day, Place};
 
 /// Uses from which on silence says something.
@@ -155,6 +155,17 @@ impl<'a> Coverage<'a> {
         let known = known.into_iter().filter(is_asked);
         let places = known.map(|place| (place, AtPlace::default())).collect();
         Self { question, places, people: BTreeMap::new(), numbers: HashMap::new() }
+    }
+
+    /// Adds who was at a place before the window, in place of the cells of that time.
+    pub fn add_earlier(&mut self, earlier: Earlier) {
+        let Earlier { place, people, last } = earlier;
+        let place = self.places.entry(place).or_default();
+        for (person, first) in people {
+            let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+            place.first.insert(*self.numbers.entry(person).or_insert(next), first);
+        }
+        place.last = place.last.max(Some(last));
     }
 
     /// Adds a cell; those of earlier days come first.

@@ -27,6 +27,7 @@ mod sort;
 mod standing;
 mod trend;
 mod version;
+mod visits;
 mod why;
 mod window;
 
@@ -48,5 +49,6 @@ pub use sort::Sort;
 pub use standing::Standing;
 pub use trend::{Trend, TrendWord, Weeks, binomial_tail};
 pub use version::newest_first;
+pub use visits::{Earlier, Visits};
 pub use why::{DayTerm, PersonTerm, Said, VersionLine, Why, why};
 pub use window::{Window, WindowError};

@@ -14,7 +14,7 @@ fn question() -> Question {
     Question::over(Window::ending(UNTIL, 28))
 }
 
-fn place(text: &str) -> Place {
+pub(super) fn place(text: &str) -> Place {
     Place::parse(text).unwrap()
 }
 
@@ -50,7 +50,7 @@ pub(super) fn add_up(events: impl IntoIterator<Item = (CellKey, Cell)>) -> BTree
 }
 
 /// One event of a random team: mostly reports, some signals and uses, some of them `delight`.
-pub(super) fn event() -> impl Strategy<Value = (CellKey, Cell)> {
+fn event() -> impl Strategy<Value = (CellKey, Cell)> {
     let places = [
         "web",
         "web/a",
@@ -86,6 +86,14 @@ pub(super) fn event() -> impl Strategy<Value = (CellKey, Cell)> {
             (key, cell)
         },
     )
+}
+
+/// What an agent met is of no row, but its place was seen.
+pub(super) fn met() -> impl Strategy<Value = (CellKey, Cell)> {
+    (event(), prop::bool::weighted(0.1)).prop_map(|((key, cell), by_agent)| {
+        let actor = if by_agent { Actor::Agent } else { Actor::Human };
+        (CellKey { actor, ..key }, cell)
+    })
 }
 
 fn events() -> impl Strategy<Value = Vec<(CellKey, Cell)>> {

@@ -182,14 +182,10 @@ fn family_of(shape: Shape, place: &Place) -> Place {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::properties::{UNTIL, add_up, event};
+    use super::super::properties::{UNTIL, add_up, met, place};
     use super::*;
-    use crate::event::{Actor, Kind, Word};
+    use crate::event::{Kind, Word};
     use crate::hotspot::{Sort, Window, rank};
-
-    fn place(text: &str) -> Place {
-        Place::parse(text).unwrap()
-    }
 
     fn question() -> impl Strategy<Value = Question> {
         let shape = [Shape::Folded, Shape::Flat, Shape::Depth(1), Shape::Depth(2)];
@@ -210,14 +206,6 @@ mod tests {
             shape,
             sort,
             ..Question::over(Window::ending(UNTIL, days))
-        })
-    }
-
-    /// What an agent met is of no row, but its place was seen.
-    fn met() -> impl Strategy<Value = (CellKey, Cell)> {
-        (event(), prop::bool::weighted(0.1)).prop_map(|((key, cell), by_agent)| {
-            let actor = if by_agent { Actor::Agent } else { Actor::Human };
-            (CellKey { actor, ..key }, cell)
         })
     }
 

@@ -32,6 +32,9 @@ impl Added {
     }
 
     pub(super) fn add(&mut self, batch: Vec<(CellKey, Cell)>) {
+        if batch.is_empty() {
+            return;
+        }
         self.cells += batch.len();
         self.batches.push_back(Arc::new(batch));
         while MOST < self.cells
@@ -81,6 +84,7 @@ mod tests {
             let batches = added.between(from, added.next())?;
             Some(batches.iter().map(|batch| batch.len()).collect::<Vec<_>>())
         };
+        added.add(batch(0));
         assert_eq!(since(&added, start), Some(vec![]));
         added.add(batch(1));
         let one = added.next();

@@ -84,11 +84,13 @@ impl Index {
     }
 
     pub(super) fn write(&self, mut sums: Sums, position: Position) -> Result<(), IndexError> {
+        // What changes nothing takes nothing back.
+        let only_adds = sums.only_adds || sums.changes.is_empty();
         let days: BTreeSet<Day> = sums.cells.keys().map(|cell| cell.day).collect();
         self.add_cells(&mut sums)?;
-        // Uses that are none open no cell, so they are no addition.
         let cells = std::mem::take(&mut sums.cells);
-        let only_adds = sums.only_adds && !cells.values().any(Cell::is_empty);
+        // Uses that are none open no cell, so they are no addition.
+        let only_adds = only_adds && !cells.values().any(Cell::is_empty);
         let added = only_adds.then(|| self.as_read(cells));
         for (place, day) in &sums.places {
             match day {
@@ -116,9 +118,12 @@ impl Index {
             }
             // Last: whoever brings a ranking up to date with it finds all the rest.
             let mut told = self.rankings.added.lock().unwrap_or_else(PoisonError::into_inner);
-            match added {
-                Some(cells) => told.add(cells),
-                None => told.break_off(),
+            if let Some(cells) = added {
+                self.visits.add(cells.iter().map(|(key, _)| key));
+                told.add(cells);
+            } else {
+                self.visits.forget();
+                told.break_off();
             }
         }
         self.events.store(events, Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! Coverage over everything that is kept: a day at a time, so that years take no memory.
+//! Coverage over everything that is kept: of the time before the window what is known of visits, then a
+//! day at a time, so that years take no memory.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
@@ -38,11 +39,18 @@ pub struct CoverageAnswer {
 
 impl Index {
     /// Who used what in a window, and what nobody touched. Who was where before is read from every
-    /// day there is: this takes longer than a ranking.
+    /// day there is the first time: that takes longer than a ranking.
     pub fn coverage(&self, question: &Question) -> Result<CoverageAnswer, IndexError> {
         let Window { since, until } = question.window;
         let mut coverage = Coverage::new(question, self.places());
-        for day in (self.first_day()?.unwrap_or(since).0..=until.0).map(Day) {
+        let mut from = self.first_day()?.unwrap_or(since);
+        if let Some(before) = self.visits_before(question)? {
+            for earlier in before {
+                coverage.add_earlier(earlier);
+            }
+            from = from.max(since);
+        }
+        for day in (from.0..=until.0).map(Day) {
             for (key, cell) in self.cells(day, day)?.iter().flat_map(|cells| cells.iter()) {
                 coverage.add(key, cell);
             }

@@ -53,6 +53,7 @@ mod signals;
 mod store;
 mod tidy;
 mod varint;
+mod visits;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -77,6 +78,7 @@ use newest::Newest;
 use note::Note;
 use ranking::Rankings;
 use store::Store;
+use visits::KnownVisits;
 
 pub use apply::Fresh;
 pub use ask::{HotspotsAnswer, Land, WhyAnswer};
@@ -180,6 +182,7 @@ pub struct Index {
     /// Every place with the day of its first event; a small copy of the `n` keys.
     places: RwLock<BTreeMap<Place, Day>>,
     rankings: Rankings,
+    visits: KnownVisits,
     /// The decoded cells of the days that queries read.
     days: cells::Days,
     newest: Mutex<Newest>,
@@ -246,6 +249,7 @@ impl Index {
             last_received: AtomicU64::new(last_received),
             places: RwLock::new(read_places(&store)?),
             rankings: Rankings::default(),
+            visits: KnownVisits::default(),
             mutings: RwLock::new(Mutings::read(&store)?),
             store,
             dir: dir.to_owned(),

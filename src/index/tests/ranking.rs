@@ -110,6 +110,10 @@ fn asked(index: &Index, nth: usize) -> Vec<String> {
         [1, 100].map(|top| format!("{:?}", index.hotspots(question, top).unwrap())).concat()
     };
     let mut all: Vec<String> = questions.iter().map(hotspots).collect();
+    for days in [2, 14] {
+        let question = Question::over(Window::ending(window().until, days));
+        all.push(format!("{:?}", index.coverage(&question).unwrap()));
+    }
     if nth % 4 == 1 {
         all.push(format!("{:?}", index.land(&questions[0]).unwrap()));
         let place = Place::parse("web/a/x").unwrap();
@@ -134,6 +138,7 @@ proptest! {
             }
             fresh.rankings.forget();
             fresh.days.forget_all();
+            fresh.visits.forget();
             prop_assert_eq!(asked(&kept, nth), asked(&fresh, nth));
         }
     }
