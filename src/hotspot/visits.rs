@@ -11,7 +11,10 @@ use crate::event::{Actor, Day, Place};
 
 /// Who was where, of all days.
 #[derive(Debug, Default)]
-pub struct Visits(BTreeMap<Actor, HashMap<Place, Visited>>);
+pub struct Visits {
+    places: BTreeMap<Actor, HashMap<Place, Visited>>,
+    many: usize,
+}
 
 #[derive(Debug, Default)]
 struct Visited {
@@ -35,16 +38,16 @@ pub struct Earlier {
 impl Visits {
     /// Notes a visit, of any day and however often.
     pub fn add(&mut self, key: &CellKey) {
-        let places = self.0.entry(key.actor).or_default();
+        let places = self.places.entry(key.actor).or_default();
         let visited = match places.get_mut(&key.place) {
             Some(visited) => visited,
             None => places.entry(key.place.clone()).or_default(),
         };
-        match visited.first.get_mut(&key.person) {
-            Some(first) => *first = key.day.min(*first),
-            None => {
-                visited.first.insert(key.person.clone(), key.day);
-            }
+        if let Some(first) = visited.first.get_mut(&key.person) {
+            *first = key.day.min(*first);
+        } else {
+            visited.first.insert(key.person.clone(), key.day);
+            self.many += 1;
         }
         // Nearly all that comes is of the last day or of a new one.
         if visited.days.last() < Some(&key.day) {
@@ -52,6 +55,12 @@ impl Visits {
         } else if let Err(at) = visited.days.binary_search(&key.day) {
             visited.days.insert(at, key.day);
         }
+    }
+
+    /// How many people are known at how many places: some 60 bytes each.
+    #[must_use]
+    pub fn many(&self) -> usize {
+        self.many
     }
 
     /// Who was where before the window of a question; none where it asks for some people or one version
@@ -64,7 +73,7 @@ impl Visits {
         let since = question.window.since;
         let is_asked =
             |place: &Place| question.under.as_ref().is_none_or(|under| place.is_under(under));
-        let places = self.0.get(&question.actor).into_iter().flatten();
+        let places = self.places.get(&question.actor).into_iter().flatten();
         let earlier = places.filter(|(place, _)| is_asked(place)).filter_map(|(place, visited)| {
             let before = visited.days.partition_point(|day| *day < since);
             let last = *visited.days[..before].last()?;

@@ -6,6 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use super::{Index, IndexError, key};
 use crate::hotspot::{CellKey, Earlier, Question, Visits};
 
+/// With more people at places than this, which take 30 MiB, every day is read each time.
+const MOST: usize = 500_000;
+
 /// What is known of all days up to the batch applied last; none until somebody asks, and once more
 /// happened than that something came.
 #[derive(Debug, Default)]
@@ -14,8 +17,10 @@ pub(super) struct KnownVisits(Mutex<Option<Visits>>);
 impl KnownVisits {
     /// Adds what came to cells.
     pub(super) fn add<'a>(&self, keys: impl IntoIterator<Item = &'a CellKey>) {
-        if let Some(visits) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(visits) = &mut *known {
             keys.into_iter().for_each(|key| visits.add(key));
+            known.take_if(|visits| MOST < visits.many());
         }
     }
 
@@ -28,7 +33,8 @@ impl KnownVisits {
     }
 
     fn keep(&self, visits: Visits) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(visits);
+        let kept = Some(visits).filter(|visits| visits.many() <= MOST);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = kept;
     }
 }
 
