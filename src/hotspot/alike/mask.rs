@@ -49,48 +49,43 @@ pub fn mask(text: &str) -> String {
 /// The mask of a text in which nothing that is masked spans words, and all of it has a digit: no quote,
 /// path or URL. Looking at such words alone takes a tenth of the time, and most notes are such texts.
 fn plain(text: &str) -> Option<String> {
-    let mut mask = Vec::with_capacity(text.len() + 16);
-    let (mut word, mut has_digit, mut quotes) = (0, false, 0);
-    for byte in text.bytes().chain([b' ']) {
-        match byte {
-            b'"' | b'`' | b'/' | b'\\' | b'\x0b' | 0x80.. => return None,
-            b' ' | b'\t' | b'\n' | b'\x0c' | b'\r' if word == mask.len() => {}
-            b' ' | b'\t' | b'\n' | b'\x0c' | b'\r' => {
-                if has_digit {
-                    mask_word(&mut mask, word)?;
-                }
-                mask.push(b' ');
-                (word, has_digit) = (mask.len(), false);
-            }
-            _ => {
-                has_digit |= byte.is_ascii_digit();
-                quotes += u32::from(byte == b'\'');
-                mask.push(byte.to_ascii_lowercase());
-            }
-        }
+    let mut lower = text.to_ascii_lowercase();
+    let has = |is: fn(u8) -> bool| lower.bytes().fold(false, |has, byte| has | is(byte));
+    let is_special = |byte: u8| matches!(byte, b'"' | b'`' | b'/' | b'\\' | b'\x0b' | 0x80..);
+    let quotes = lower.bytes().filter(|byte| *byte == b'\'').count();
+    if has(is_special) || 1 < quotes || lower.contains("www.") {
+        return None;
     }
-    mask.pop();
-    let mask = String::from_utf8(mask).ok()?;
-    (quotes < 2 && !mask.contains("www.")).then_some(mask)
+    let is_odd_space = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\x0c' | b'\r');
+    if has(is_odd_space) || lower.contains("  ") || lower.trim_ascii().len() < lower.len() {
+        lower = lower.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    let mut mask = String::with_capacity(lower.len() + 16);
+    let mut rest = lower.as_str();
+    while let Some(digit) = rest.bytes().position(|byte| byte.is_ascii_digit()) {
+        let start = rest[..digit].rfind(' ').map_or(0, |blank| blank + 1);
+        let end = rest[digit..].find(' ').map_or(rest.len(), |blank| digit + blank);
+        mask.push_str(&rest[..start]);
+        add_masked(&mut mask, &rest[start..end], digit - start);
+        rest = &rest[end..];
+    }
+    mask.push_str(rest);
+    Some(mask)
 }
 
-/// Masks the word that begins at a place and goes to the end. Most are a short number, between what ends
-/// a sentence or begins one.
-fn mask_word(mask: &mut Vec<u8>, at: usize) -> Option<()> {
-    let word = std::str::from_utf8(&mask[at..]).ok()?;
-    let start = word.bytes().position(|byte| byte.is_ascii_digit())?;
-    let (before, rest) = word.split_at(start);
+/// Adds a word whose first digit is there. Most are a short number, between what ends a sentence or
+/// begins one.
+fn add_masked(mask: &mut String, word: &str, digit: usize) {
+    let (before, rest) = word.split_at(digit);
     let after = rest.trim_start_matches(|letter: char| letter.is_ascii_digit());
     let has_more = |part: &str| part.bytes().any(|byte| byte.is_ascii_alphanumeric());
-    let is_number = rest.len() - after.len() <= 6 && !has_more(before) && !has_more(after);
-    if is_number {
-        let end = mask.len() - after.len();
-        mask.splice(at + start..end, *b"<n>");
+    if rest.len() - after.len() <= 6 && !has_more(before) && !has_more(after) {
+        for part in [before, "<n>", after] {
+            mask.push_str(part);
+        }
     } else {
-        let masked = masked(word).into_owned();
-        mask.splice(at.., masked.into_bytes());
+        mask.push_str(&masked(word));
     }
-    Some(())
 }
 
 fn masked(lower: &str) -> Cow<'_, str> {
