@@ -91,8 +91,8 @@ pub use signals::{SignalGroup, SignalsAnswer};
 /// Every value of sled starts with it. A directory written in another format is rebuilt.
 const FORMAT: u8 = 3;
 
-/// What sled keeps in memory, as it counts: it is eight times as much. Four times this made nothing
-/// faster but a load in no order, by a fifth.
+/// What sled keeps in memory, as it counts: it may be eight times as much until it lets go. Four times
+/// this made nothing faster but a load in no order, by a fifth.
 const CACHE: u64 = 4 * 1024 * 1024;
 /// What sled may write beside what it is given: it fills buffers and begins segments.
 const RESERVE: u64 = 2 * 1024 * 1024;

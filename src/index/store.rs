@@ -34,6 +34,8 @@ const MANY: usize = 32 * 1024;
 const MANY_WHERE_SCARCE: usize = MANY / 8;
 /// whoever makes it larger than this must settle it.
 const TOO_MANY: usize = 4 * MANY;
+/// sled is made to let go of pages after so many looks: that takes tens of ms of a processor.
+const LOOKS: usize = 2048;
 /// How many ids are looked at to find one that tells a time.
 const FEW: usize = 64;
 
@@ -46,6 +48,8 @@ pub(super) struct Store {
     many: AtomicUsize,
     /// sled holds no id that tells a later time than this.
     latest: AtomicU64,
+    /// About how many pages sled may have read since it let go of some.
+    looks: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -67,6 +71,7 @@ impl Store {
             settling: Mutex::default(),
             many: AtomicUsize::new(MANY_WHERE_SCARCE),
             latest,
+            looks: AtomicUsize::new(0),
         }
     }
 
@@ -81,6 +86,7 @@ impl Store {
         if key::time(key).is_some_and(|time| self.latest.load(Ordering::Acquire) < time) {
             return Ok(None);
         }
+        self.looks.fetch_add(1, Ordering::Relaxed);
         leaf::get(&self.tree(), key)
     }
 
@@ -98,6 +104,7 @@ impl Store {
                 fresh.extend(changes.map(|(key, change)| (key.clone(), change.clone())));
             }
         }
+        self.looks.fetch_add(1, Ordering::Relaxed);
         let settled: SettledPairs = match leaf::range(&self.tree(), span, order) {
             Ok(pairs) => Box::new(pairs),
             Err(error) => Box::new(std::iter::once(Err(error))),
@@ -133,6 +140,7 @@ impl Store {
             }
         }
         let mut settled = BTreeSet::new();
+        self.looks.fetch_add(LOOKS, Ordering::Relaxed);
         leaf::keys(&self.tree(), span, &suits, |key| {
             if !fresh.contains_key(key) {
                 settled.insert(key.to_vec());
@@ -178,12 +186,17 @@ impl Store {
         held.min((fresh.open.len() * leaf::MOST) as u64) + fresh.bytes
     }
 
-    /// Forgets what moved down last, which is in sled as well, and does something while sled writes
-    /// nothing.
+    /// Forgets what moved down last, which is in sled as well, has sled let go of what it read, and does
+    /// something while sled writes nothing.
     pub(super) fn rest(&self, meanwhile: impl FnOnce()) -> Result<(), IndexError> {
         let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
         self.fresh.write().unwrap_or_else(PoisonError::into_inner).closing = Arc::default();
-        self.tree().flush()?;
+        let tree = self.tree();
+        tree.flush()?;
+        if LOOKS <= self.looks.load(Ordering::Relaxed) {
+            self.looks.store(0, Ordering::Relaxed);
+            leaf::let_go(&tree)?;
+        }
         meanwhile();
         Ok(())
     }
@@ -202,15 +215,20 @@ impl Store {
         let ids = closing.range(vec![key::ID]..vec![key::ID + 1]);
         let latest = ids.filter_map(|(id, _)| key::time(id)).max().unwrap_or(0);
         self.latest.fetch_max(latest, Ordering::AcqRel);
+        self.looks.fetch_add(closing.len(), Ordering::Relaxed);
         let tree = self.tree();
         tree.apply_batch(leaf::change(&tree, closing.iter())?)?;
         Ok(())
     }
 
-    /// Whether sled holds what was put into it. Reads all of it, and nothing is settled meanwhile.
+    /// Whether sled holds what was put into it. Reads all of it, and keeps nothing of that; nothing is
+    /// settled meanwhile.
     pub(super) fn is_whole(&self) -> Result<bool, IndexError> {
         let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
-        leaf::is_whole(&self.tree())
+        let tree = self.tree();
+        let is_whole = leaf::is_whole(&tree)?;
+        leaf::let_go(&tree)?;
+        Ok(is_whole)
     }
 
     /// Goes on with another sled that holds the same; none is written to until it is there.
