@@ -61,7 +61,12 @@ pub enum DraftError {
 impl Draft {
     /// Reads one JSON object.
     pub fn parse(json: &[u8]) -> Result<Self, DraftError> {
-        serde_json::from_slice(json).map_err(|error| {
+        // Bytes are looked at once, rather than string by string, to know that they are text.
+        let read = match std::str::from_utf8(json) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(json),
+        };
+        read.map_err(|error| {
             let text = error.to_string();
             let reason = text.split(" at line ").next().unwrap_or(&text).to_owned();
             DraftError::Json { line: error.line(), column: error.column(), reason }
