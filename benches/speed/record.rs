@@ -19,15 +19,25 @@ struct Row {
     requests: usize,
 }
 
-const ROWS: [Row; 8] = [
+/// As many requests as a round of a few seconds takes. Batches of 1000 over 256 connections are more than
+/// all large bodies may weigh at once.
+#[rustfmt::skip] // One row, one line.
+const ROWS: [Row; 15] = [
     Row { batch: 1, connections: 1, requests: 1500 },
     Row { batch: 1, connections: 8, requests: 6000 },
     Row { batch: 1, connections: 32, requests: 12_000 },
     Row { batch: 1, connections: 256, requests: 16_000 },
+    Row { batch: 10, connections: 1, requests: 500 },
     Row { batch: 10, connections: 8, requests: 1500 },
+    Row { batch: 10, connections: 32, requests: 1500 },
+    Row { batch: 10, connections: 256, requests: 1500 },
     Row { batch: 100, connections: 1, requests: 150 },
     Row { batch: 100, connections: 8, requests: 300 },
-    Row { batch: 1000, connections: 4, requests: 40 },
+    Row { batch: 100, connections: 32, requests: 300 },
+    Row { batch: 100, connections: 256, requests: 512 },
+    Row { batch: 1000, connections: 1, requests: 12 },
+    Row { batch: 1000, connections: 8, requests: 40 },
+    Row { batch: 1000, connections: 32, requests: 64 },
 ];
 
 /// Who takes a turn, and over which socket.

@@ -293,7 +293,7 @@ fn read_signal(claim: &mut Claim, class: Class) -> Option<Signal> {
     let count = fields.remove("count").filter(|count| !count.is_null());
     let count = count.and_then(|count| claim.number_of("signal/count", &count, 1));
     let rule = fields.remove("rule").filter(|rule| !rule.is_null());
-    let rule = rule.and_then(|rule| claim.text_of("signal/rule", rule, MAX_LINE));
+    let rule = rule.and_then(|rule| claim.text_of(&"signal/rule", rule, MAX_LINE));
     claim.refuse_rest("/signal", fields.keys().map(String::as_str), &["name", "count", "rule"]);
     name.map(|name| Signal { name, count, rule })
 }

@@ -1,6 +1,7 @@
 //! Taking a draft apart, field by field, and remembering every fault on the way.
 
 use std::collections::BTreeMap;
+use std::fmt::{Display, from_fn};
 
 use serde_json::{Map, Value};
 
@@ -51,18 +52,24 @@ impl Claim {
     /// A text, trimmed; an empty one counts as absent.
     pub(super) fn text(&mut self, field: &str, longest: usize) -> Option<String> {
         let value = self.take(field)?;
-        self.text_of(field, value, longest)
+        self.text_of(&field, value, longest)
     }
 
     /// The same of a field within another, named by its path.
-    pub(super) fn text_of(&mut self, path: &str, value: Value, longest: usize) -> Option<String> {
+    pub(super) fn text_of(
+        &mut self,
+        path: &dyn Display,
+        value: Value,
+        longest: usize,
+    ) -> Option<String> {
         let Value::String(text) = value else {
             let found = kind_of(&value);
             let hint = format!("`{path}` is {found}: write it as text, in quotes");
             self.fault(&format!("/{path}"), hint);
             return None;
         };
-        let text = if is_trim(&text) { text } else { text.trim().to_owned() };
+        let is_trim = text.trim().len() == text.len();
+        let text = if is_trim { text } else { text.trim().to_owned() };
         // What stands for a secret may be longer than the secret was.
         let fits = text.len() <= longest;
         let more = if fits { 0 } else { 32 * text.matches("[scrubbed:").count() };
@@ -166,21 +173,15 @@ impl Claim {
                 let hint =
                     format!("a tag's name has 1 to {MAX_NAME} bytes and no control characters");
                 self.fault(&format!("/tags/{}", escape(&key)), hint);
-            } else if let Some(text) = self.tag(&key, value) {
+                continue;
+            }
+            // Written out only where something is wrong.
+            let path = from_fn(|f| write!(f, "tags/{}", escape(&key)));
+            if let Some(text) = self.text_of(&path, value, MAX_LINE) {
                 kept.insert(key, text);
             }
         }
         kept
-    }
-
-    fn tag(&mut self, key: &str, value: Value) -> Option<String> {
-        match value {
-            // Most are as they will be kept, and no fault has to be told where it is.
-            Value::String(text) if text.len() <= MAX_LINE && is_trim(&text) => {
-                (!text.is_empty()).then_some(text)
-            }
-            value => self.text_of(&format!("tags/{}", escape(key)), value, MAX_LINE),
-        }
     }
 
     /// Free evidence: an object.
@@ -226,10 +227,6 @@ impl Claim {
         self.refuse_rest("", rest.names(), known);
         if self.faults.is_empty() { Ok(()) } else { Err(Rejection { faults: self.faults }) }
     }
-}
-
-fn is_trim(text: &str) -> bool {
-    text.trim().len() == text.len()
 }
 
 /// Escapes a key for a JSON pointer (RFC 6901).

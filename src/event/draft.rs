@@ -189,6 +189,15 @@ mod tests {
     }
 
     #[test]
+    fn its_json_is_the_same_in_whatever_order_fields_are_said() {
+        let json = br#"{"and":null,"note":"a","place":"web","tags":{"a":"b"}}"#;
+        let said = br#"{"place":"web","tags":{"a":"b"},"and":null,"note":"b"}"#;
+        let mut draft = Draft::parse(said).unwrap();
+        draft.set("note", "a");
+        assert_eq!(String::from_utf8_lossy(&draft.to_json()), String::from_utf8_lossy(json));
+    }
+
+    #[test]
     fn a_field_said_twice_is_named() {
         let error = Draft::parse(br#"{"note":"a","note":"b"}"#).unwrap_err().to_string();
         assert!(error.contains("`note` stands there twice"), "{error}");

@@ -109,8 +109,8 @@ pub fn nearest_places<'a>(
 /// How alike near places are: 1 is the same.
 const NEAR: f64 = 0.65;
 
-/// Whether two places have enough letters in common to be near, in whatever order: a look that takes a
-/// hundredth of the time, and passes over nearly all places of a large company.
+/// Whether two places have enough letters in common to be near, in whatever order: a quick look, that
+/// passes over most places of a large company.
 fn may_be_near(place: &str, other: &str) -> bool {
     let mut more = [0_i32; 256];
     place.bytes().for_each(|letter| more[usize::from(letter)] += 1);

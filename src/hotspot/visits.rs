@@ -57,7 +57,7 @@ impl Visits {
         }
     }
 
-    /// How many people are known at how many places: some 60 bytes each.
+    /// How many people are known at how many places: 30 to 60 bytes each, where names are shared.
     #[must_use]
     pub fn many(&self) -> usize {
         self.many

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::{Index, IndexError, key};
 use crate::hotspot::{CellKey, Earlier, Question, Visits};
 
-/// With more people at places than this, which take 30 MiB, every day is read each time.
+/// With more people at places than this, which take up to 30 MiB, every day is read each time.
 const MOST: usize = 500_000;
 
 /// What is known of all days up to the batch applied last; none until somebody asks, and once more
@@ -51,7 +51,9 @@ impl Index {
         let next = told().next();
         let mut visits = Visits::default();
         for entry in self.store.beginning_with(&[key::CELL]) {
-            visits.add(&key::read_cell(&entry?.0)?);
+            let mut key = key::read_cell(&entry?.0)?;
+            self.days.share_names(&mut key);
+            visits.add(&key);
         }
         let before = visits.before(question);
         // Nothing comes as long as this is held; what came meanwhile was met or was not.

@@ -15,7 +15,7 @@ static PROCESSORS: LazyLock<usize> =
 /// What `work` makes of each item, in their order.
 ///
 /// Many items are worked on by several tasks: one of a thousand events would keep its own processor
-/// from all else for 20 ms, and whoever sent it waiting.
+/// from all else for some 10 ms, and whoever sent it waiting.
 pub async fn to_each<T, R>(items: Vec<T>, work: impl Fn(T) -> R + Clone + Send + 'static) -> Vec<R>
 where
     T: Send + 'static,
