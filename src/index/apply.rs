@@ -149,21 +149,17 @@ impl Index {
 
     fn add_cells(&self, sums: &mut Sums) -> Result<(), IndexError> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let cells = std::mem::take(&mut sums.cells);
-        for (cell, sum) in &cells {
+        let first = sums.changes.len();
+        for (cell, sum) in &sums.cells {
             let key = key::cell(cell);
-            let may_be_there = newest.note(cell.day, &key, &self.store)?;
-            let known = if may_be_there { self.store.get(&key)? } else { None };
+            let known = newest.value(cell.day, &key, &self.store)?;
             let known = known.map(|value| key::read_cell_value(&value)).transpose()?;
             let mut counts = known.unwrap_or_default();
             counts.add(sum);
-            if counts.is_empty() {
-                sums.remove(key);
-            } else {
-                sums.insert(key, key::cell_value(&counts));
-            }
+            let value = (!counts.is_empty()).then(|| key::cell_value(&counts).into());
+            sums.changes.push((key, value));
         }
-        sums.cells = cells;
+        newest.note(&sums.changes[first..]);
         Ok(())
     }
 

@@ -56,9 +56,9 @@ pub(super) fn read_id(key: &[u8]) -> Result<Uuid, IndexError> {
 /// Ids that tell a time begin with a smaller byte, until 2039.
 pub(super) const TELLING: u8 = 2;
 
-/// The time that the key of an id tells, in milliseconds: ids of version 7 begin with it.
+/// The time that the id in a key tells, in milliseconds: ids of version 7 begin with it.
 pub(super) fn time(key: &[u8]) -> Option<u64> {
-    let [ID, id @ ..] = key else { return None };
+    let [ID | DECISION, id @ ..] = key else { return None };
     let (time, rest) = id.split_first_chunk::<6>()?;
     let tells = time[0] < TELLING && rest.first().is_some_and(|byte| byte >> 4 == 7);
     tells.then(|| time.iter().fold(0, |time, byte| time << 8 | u64::from(*byte)))

@@ -1,47 +1,63 @@
-//! Which cells the newest day has, so that those it has not need not be looked for.
+//! The cells of the newest day, kept beside the store.
 //!
-//! Nearly all that is recorded is of today, and much of it opens a cell. To look for one in sled is to
-//! wait while sled takes a batch.
+//! Nearly all that is recorded is of today. To look for its cells in sled would be to wait while sled
+//! takes a batch.
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashMap;
 
-use super::store::Store;
+use sled::IVec;
+
+use super::store::{Change, Store};
 use super::{IndexError, key};
 use crate::event::Day;
 
-/// With more cells than this, each is looked for.
-const MOST: usize = 128 * 1024;
+/// With more cells than this, some 10 MiB, the store is asked for each.
+const MOST: usize = 64 * 1024;
 
-/// The cells of the newest day, by the hashes of their keys.
+/// The newest day that something was written for, and its cells as the store has them.
 #[derive(Default)]
 pub(super) struct Newest {
     day: Option<Day>,
-    cells: HashSet<u64>,
+    /// None where there are too many.
+    cells: Option<HashMap<Vec<u8>, IVec>>,
 }
 
 impl Newest {
-    /// Notes a cell of that day and key; says whether there may have been one before.
-    pub(super) fn note(&mut self, day: Day, key: &[u8], store: &Store) -> Result<bool, IndexError> {
+    /// The value of a cell, by its key.
+    pub(super) fn value(
+        &mut self,
+        day: Day,
+        key: &[u8],
+        store: &Store,
+    ) -> Result<Option<IVec>, IndexError> {
         if self.day < Some(day) {
-            let cells = store.beginning_with(&key::cells_of(day));
-            self.cells = cells
-                .take(MOST)
-                .map(|cell| Ok(hash(&cell?.0)))
-                .collect::<Result<_, IndexError>>()?;
+            let cells = store.beginning_with(&key::cells_of(day)).take(MOST);
+            let cells = cells.map(|cell| cell.map(|(key, value)| (key.to_vec(), value)));
+            self.cells = Some(cells.collect::<Result<_, _>>()?);
             self.day = Some(day);
         }
-        if self.day != Some(day) || MOST <= self.cells.len() {
-            return Ok(true);
+        match &self.cells {
+            Some(cells) if self.day == Some(day) && cells.len() < MOST => {
+                Ok(cells.get(key).cloned())
+            }
+            _ => store.get(key),
         }
-        Ok(!self.cells.insert(hash(key)))
     }
-}
 
-fn hash(key: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
+    /// Notes what becomes of cells.
+    pub(super) fn note(&mut self, changes: &[Change]) {
+        let (Some(day), Some(cells)) = (self.day, &mut self.cells) else { return };
+        let prefix = key::cells_of(day);
+        for (key, value) in changes.iter().filter(|(key, _)| key.starts_with(&prefix)) {
+            match value {
+                Some(value) => cells.insert(key.clone(), value.clone()),
+                None => cells.remove(key),
+            };
+        }
+        if MOST <= cells.len() {
+            self.cells = None;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -49,17 +65,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_knows_what_the_newest_day_has_not() {
+    fn it_knows_the_newest_day_and_asks_for_the_others() {
         let store = Store::new(sled::Config::new().temporary(true).open().unwrap());
         let key = |day: i32, n: u8| [key::cells_of(Day(day)), vec![n]].concat();
-        store.write([4, 5].map(|day| (key(day, 1), Some([1].as_slice().into()))).into());
+        let value = |n: u8| Some(IVec::from(&[n]));
+        store.write([4, 5].map(|day| (key(day, 1), value(1))).into());
         store.settle().unwrap();
         let mut newest = Newest::default();
-        let mut may_have = |day, n| newest.note(Day(day), &key(day, n), &store).unwrap();
-        assert!(may_have(5, 1), "sled holds it");
-        assert!(!may_have(5, 2) && may_have(5, 2), "it came just now");
-        assert!(may_have(4, 1) && may_have(4, 2), "nobody knows of an earlier day");
-        assert!(!may_have(6, 1) && may_have(6, 1), "a new day begins with nothing");
-        assert!(may_have(5, 3), "which is an earlier one now");
+        let note = |newest: &mut Newest, changes: Vec<Change>| {
+            newest.note(&changes);
+            store.write(changes);
+        };
+        let of =
+            |newest: &mut Newest, day, n| newest.value(Day(day), &key(day, n), &store).unwrap();
+        assert_eq!(of(&mut newest, 5, 1), value(1), "the store held it");
+        note(&mut newest, vec![(key(5, 2), value(2)), (key(5, 1), None), (key(4, 2), value(3))]);
+        for (day, n, expected) in
+            [(5, 1, None), (5, 2, value(2)), (4, 1, value(1)), (4, 2, value(3))]
+        {
+            assert_eq!(of(&mut newest, day, n), expected, "{n} of {day}");
+            assert_eq!(of(&mut Newest::default(), day, n), expected, "{n} of {day}, asked anew");
+        }
+        assert_eq!(of(&mut newest, 6, 2), None, "a new day begins with nothing");
+        assert_eq!(of(&mut newest, 5, 2), value(2), "which is an earlier one now");
+    }
+
+    #[test]
+    fn it_asks_for_each_where_there_are_too_many() {
+        let store = Store::new(sled::Config::new().temporary(true).open().unwrap());
+        let key = |n: usize| [key::cells_of(Day(5)), n.to_be_bytes().to_vec()].concat();
+        let one: IVec = IVec::from(&[1]);
+        let mut newest = Newest::default();
+        assert_eq!(newest.value(Day(5), &key(0), &store).unwrap(), None);
+        let many: Vec<Change> = (0..MOST).map(|n| (key(n), Some(one.clone()))).collect();
+        newest.note(&many);
+        assert!(newest.cells.is_none());
+        store.write(many);
+        for newest in [&mut newest, &mut Newest::default()] {
+            assert_eq!(newest.value(Day(5), &key(MOST - 1), &store).unwrap(), Some(one.clone()));
+            assert_eq!(newest.value(Day(5), &key(MOST), &store).unwrap(), None);
+        }
     }
 }

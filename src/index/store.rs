@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 use std::ops::{ControlFlow, RangeInclusive};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sled::IVec;
@@ -46,8 +46,6 @@ pub(super) struct Store {
     settling: Mutex<()>,
     /// So many keys are settled before their time.
     many: AtomicUsize,
-    /// sled holds no id that tells a later time than this.
-    latest: AtomicU64,
     /// About how many pages sled may have read since it let go of some.
     looks: AtomicUsize,
 }
@@ -60,17 +58,18 @@ struct Layers {
     bytes: u64,
     /// What is on its way into sled, or got there last.
     closing: Arc<Changes>,
+    /// Beside that, sled holds nothing about an id that tells a later time than this.
+    latest: u64,
 }
 
 impl Store {
     pub(super) fn new(tree: sled::Db) -> Self {
-        let latest = AtomicU64::new(latest(&tree));
+        let fresh = Layers { latest: latest(&tree), ..Layers::default() };
         Self {
             tree: RwLock::new(tree),
-            fresh: RwLock::default(),
+            fresh: RwLock::new(fresh),
             settling: Mutex::default(),
             many: AtomicUsize::new(MANY_WHERE_SCARCE),
-            latest,
             looks: AtomicUsize::new(0),
         }
     }
@@ -81,10 +80,10 @@ impl Store {
             if let Some(change) = fresh.open.get(key).or_else(|| fresh.closing.get(key)) {
                 return Ok(change.clone());
             }
-        }
-        // Most ids are new, and tell so.
-        if key::time(key).is_some_and(|time| self.latest.load(Ordering::Acquire) < time) {
-            return Ok(None);
+            // Most ids are new, and tell so.
+            if key::time(key).is_some_and(|time| fresh.latest < time) {
+                return Ok(None);
+            }
         }
         self.looks.fetch_add(1, Ordering::Relaxed);
         leaf::get(&self.tree(), key)
@@ -190,7 +189,7 @@ impl Store {
     /// something while sled writes nothing.
     pub(super) fn rest(&self, meanwhile: impl FnOnce()) -> Result<(), IndexError> {
         let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
-        self.fresh.write().unwrap_or_else(PoisonError::into_inner).closing = Arc::default();
+        self.close(|_| Changes::new());
         let tree = self.tree();
         tree.flush()?;
         if LOOKS <= self.looks.load(Ordering::Relaxed) {
@@ -204,21 +203,28 @@ impl Store {
     /// Moves what has gathered into sled, as one atom.
     pub(super) fn settle(&self) -> Result<(), IndexError> {
         let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
-        let (closing, closed) = {
-            let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
-            let closing = Arc::new(std::mem::take(&mut fresh.open));
+        let closing = self.close(|fresh| {
             fresh.bytes = 0;
-            (closing.clone(), std::mem::replace(&mut fresh.closing, closing))
-        };
-        // Nobody waits while tens of thousands of keys are freed or looked at.
-        drop(closed);
-        let ids = closing.range(vec![key::ID]..vec![key::ID + 1]);
-        let latest = ids.filter_map(|(id, _)| key::time(id)).max().unwrap_or(0);
-        self.latest.fetch_max(latest, Ordering::AcqRel);
+            std::mem::take(&mut fresh.open)
+        });
         self.looks.fetch_add(closing.len(), Ordering::Relaxed);
         let tree = self.tree();
         tree.apply_batch(leaf::change(&tree, closing.iter())?)?;
         Ok(())
+    }
+
+    /// Forgets what moved down last, and keeps what moves down now in its place.
+    fn close(&self, take: impl FnOnce(&mut Layers) -> Changes) -> Arc<Changes> {
+        // Nobody waits while tens of thousands of keys are looked at or freed.
+        let closed = self.fresh.read().unwrap_or_else(PoisonError::into_inner).closing.clone();
+        let times = [key::ID, key::DECISION].into_iter().flat_map(|kind| {
+            closed.range(vec![kind]..vec![kind + 1]).filter_map(|(key, _)| key::time(key))
+        });
+        let latest = times.max().unwrap_or(0);
+        let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
+        fresh.latest = fresh.latest.max(latest);
+        fresh.closing = Arc::new(take(&mut fresh));
+        fresh.closing.clone()
     }
 
     /// Whether sled holds what was put into it. Reads all of it, and keeps nothing of that; nothing is
@@ -255,17 +261,21 @@ pub(super) fn beginning_with(prefix: &[u8]) -> Span {
 
 /// The latest time that an id in sled tells; the end of time where none of the last few tells one.
 fn latest(tree: &sled::Db) -> u64 {
-    let [first, end] = [vec![key::ID], vec![key::ID, key::TELLING]];
-    let Ok(newest) = leaf::range(tree, first..=end, Order::Newest) else { return u64::MAX };
+    let latest = |kind| latest_of(tree, kind).unwrap_or(u64::MAX);
+    latest(key::ID).max(latest(key::DECISION))
+}
+
+/// The same of one kind of key; none where the last few do not tell.
+fn latest_of(tree: &sled::Db, kind: u8) -> Option<u64> {
+    let newest = leaf::range(tree, vec![kind]..=vec![kind, key::TELLING], Order::Newest).ok()?;
     let mut looked_at = 0;
     for pair in newest.take(FEW) {
-        let Ok((id, _)) = pair else { return u64::MAX };
-        if let Some(time) = key::time(&id) {
-            return time;
+        if let Some(time) = key::time(&pair.ok()?.0) {
+            return Some(time);
         }
         looked_at += 1;
     }
-    if looked_at < FEW { 0 } else { u64::MAX }
+    (looked_at < FEW).then_some(0)
 }
 
 type FreshPairs = Box<dyn Iterator<Item = (Vec<u8>, Option<IVec>)>>;
@@ -320,7 +330,7 @@ mod tests {
         Store::new(sled::Config::new().temporary(true).open().unwrap())
     }
 
-    /// A key of one of a few lists, some of which begin like others; or of an id, which may tell a
+    /// A key of one of a few lists, some of which begin like others; or about an id, which may tell a
     /// time.
     fn key(n: u16) -> Vec<u8> {
         if n.is_multiple_of(3) {
@@ -328,7 +338,8 @@ mod tests {
                 0 => uuid::Builder::from_random_bytes([n.to_be_bytes()[1]; 16]),
                 _ => uuid::Builder::from_unix_timestamp_millis(u64::from(n / 5), &[1; 10]),
             };
-            return key::id(builder.into_uuid());
+            let id = builder.into_uuid();
+            return if n.is_multiple_of(2) { key::id(id) } else { key::decision(id) };
         }
         let list = ["", "a", "ab", "web/checkout/pay"][usize::from(n) % 4];
         [list.as_bytes(), &n.to_be_bytes()].concat()
