@@ -21,8 +21,10 @@ use super::store::{Pair, Span};
 use super::varint;
 use super::{FORMAT, IndexError};
 
-/// A leaf with more bytes is cut. sled writes a leaf whole for each change of it, so it is small.
-pub(super) const MOST: usize = 512;
+/// A leaf with more bytes is cut. sled writes a leaf whole for each batch that changes it, and takes some
+/// 8 µs for each: with 512 bytes a load takes a tenth longer, and a tenth more room. With 4096 a page of
+/// events takes a fifth longer.
+pub(super) const MOST: usize = 2048;
 
 /// Where the sum of all leaves is kept: behind every key of ours.
 const SUM: [u8; 64] = [0xff; 64];

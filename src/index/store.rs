@@ -31,7 +31,7 @@ pub(super) type Span = RangeInclusive<Vec<u8>>;
 /// batch that touches it, so large batches cost less; but reads wait meanwhile, tens of ms;
 const MANY: usize = 32 * 1024;
 /// where room is scarce it is so many, since the room for what sled may write is taken before;
-const MANY_WHERE_SCARCE: usize = MANY / 8;
+const MANY_WHERE_SCARCE: usize = MANY / 32;
 /// whoever makes it larger than this must settle it.
 const TOO_MANY: usize = 4 * MANY;
 /// sled is made to let go of pages after so many looks: that takes tens of ms of a processor.
@@ -414,7 +414,7 @@ mod tests {
         store.write((0..4000).map(|n| (key(n), Some(vec![1; 40].into()))).collect());
         store.settle().unwrap();
         let tree = store.tree();
-        for nth in [0, 7, 100] {
+        for nth in [0, 7, 20] {
             let (name, leaf) = tree.iter().nth(nth).unwrap().unwrap();
             tree.remove(&name).unwrap();
             assert!(!store.is_whole().unwrap(), "leaf {nth} is gone");
