@@ -116,7 +116,7 @@ async fn ask(snagd: &Server, story: &Story) -> anyhow::Result<()> {
         ("coverage of a year", &|_| "/v1/coverage?since=365d".to_owned()),
         ("events of a person", &|nth| format!("/v1/events?limit=50&person=person-{nth:02}")),
         ("an event by its id", &|nth| format!("/v1/events/{}", id(nth))),
-        ("an event by 8 digits", &|nth| format!("/v1/events/{}", &id(nth)[28..])),
+        ("an event by 10 digits", &|nth| format!("/v1/events/{}", &id(nth)[26..])),
     ];
     for (what, path) in questions {
         let mut took = Vec::new();
