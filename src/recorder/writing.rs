@@ -72,7 +72,7 @@ impl Writing {
         self.backlog = Some(Backlog { replay, journal, lag, logged: 0 });
     }
 
-    /// What to hand to [`keep_until_dropped`] on a thread of its own.
+    /// What to hand to [`keep_until_dropped`](super::keep_until_dropped) on a thread of its own.
     pub fn changes(&mut self) -> Receiver<()> {
         let (sender, receiver) = sync_channel(1);
         self.changed = Some(sender);
