@@ -173,3 +173,13 @@ fn a_daemon_that_takes_its_time_is_not_waited_for_in_silence() {
     assert!(rest.contains("no events fit"), "{rest}");
     assert!(asking.wait().unwrap().success());
 }
+
+#[test]
+fn with_nothing_recorded_it_takes_little_memory() {
+    let snagd = Snagd::start();
+    let status = fs::read_to_string(format!("/proc/{}/status", snagd.child.id())).unwrap();
+    // What a program has in files is shared, and how large it is depends on how it was built.
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kib < 16 * 1024, "{kib} KiB: does sled write the zeros of its histograms again?");
+}
