@@ -30,8 +30,8 @@ const MOST: u64 = 16 * 1024 * 1024;
 const LEAST: u64 = 2 * 1024 * 1024;
 /// Beside the ballast there is to be room for this: a checkpoint of what gathers in a second or so.
 const CHECKPOINT: u64 = 4 * 1024 * 1024;
-/// With so much, a checkpoint may be many times as large.
-const AMPLE: u64 = 1024 * 1024 * 1024;
+/// With so much, a checkpoint may be many times as large: 1 GiB is taken for the most that may gather.
+const AMPLE: u64 = 2 * 1024 * 1024 * 1024;
 /// What is told once, when it begins.
 const FULL: &str = "the disk is full: nothing is recorded until there is room again";
 
