@@ -42,6 +42,7 @@ mod coverage;
 mod decide;
 mod key;
 mod known;
+mod layers;
 mod leaf;
 mod list;
 mod lost;

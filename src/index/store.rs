@@ -9,19 +9,19 @@
 //! writer, who counts on where it left off, seldom has to ask sled.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter::Peekable;
+use std::iter::{empty, once};
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sled::IVec;
 
+use super::layers::{self, Changes, Layer};
 use super::list::Order;
 use super::{IndexError, key, leaf};
 
 /// What becomes of a key; none removes it.
 pub(super) type Change = (Vec<u8>, Option<IVec>);
-type Changes = BTreeMap<Vec<u8>, Option<IVec>>;
 pub(super) type Pair = (IVec, IVec);
 
 /// Keys from the first to the last, both included.
@@ -90,33 +90,54 @@ impl Store {
     }
 
     /// The pairs of a span: the first first, or the last.
-    pub(super) fn range(&self, span: Span, order: Order) -> Merged {
-        if span.is_empty() {
-            return Merged::nothing(order);
-        }
+    pub(super) fn range(
+        &self,
+        span: Span,
+        order: Order,
+    ) -> impl Iterator<Item = Result<Pair, IndexError>> + use<> {
+        let all = if span.is_empty() { Box::new(empty()) } else { self.layers(span, order) };
+        all.filter_map(|change| match change {
+            Ok((key, value)) => Some(Ok((key, value?))),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// All that becomes of the keys of a span that is not empty.
+    fn layers(&self, span: Span, order: Order) -> Layer {
         // First the layers, then sled: what moves down in between is seen twice, not never.
-        let mut fresh: Changes = BTreeMap::new();
-        {
+        let (open, closing) = {
             let layers = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
-            for layer in [&*layers.closing, &layers.open] {
-                let changes = layer.range(span.clone());
-                fresh.extend(changes.map(|(key, change)| (key.clone(), change.clone())));
-            }
-        }
+            let open = layers.open.range(span.clone());
+            let copy = |(key, change): (&Vec<u8>, &Option<IVec>)| {
+                Ok((key.as_slice().into(), change.clone()))
+            };
+            // It is written to meanwhile.
+            (open.map(copy).collect::<Vec<_>>(), layers.closing.clone())
+        };
+        let closing = layers::walk(closing, &span, order);
         self.looks.fetch_add(1, Ordering::Relaxed);
-        let settled: SettledPairs = match leaf::range(&self.tree(), span, order) {
-            Ok(pairs) => Box::new(pairs),
-            Err(error) => Box::new(std::iter::once(Err(error))),
+        let mut all: Layer = match leaf::range(&self.tree(), span, order) {
+            Ok(pairs) => Box::new(pairs.map(|pair| pair.map(|(key, value)| (key, Some(value))))),
+            Err(error) => Box::new(once(Err(error))),
         };
-        let fresh: FreshPairs = match order {
-            Order::Oldest => Box::new(fresh.into_iter()),
-            Order::Newest => Box::new(fresh.into_iter().rev()),
+        if let Some(closing) = closing {
+            all = layers::over(closing, all, order);
+        }
+        if open.is_empty() {
+            return all;
+        }
+        let open: Layer = match order {
+            Order::Oldest => Box::new(open.into_iter()),
+            Order::Newest => Box::new(open.into_iter().rev()),
         };
-        Merged { fresh: fresh.peekable(), settled: settled.peekable(), order }
+        layers::over(open, all, order)
     }
 
     /// Every pair whose key begins with `prefix`.
-    pub(super) fn beginning_with(&self, prefix: &[u8]) -> Merged {
+    pub(super) fn beginning_with(
+        &self,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = Result<Pair, IndexError>> + use<> {
         self.range(beginning_with(prefix), Order::Oldest)
     }
 
@@ -276,48 +297,6 @@ fn latest_of(tree: &sled::Db, kind: u8) -> Option<u64> {
         looked_at += 1;
     }
     (looked_at < FEW).then_some(0)
-}
-
-type FreshPairs = Box<dyn Iterator<Item = (Vec<u8>, Option<IVec>)>>;
-type SettledPairs = Box<dyn Iterator<Item = Result<Pair, IndexError>>>;
-
-/// What is settled, with what is not laid over it.
-pub(super) struct Merged {
-    fresh: Peekable<FreshPairs>,
-    settled: Peekable<SettledPairs>,
-    order: Order,
-}
-
-impl Merged {
-    fn nothing(order: Order) -> Self {
-        let (fresh, settled): (FreshPairs, SettledPairs) =
-            (Box::new(std::iter::empty()), Box::new(std::iter::empty()));
-        Self { fresh: fresh.peekable(), settled: settled.peekable(), order }
-    }
-}
-
-impl Iterator for Merged {
-    type Item = Result<Pair, IndexError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let Some((key, _)) = self.fresh.peek() else {
-                return self.settled.next();
-            };
-            if let Some(Ok((settled, _))) = self.settled.peek() {
-                if self.order.is_before(settled.as_ref(), key.as_slice()) {
-                    return self.settled.next();
-                }
-                if settled == key {
-                    // Out of date.
-                    self.settled.next();
-                }
-            }
-            if let (key, Some(value)) = self.fresh.next()? {
-                return Some(Ok((key.into(), value)));
-            }
-        }
-    }
 }
 
 #[cfg(test)]
