@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::ops::Bound::{self, Excluded, Included};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use sled::IVec;
 
 use super::IndexError;
 use super::list::Order;
-use super::store::Span;
+
+/// A key and its value.
+pub(super) type Pair = (IVec, IVec);
+
+/// Keys from the first to the last, both included.
+pub(super) type Span = RangeInclusive<Vec<u8>>;
 
 /// What becomes of each key, none removing it.
 pub(super) type Changes = BTreeMap<Vec<u8>, Option<IVec>>;

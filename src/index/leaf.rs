@@ -16,8 +16,8 @@ use std::ops::{ControlFlow, Range};
 
 use sled::IVec;
 
+use super::layers::{Pair, Span};
 use super::list::Order;
-use super::store::{Pair, Span};
 use super::varint;
 use super::{FORMAT, IndexError};
 

@@ -10,22 +10,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::{empty, once};
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sled::IVec;
 
-use super::layers::{self, Changes, Layer};
+use super::layers::{self, Changes, Layer, Pair, Span};
 use super::list::Order;
 use super::{IndexError, key, leaf};
 
 /// What becomes of a key; none removes it.
 pub(super) type Change = (Vec<u8>, Option<IVec>);
-pub(super) type Pair = (IVec, IVec);
-
-/// Keys from the first to the last, both included.
-pub(super) type Span = RangeInclusive<Vec<u8>>;
 
 /// The layer is settled before its time when it holds so many keys. sled writes a leaf whole for each
 /// batch that touches it, so large batches cost less; but reads wait meanwhile, tens of ms;
