@@ -124,10 +124,18 @@ impl Packer {
 
 /// Whether a packed file unpacks to a segment, up to the zeros behind its last frame.
 fn reads_back(packed: &Path, segment: &[u8]) -> io::Result<bool> {
-    let unpacked = Source::Packed(PackedFile::open(packed)?).read_whole()?;
-    let rest = segment.get(unpacked.len()..).unwrap_or_default();
-    let is_same = segment.starts_with(&unpacked) && rest.iter().all(|byte| *byte == 0);
-    Ok(is_same && HEADER <= unpacked.len())
+    let mut packed = PackedFile::open(packed)?;
+    let mut end = 0;
+    for block in packed.blocks.clone().iter() {
+        let Some(piece) = segment.get(end..block.end()).filter(|_| block.at == end) else {
+            return Ok(false);
+        };
+        if packed.unpack(*block)? != piece {
+            return Ok(false);
+        }
+        end = block.end();
+    }
+    Ok(HEADER <= end && segment[end..].iter().all(|byte| *byte == 0))
 }
 
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
