@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::key::{self, Glance, Millis};
+use super::key::{self, Glance, Millis, Short};
 use super::list::Spot;
 use super::store::Change;
 use super::{Index, IndexError, Order, Position};
@@ -43,7 +43,9 @@ pub(super) struct Sums {
 impl Index {
     /// Applies new events, and that the journal is applied up to `position`.
     pub fn apply(&self, events: &[Fresh<'_>], position: Position) -> Result<(), IndexError> {
-        let mut sums = Sums { only_adds: true, ..Sums::default() };
+        // Of each event its id, its entry and mostly a cell.
+        let changes = Vec::with_capacity(3 * events.len() + 2);
+        let mut sums = Sums { changes, only_adds: true, ..Sums::default() };
         for fresh in events {
             match self.decision(fresh.event)? {
                 None => sums.record(fresh),
@@ -95,7 +97,8 @@ impl Index {
         for (place, day) in &sums.places {
             match day {
                 Some(day) => {
-                    sums.changes.push((key::name(place), Some(key::day_value(*day).into())));
+                    let value = key::day_value(*day).as_slice().into();
+                    sums.changes.push((key::name(place), Some(value)));
                 }
                 None => sums.changes.push((key::name(place), None)),
             }
@@ -103,8 +106,8 @@ impl Index {
         let events = self.events().saturating_add_signed(sums.events);
         let received = sums.received_at.or_else(|| self.last_received());
         let received = received.map_or(0, |at| key::millis(at).cast_unsigned());
-        sums.insert(key::EVENTS.to_vec(), key::pair(events, received));
-        sums.insert(key::POSITION.to_vec(), key::pair(position.sequence, position.batch));
+        sums.insert(key::EVENTS.into(), key::pair(events, received));
+        sums.insert(key::POSITION.into(), key::pair(position.sequence, position.batch));
         {
             let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
             self.store.write(sums.changes);
@@ -156,7 +159,7 @@ impl Index {
             let known = known.map(|value| key::read_cell_value(&value)).transpose()?;
             let mut counts = known.unwrap_or_default();
             counts.add(sum);
-            let value = (!counts.is_empty()).then(|| key::cell_value(&counts).into());
+            let value = (!counts.is_empty()).then(|| key::cell_value(&counts).as_slice().into());
             sums.changes.push((key, value));
         }
         newest.note(&sums.changes[first..]);
@@ -175,11 +178,11 @@ impl Index {
 }
 
 impl Sums {
-    pub(super) fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.changes.push((key, Some(value.into())));
+    pub(super) fn insert(&mut self, key: Short, value: impl AsRef<[u8]>) {
+        self.changes.push((key, Some(value.as_ref().into())));
     }
 
-    pub(super) fn remove(&mut self, key: Vec<u8>) {
+    pub(super) fn remove(&mut self, key: Short) {
         self.changes.push((key, None));
     }
 

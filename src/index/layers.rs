@@ -9,16 +9,17 @@ use std::sync::Arc;
 use sled::IVec;
 
 use super::IndexError;
+use super::key::Short;
 use super::list::Order;
 
 /// A key and its value.
 pub(super) type Pair = (IVec, IVec);
 
 /// Keys from the first to the last, both included.
-pub(super) type Span = RangeInclusive<Vec<u8>>;
+pub(super) type Span = RangeInclusive<Short>;
 
 /// What becomes of each key, none removing it.
-pub(super) type Changes = BTreeMap<Vec<u8>, Option<IVec>>;
+pub(super) type Changes = BTreeMap<Short, Option<IVec>>;
 
 /// A layer's keys, in some order, and what becomes of each.
 pub(super) type Layer = Box<dyn Iterator<Item = Result<(IVec, Option<IVec>), IndexError>>>;
@@ -65,7 +66,7 @@ impl Iterator for Over {
 
 struct Walk {
     changes: Arc<Changes>,
-    left: (Bound<Vec<u8>>, Bound<Vec<u8>>),
+    left: (Bound<Short>, Bound<Short>),
     order: Order,
 }
 
@@ -74,7 +75,7 @@ impl Iterator for Walk {
 
     fn next(&mut self) -> Option<Self::Item> {
         let left = (self.left.0.as_ref(), self.left.1.as_ref());
-        let mut left = self.changes.range::<Vec<u8>, _>(left);
+        let mut left = self.changes.range::<Short, _>(left);
         let (key, change) = match self.order {
             Order::Oldest => left.next()?,
             Order::Newest => left.next_back()?,
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
 
     fn changes() -> impl Strategy<Value = Changes> {
-        let key = proptest::collection::vec(0_u8..4, 0..3);
+        let key = proptest::collection::vec(0_u8..4, 0..3).prop_map(Short::from);
         let value = proptest::option::of((0_u8..9).prop_map(|n| IVec::from(&[n])));
         proptest::collection::btree_map(key, value, 0..12)
     }
@@ -105,7 +106,7 @@ mod tests {
             (lower, upper) in (changes(), changes()),
             (from, to) in (proptest::collection::vec(0_u8..4, 0..3), 0_u8..5),
         ) {
-            let span = from.clone()..=vec![to];
+            let span = Short::from(from)..=Short::from(vec![to]);
             prop_assume!(!span.is_empty());
             let mut both = lower.clone();
             both.extend(upper.clone());

@@ -16,6 +16,7 @@ use std::ops::{ControlFlow, Range};
 
 use sled::IVec;
 
+use super::key::Short;
 use super::layers::{Pair, Span};
 use super::list::Order;
 use super::varint;
@@ -94,7 +95,7 @@ pub(super) fn get(tree: &sled::Db, key: &[u8]) -> Result<Option<IVec>, IndexErro
 /// The pairs of a span: the first first, or the last.
 pub(super) fn range(tree: &sled::Db, span: Span, order: Order) -> Result<Pairs, IndexError> {
     let held = holding(tree, span.start())?;
-    let first = held.as_ref().map_or(span.start().clone(), |(name, _)| name.to_vec());
+    let first = held.as_ref().map_or(span.start().clone(), |(name, _)| name.as_ref().into());
     let mut pairs = Pairs {
         tree: tree.clone(),
         leaves: Box::new(std::iter::empty()),
@@ -120,7 +121,7 @@ pub(super) fn keys(
     mut show: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<(), IndexError> {
     let first = holding(tree, span.start())?;
-    let first = first.map_or(span.start().clone(), |(name, _)| name.to_vec());
+    let first = first.map_or(span.start().clone(), |(name, _)| name.as_ref().into());
     for pair in tree.range(first..=span.end().clone()) {
         let (name, leaf) = pair?;
         let mut pairs = Reader::of(&name, &leaf)?;
@@ -140,7 +141,7 @@ pub(super) struct Pairs {
     tree: sled::Db,
     leaves: Leaves,
     /// The name of the first leaf that may hold something of the span.
-    first: Vec<u8>,
+    first: Short,
     span: Span,
     order: Order,
     held: std::vec::IntoIter<Pair>,
@@ -157,13 +158,13 @@ impl Pairs {
             // The first is read already.
             (Order::Oldest, _) => {
                 let behind = (Excluded(first), Included(self.span.end().clone()));
-                Box::new(self.tree.range::<Vec<u8>, _>(behind))
+                Box::new(self.tree.range::<Short, _>(behind))
             }
             (Order::Newest, None) => {
                 Box::new(self.tree.range(first..=self.span.end().clone()).rev())
             }
             (Order::Newest, Some((name, _))) => {
-                Box::new(self.tree.range(first..name.to_vec()).rev())
+                Box::new(self.tree.range(first..name.as_ref().into()).rev())
             }
         };
     }
@@ -229,7 +230,7 @@ fn within(span: &Span, key: &[u8]) -> bool {
 /// Puts changes, in the order of their keys, into the leaves they belong to.
 pub(super) fn change<'a>(
     tree: &sled::Db,
-    changes: impl Iterator<Item = (&'a Vec<u8>, &'a Option<IVec>)>,
+    changes: impl Iterator<Item = (&'a Short, &'a Option<IVec>)>,
 ) -> Result<sled::Batch, IndexError> {
     let mut batch = sled::Batch::default();
     let summed = sum(tree)?;
@@ -269,7 +270,7 @@ pub(super) fn change<'a>(
 fn merge<'a>(
     name: &[u8],
     held: &[u8],
-    changes: impl Iterator<Item = (&'a Vec<u8>, &'a Option<IVec>)>,
+    changes: impl Iterator<Item = (&'a Short, &'a Option<IVec>)>,
 ) -> Result<(Vec<u8>, usize), IndexError> {
     let mut old = Reader::of(name, held)?;
     let mut value = old.next()?;
@@ -351,7 +352,7 @@ const EMPTY: &[u8] = &[FORMAT];
 struct Making {
     leaf: Vec<u8>,
     /// The key of the pair written last.
-    before: Vec<u8>,
+    before: Short,
 }
 
 impl Making {
@@ -359,13 +360,13 @@ impl Making {
     fn of(name: &[u8], size: usize) -> Self {
         let mut leaf = Vec::with_capacity(size);
         leaf.extend_from_slice(EMPTY);
-        Self { leaf, before: name.to_vec() }
+        Self { leaf, before: Short::from_slice(name) }
     }
 
     fn push(&mut self, key: &[u8], value: &[u8]) {
         let shared = self.before.iter().zip(key).take_while(|(a, b)| a == b).count();
         for number in [shared, key.len() - shared, value.len()] {
-            varint::push(number as u64, &mut self.leaf);
+            varint::push(number as u64, |byte| self.leaf.push(byte));
         }
         self.leaf.extend_from_slice(&key[shared..]);
         self.leaf.extend_from_slice(value);
@@ -377,14 +378,14 @@ impl Making {
 /// Reads a leaf pair by pair.
 struct Reader<'a> {
     /// The key of the pair read last.
-    key: Vec<u8>,
+    key: Short,
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     fn of(name: &[u8], leaf: &'a [u8]) -> Result<Self, IndexError> {
         match leaf.split_first() {
-            Some((&FORMAT, rest)) => Ok(Self { key: name.to_vec(), rest }),
+            Some((&FORMAT, rest)) => Ok(Self { key: Short::from_slice(name), rest }),
             _ => Err(IndexError::Damaged("it is of another format")),
         }
     }

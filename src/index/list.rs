@@ -170,7 +170,7 @@ impl Index {
         last: Millis,
     ) -> impl Iterator<Item = Result<(Spot, Glance), IndexError>> + use<> {
         let mut end = key::at_place_from(place, band, first);
-        end.extend([0xff; 16]);
+        end.extend_from_slice(&[0xff; 16]);
         // Its keys descend in time: the latest is the first.
         let pairs = self.store.range(key::at_place_from(place, band, last)..=end, order.reverse());
         pairs.map(|pair| {

@@ -90,7 +90,7 @@ pub use list::{Cursor, Filter, Order, Page};
 pub use signals::{SignalGroup, SignalsAnswer};
 
 /// Every value of sled starts with it. A directory written in another format is rebuilt.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// What sled keeps in memory, as it counts: it may be eight times as much until it lets go. Four times
 /// this made nothing faster but a load in no order, by a fifth.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use sled::IVec;
 
+use super::key::Short;
 use super::store::{Change, Store};
 use super::{IndexError, key};
 use crate::event::Day;
@@ -19,7 +20,7 @@ const MOST: usize = 64 * 1024;
 pub(super) struct Newest {
     day: Option<Day>,
     /// None where there are too many.
-    cells: Option<HashMap<Vec<u8>, IVec>>,
+    cells: Option<HashMap<Short, IVec>>,
 }
 
 impl Newest {
@@ -32,7 +33,7 @@ impl Newest {
     ) -> Result<Option<IVec>, IndexError> {
         if self.day < Some(day) {
             let cells = store.beginning_with(&key::cells_of(day)).take(MOST);
-            let cells = cells.map(|cell| cell.map(|(key, value)| (key.to_vec(), value)));
+            let cells = cells.map(|cell| cell.map(|(key, value)| (key.as_ref().into(), value)));
             self.cells = Some(cells.collect::<Result<_, _>>()?);
             self.day = Some(day);
         }
@@ -50,7 +51,7 @@ impl Newest {
         let prefix = key::cells_of(day);
         for (key, value) in changes.iter().filter(|(key, _)| key.starts_with(&prefix)) {
             match value {
-                Some(value) => cells.insert(key.clone(), value.clone()),
+                Some(value) => cells.insert(Short::from_slice(key), value.clone()),
                 None => cells.remove(key),
             };
         }
@@ -67,7 +68,7 @@ mod tests {
     #[test]
     fn it_knows_the_newest_day_and_asks_for_the_others() {
         let store = Store::new(sled::Config::new().temporary(true).open().unwrap());
-        let key = |day: i32, n: u8| [key::cells_of(Day(day)), vec![n]].concat();
+        let key = |day: i32, n: u8| [&*key::cells_of(Day(day)), &[n]].concat().into();
         let value = |n: u8| Some(IVec::from(&[n]));
         store.write([4, 5].map(|day| (key(day, 1), value(1))).into());
         store.settle().unwrap();
@@ -93,7 +94,8 @@ mod tests {
     #[test]
     fn it_asks_for_each_where_there_are_too_many() {
         let store = Store::new(sled::Config::new().temporary(true).open().unwrap());
-        let key = |n: usize| [key::cells_of(Day(5)), n.to_be_bytes().to_vec()].concat();
+        let key =
+            |n: usize| -> Short { [&*key::cells_of(Day(5)), &n.to_be_bytes()].concat().into() };
         let one: IVec = IVec::from(&[1]);
         let mut newest = Newest::default();
         assert_eq!(newest.value(Day(5), &key(0), &store).unwrap(), None);

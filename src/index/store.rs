@@ -15,13 +15,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sled::IVec;
+use smallvec::smallvec;
 
+use super::key::Short;
 use super::layers::{self, Changes, Layer, Pair, Span};
 use super::list::Order;
 use super::{IndexError, key, leaf};
 
 /// What becomes of a key; none removes it.
-pub(super) type Change = (Vec<u8>, Option<IVec>);
+pub(super) type Change = (Short, Option<IVec>);
 
 /// The layer is settled before its time when it holds so many keys. sled writes a leaf whole for each
 /// batch that touches it, so large batches cost less; but reads wait meanwhile, tens of ms;
@@ -104,7 +106,7 @@ impl Store {
         let (open, closing) = {
             let layers = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
             let open = layers.open.range(span.clone());
-            let copy = |(key, change): (&Vec<u8>, &Option<IVec>)| {
+            let copy = |(key, change): (&Short, &Option<IVec>)| {
                 Ok((key.as_slice().into(), change.clone()))
             };
             // It is written to meanwhile.
@@ -143,7 +145,7 @@ impl Store {
         span: &Span,
         most: usize,
         suits: impl Fn(&[u8]) -> bool,
-    ) -> Result<Vec<Vec<u8>>, IndexError> {
+    ) -> Result<Vec<Short>, IndexError> {
         if span.is_empty() {
             return Ok(Vec::new());
         }
@@ -159,7 +161,7 @@ impl Store {
         self.looks.fetch_add(LOOKS, Ordering::Relaxed);
         leaf::keys(&self.tree(), span, &suits, |key| {
             if !fresh.contains_key(key) {
-                settled.insert(key.to_vec());
+                settled.insert(key.into());
             }
             if settled.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
@@ -235,7 +237,7 @@ impl Store {
         // Nobody waits while tens of thousands of keys are looked at or freed.
         let closed = self.fresh.read().unwrap_or_else(PoisonError::into_inner).closing.clone();
         let times = [key::ID, key::DECISION].into_iter().flat_map(|kind| {
-            closed.range(vec![kind]..vec![kind + 1]).filter_map(|(key, _)| key::time(key))
+            closed.range(smallvec![kind]..smallvec![kind + 1]).filter_map(|(key, _)| key::time(key))
         });
         let latest = times.max().unwrap_or(0);
         let mut fresh = self.fresh.write().unwrap_or_else(PoisonError::into_inner);
@@ -273,7 +275,10 @@ impl Store {
 
 /// The span of what begins with `prefix`; keys are at most 32 bytes longer, or text.
 pub(super) fn beginning_with(prefix: &[u8]) -> Span {
-    prefix.to_vec()..=[prefix, &[0xff; 32]].concat()
+    let first = Short::from(prefix);
+    let mut last = first.clone();
+    last.extend_from_slice(&[0xff; 32]);
+    first..=last
 }
 
 /// The latest time that an id in sled tells; the end of time where none of the last few tells one.
@@ -284,7 +289,8 @@ fn latest(tree: &sled::Db) -> u64 {
 
 /// The same of one kind of key; none where the last few do not tell.
 fn latest_of(tree: &sled::Db, kind: u8) -> Option<u64> {
-    let newest = leaf::range(tree, vec![kind]..=vec![kind, key::TELLING], Order::Newest).ok()?;
+    let newest =
+        leaf::range(tree, smallvec![kind]..=smallvec![kind, key::TELLING], Order::Newest).ok()?;
     let mut looked_at = 0;
     for pair in newest.take(FEW) {
         if let Some(time) = key::time(&pair.ok()?.0) {
@@ -307,7 +313,7 @@ mod tests {
 
     /// A key of one of a few lists, some of which begin like others; or about an id, which may tell a
     /// time.
-    fn key(n: u16) -> Vec<u8> {
+    fn key(n: u16) -> Short {
         if n.is_multiple_of(3) {
             let builder = match n % 4 {
                 0 => uuid::Builder::from_random_bytes([n.to_be_bytes()[1]; 16]),
@@ -317,12 +323,12 @@ mod tests {
             return if n.is_multiple_of(2) { key::id(id) } else { key::decision(id) };
         }
         let list = ["", "a", "ab", "web/checkout/pay"][usize::from(n) % 4];
-        [list.as_bytes(), &n.to_be_bytes()].concat()
+        [list.as_bytes(), &n.to_be_bytes()].concat().into()
     }
 
-    fn all(store: &Store, span: Span, order: Order) -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn all(store: &Store, span: Span, order: Order) -> Vec<(Short, Vec<u8>)> {
         let pairs = store.range(span, order).map(Result::unwrap);
-        pairs.map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
+        pairs.map(|(key, value)| (key.as_ref().into(), value.to_vec())).collect()
     }
 
     proptest! {
@@ -354,7 +360,7 @@ mod tests {
                     store.settle().unwrap();
                     prop_assert!(store.is_whole().unwrap());
                 }
-                for span in [vec![]..=vec![0xff], key(from)..=key(to)] {
+                for span in [smallvec![]..=smallvec![0xff], key(from)..=key(to)] {
                     let expected: Vec<_> = if span.is_empty() {
                         Vec::new()
                     } else {
@@ -423,7 +429,7 @@ mod tests {
             while !writing.is_finished() {
                 for order in [Order::Oldest, Order::Newest] {
                     let mut keys: Vec<_> = store
-                        .range(vec![]..=vec![0xff], order)
+                        .range(smallvec![]..=smallvec![0xff], order)
                         .map(|pair| pair.unwrap().0)
                         .collect();
                     if order == Order::Newest {
@@ -431,8 +437,7 @@ mod tests {
                     }
                     let wrong = keys.windows(2).find(|two| two[1] <= two[0]);
                     assert!(wrong.is_none(), "{order:?}, none twice: {wrong:?}");
-                    let is_there =
-                        |key: &Vec<u8>| keys.binary_search(&key.as_slice().into()).is_ok();
+                    let is_there = |key: &Short| keys.binary_search(&key.as_slice().into()).is_ok();
                     assert!(
                         some(0).iter().all(|(key, _)| is_there(key)),
                         "what was there before is there"

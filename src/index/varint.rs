@@ -2,15 +2,13 @@
 
 use super::IndexError;
 
-/// The most bytes of one.
-pub(super) const LONGEST: usize = 10;
-
-pub(super) fn push(mut number: u64, to: &mut Vec<u8>) {
+/// Gives the bytes of a number one by one.
+pub(super) fn push(mut number: u64, mut push: impl FnMut(u8)) {
     while 0x80 <= number {
-        to.push(number.to_le_bytes()[0] | 0x80);
+        push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    to.push(number.to_le_bytes()[0]);
+    push(number.to_le_bytes()[0]);
 }
 
 /// The next number; past the end there are only zeros.

@@ -9,6 +9,7 @@ use std::collections::BinaryHeap;
 use std::ops::RangeInclusive;
 use std::sync::PoisonError;
 
+use smallvec::smallvec;
 use uuid::Uuid;
 
 use super::decide::Mutings;
@@ -161,8 +162,10 @@ impl Index {
     /// The first day from `from` on, in this order, on which anything happened.
     fn busy_day(&self, from: Day, order: Order) -> Result<Option<Day>, IndexError> {
         let span = match order {
-            Order::Oldest => key::cells_of(from)..=vec![key::CELL, 0xff, 0xff, 0xff, 0xff, 0xff],
-            Order::Newest => vec![key::CELL]..=key::cells_of(from.plus(1)),
+            Order::Oldest => {
+                key::cells_of(from)..=smallvec![key::CELL, 0xff, 0xff, 0xff, 0xff, 0xff]
+            }
+            Order::Newest => smallvec![key::CELL]..=key::cells_of(from.plus(1)),
         };
         let found = self.store.range(span, order).next().transpose()?;
         found.map(|(key, _)| key::read_day(&key)).transpose()

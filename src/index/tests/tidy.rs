@@ -27,7 +27,7 @@ fn a_copy_takes_the_place_of_the_index() {
     for round in 1..7 {
         // Ids with much in common would take no room.
         let ids = (1..130_000_u128).map(|n| Uuid::from_u128(n.wrapping_mul(SPREAD)));
-        let ids = ids.map(|id| (key::id(id), Some(key::id_value(false, round).into())));
+        let ids = ids.map(|id| (key::id(id), Some(key::id_value(false, round).as_slice().into())));
         index.store.write(ids.collect());
         index.store.settle().unwrap();
     }
