@@ -18,7 +18,7 @@ use super::paths::Paths;
 use super::retain::Retention;
 use super::systemd::Start;
 use crate::doors::{chain, now};
-use crate::index::Index;
+use crate::index::{Index, IndexError};
 use crate::journal;
 use crate::recorder::{
     CatchUpError, CaughtUp, Progress, Room, agrees, catch_up, checkpoint_if_room, holds,
@@ -172,6 +172,11 @@ fn bring_up(
     match brought {
         Err(_) => {
             tracing::error!("the index made sled panic: it is set aside and rebuilt");
+            Ok(None)
+        }
+        Ok(Err(OpenError::Index(IndexError::Outdated))) => {
+            tracing::info!("an earlier snagd made the index: it is made anew");
+            fs::remove_dir_all(dir).map_err(unusable(dir))?;
             Ok(None)
         }
         Ok(Err(error)) if is_damage(&error) => {

@@ -386,6 +386,7 @@ impl<'a> Reader<'a> {
     fn of(name: &[u8], leaf: &'a [u8]) -> Result<Self, IndexError> {
         match leaf.split_first() {
             Some((&FORMAT, rest)) => Ok(Self { key: Short::from_slice(name), rest }),
+            Some((1..FORMAT, _)) => Err(IndexError::Outdated),
             _ => Err(IndexError::Damaged("it is of another format")),
         }
     }
