@@ -1,6 +1,7 @@
 //! `snag undo`, and the note of what was logged last that it goes by.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -42,9 +43,20 @@ pub(crate) fn remember(url: Option<&Target>, id: Uuid, spooled: Option<&Path>) {
             DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         }
         let spooled = spooled.map(Path::to_string_lossy).unwrap_or_default();
-        Ok(fs::write(path, format!("{id}\n{spooled}"))?)
+        Ok(write_over(&path, &format!("{id}\n{spooled}"))?)
     };
     let _ = write();
+}
+
+/// Writes over what is there, which mostly is as long. What is emptied first ext4 puts on disk as it is
+/// closed, and that takes as long as a third of the command.
+fn write_over(path: &Path, note: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    let length = note.len() as u64;
+    if length < file.metadata()?.len() {
+        file.set_len(length)?;
+    }
+    file.write_all(note.as_bytes())
 }
 
 fn recall(url: Option<&Target>) -> anyhow::Result<Last> {
@@ -123,4 +135,19 @@ fn is_absence(error: &ClientError) -> bool {
 fn tell(id: &str, when: &str, output: &Output) -> anyhow::Result<()> {
     let tail = id.get(id.len().saturating_sub(8)..).unwrap_or(id);
     output.json_or(&json!({"v": 1, "taken_back": id}), |_| format!("taken back  …{tail}{when}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_over_leaves_nothing_of_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("last");
+        for note in ["one\n", "another\n/and/where/it/went", "one\n", ""] {
+            write_over(&path, note).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), note);
+        }
+    }
 }
