@@ -23,7 +23,7 @@ pub enum IndexError {
     #[error("the index could not be put on disk")]
     Checkpoint(#[source] io::Error),
     /// It is of an earlier format: remove it and rebuild.
-    #[error("an earlier snagd made the index: the next start makes it anew from the journal")]
+    #[error("an earlier snagd made the index")]
     Outdated,
     /// A value does not read back: set it aside and rebuild.
     #[error("the index is damaged: {0}")]

@@ -48,6 +48,8 @@ fn csv_is_nothing_but_a_table() {
         none.stdout.starts_with(HEADER) && none.stdout.ends_with("decision.note\r\n"),
         "{none:#?}"
     );
+    let said_like_the_field = snagd.snag(&["events", "--csv", "--place", "cli"]).ok();
+    assert_eq!(said_like_the_field.stdout, none.stdout);
     let more = snagd.snag(&["events", "--csv", "--limit", "1"]).ok();
     assert!(more.stderr.contains("--cursor"), "what is no data goes to stderr: {more:#?}");
 }

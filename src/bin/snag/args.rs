@@ -324,7 +324,7 @@ pub(crate) struct Asked {
 #[derive(Args, Clone, Default)]
 pub(crate) struct About {
     /// Only this place and what lies below it
-    #[arg(long, value_name = "PLACE")]
+    #[arg(long, value_name = "PLACE", alias = "place")]
     pub(crate) under: Option<String>,
     /// Only this kind of friction
     #[arg(long)]
@@ -394,7 +394,7 @@ pub(crate) struct Coverage {
     #[arg(long, value_name = "WHEN")]
     pub(crate) until: Option<String>,
     /// Only this place and what lies below it
-    #[arg(long, value_name = "PLACE")]
+    #[arg(long, value_name = "PLACE", alias = "place")]
     pub(crate) under: Option<String>,
     /// human or agent [default: human]
     #[arg(long)]
