@@ -1,8 +1,6 @@
 //! Keys whose name says that their value is a secret.
 
-use std::sync::LazyLock;
-
-use super::marks::Marks;
+use super::marks::{Marks, states};
 
 /// Words that name a secret wherever they end a name.
 const SECRETS: &str = "accesskey accesstoken apikey apitoken auth authorization authtoken \
@@ -25,7 +23,7 @@ const PAIRS: [(&str, &str); 3] = [
 
 /// What a name of ASCII letters contains, in any case, if it names a secret: a piece of each of
 /// [`SECRETS`], and of one side of each of [`PAIRS`].
-const PIECES: [&str; 14] = [
+const PIECES: &[&str] = &[
     "pass", "pwd", "secret", "token", "auth", "cookie", "cred", "sess", "jwt", "bearer", "otp",
     "cvv", "cvc", "key",
 ];
@@ -49,7 +47,7 @@ pub fn scrub_key(key: &str) -> bool {
 
 /// Whether it is worth to look at the words of a name: of most names it is not.
 fn may_name_a_secret(key: &str) -> bool {
-    static ANY: LazyLock<Marks> = LazyLock::new(|| Marks::new(&PIECES.map(|piece| (piece, 1))));
+    static ANY: Marks<{ states(&[PIECES]) }> = Marks::new(&[PIECES]);
     // Some letters beyond ASCII have a small one within it.
     !key.is_ascii() || ANY.of(key) != 0
 }
