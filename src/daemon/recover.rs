@@ -1,7 +1,7 @@
 //! From whatever the last stop left behind to a journal and an index that agree.
 //!
 //! The journal is what happened; the index is rebuilt from it whenever there is doubt. An index
-//! that is put out of the way is renamed; the last few are kept.
+//! that is put out of the way is renamed; the last few are kept. One of an earlier format is removed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -176,7 +176,7 @@ fn bring_up(
         }
         Ok(Err(OpenError::Index(IndexError::Outdated))) => {
             tracing::info!("an earlier snagd made the index: it is made anew");
-            fs::remove_dir_all(dir).map_err(unusable(dir))?;
+            Index::remove(dir).map_err(unusable(dir))?;
             Ok(None)
         }
         Ok(Err(error)) if is_damage(&error) => {

@@ -48,6 +48,8 @@ pub enum IndexVerdict {
     Missing,
     /// It knows of events that the journal does not hold; the next start builds it anew.
     Ahead,
+    /// An earlier snagd made it; the next start builds it anew.
+    Outdated,
     /// A running daemon has it.
     InUse,
     /// It cannot be trusted; `snagd repair` builds it anew.
@@ -122,6 +124,7 @@ fn judge(
     let attempt = || compare(&copy, &scratch.0.join("anew"), journal, progress);
     Ok(match catch_unwind(AssertUnwindSafe(attempt)) {
         Err(_) => IndexVerdict::Bad { reason: "it makes sled panic".to_owned() },
+        Ok(Err(OpenError::Index(IndexError::Outdated))) => IndexVerdict::Outdated,
         Ok(Err(OpenError::Index(IndexError::Damaged(what)))) => {
             IndexVerdict::Bad { reason: what.to_owned() }
         }

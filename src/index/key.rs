@@ -22,7 +22,8 @@ pub(super) const DECISION: u8 = b'd';
 pub(super) const MUTING: u8 = b'u';
 
 /// A key, or a value in the making. Most are so short that they lie where a map holds them: it finds its
-/// place for one among tens of thousands a quarter faster than where each lies elsewhere.
+/// place for one among tens of thousands a quarter faster than where each lies elsewhere. (Made by
+/// `from_slice`: `from` and `clone` go byte by byte.)
 pub(super) type Short = SmallVec<[u8; 48]>;
 
 /// An instant in milliseconds, as the index sorts it.
@@ -212,8 +213,7 @@ impl Glance {
         }
     }
 
-    /// At most 22 bytes in an index of less than 200 million events: so much sled holds without an
-    /// allocation.
+    /// At most 22 bytes up to sequence 268 million: so much sled holds without an allocation.
     pub(super) fn encode(self) -> Short {
         let who = self.actor as u8 | u8::from(self.has_words) << 4;
         let mut value = smallvec![who, code(self.kind) | code(self.signal) << 4];

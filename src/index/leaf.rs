@@ -78,6 +78,12 @@ fn holding(tree: &sled::Db, key: &[u8]) -> Result<Option<Pair>, IndexError> {
     Ok(tree.range(..=key).next_back().transpose()?)
 }
 
+/// Whether the leaf that holds a key is of an earlier format.
+pub(super) fn is_outdated(tree: &sled::Db, key: &[u8]) -> sled::Result<bool> {
+    let held = tree.range(..=key).next_back().transpose()?;
+    Ok(held.is_some_and(|(_, leaf)| matches!(leaf.first(), Some(1..FORMAT))))
+}
+
 /// The value of a key.
 pub(super) fn get(tree: &sled::Db, key: &[u8]) -> Result<Option<IVec>, IndexError> {
     let Some((name, leaf)) = holding(tree, key)? else { return Ok(None) };
@@ -386,7 +392,6 @@ impl<'a> Reader<'a> {
     fn of(name: &[u8], leaf: &'a [u8]) -> Result<Self, IndexError> {
         match leaf.split_first() {
             Some((&FORMAT, rest)) => Ok(Self { key: Short::from_slice(name), rest }),
-            Some((1..FORMAT, _)) => Err(IndexError::Outdated),
             _ => Err(IndexError::Damaged("it is of another format")),
         }
     }

@@ -20,7 +20,7 @@
 //! | `m` `position` | the last journal entry applied: sequence and batch, u64 |
 //! | `m` `events` | events recorded and not retracted, and when the last one was received, u64 |
 //! | `i` id | flags (1: retracted), journal sequence |
-//! | `p` place `0` band at id, the latest first | actor, kind, signal, has words, tags of person and version, note fingerprint, sequence |
+//! | `p` place `0` band at id, the latest first | actor and has words, kind and signal (half a byte each), tags of person and version, note fingerprint, sequence |
 //! | `n` place | the day of its first event |
 //! | `c` day place `0` person `0` actor kind version | a cell, as varints |
 //! | `d` id | the latest decision about a signal, JSON |
@@ -91,7 +91,7 @@ pub use known::Known;
 pub use list::{Cursor, Filter, Order, Page};
 pub use signals::{SignalGroup, SignalsAnswer};
 
-/// Every value of sled starts with it. A directory written in another format is rebuilt.
+/// Every leaf starts with it. A directory written in another format is rebuilt.
 const FORMAT: u8 = 4;
 
 /// What sled keeps in memory, as it counts: it may be eight times as much until it lets go. Four times
@@ -173,6 +173,10 @@ impl Index {
                 error if error.is_damage() => unopenable(error.to_string()),
                 error => error,
             })?;
+        // What was found broken is looked into rather than removed.
+        if !noted.is_broken && leaf::is_outdated(&tree, key::POSITION)? {
+            return Err(IndexError::Outdated);
+        }
         let store = Store::new(tree);
         let [position, (events, last_received)] =
             [read_pair(&store, key::POSITION)?, read_pair(&store, key::EVENTS)?];

@@ -40,6 +40,16 @@ pub(super) fn remove_unfinished(dir: &Path) {
 }
 
 impl Index {
+    /// Removes an index that nobody has open: all of it, whenever that is cut short.
+    pub fn remove(dir: &Path) -> io::Result<()> {
+        let beside = beside(dir);
+        remove_unfinished(dir);
+        fs::rename(dir, &beside)?;
+        // What is left of it the next opening removes.
+        let _ = fs::remove_dir_all(beside);
+        Ok(())
+    }
+
     /// Gives the room back that an index nobody has open holds for nothing, and what it reserved
     /// behind the end of its file: sled opens that, but writes a file of its own before.
     pub fn give_room(dir: &Path) {

@@ -2,13 +2,13 @@
 
 use super::IndexError;
 
-/// Gives the bytes of a number one by one.
-pub(super) fn push(mut number: u64, mut push: impl FnMut(u8)) {
+/// Gives the bytes of a number, one by one.
+pub(super) fn push(mut number: u64, mut give: impl FnMut(u8)) {
     while 0x80 <= number {
-        push(number.to_le_bytes()[0] | 0x80);
+        give(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    push(number.to_le_bytes()[0]);
+    give(number.to_le_bytes()[0]);
 }
 
 /// The next number; past the end there are only zeros.

@@ -183,6 +183,27 @@ fn a_shorter_retention_counts_at_once() {
 }
 
 #[test]
+fn an_index_of_an_earlier_format_is_made_anew() {
+    let mut daemon = of_two();
+    let before = daemon.events();
+    daemon.stop();
+    let index = sled::open(daemon.state().join("index")).unwrap();
+    for pair in index.iter() {
+        let (key, value) = pair.unwrap();
+        index.insert(key, [&[1], &value[1..]].concat()).unwrap();
+    }
+    drop(index);
+    let looked = verify(&daemon).ok();
+    assert!(looked.stdout.contains("of an earlier snagd"), "nothing is wrong: {looked:#?}");
+    daemon.restart();
+    assert_eq!(daemon.events(), before);
+    let log = daemon.log();
+    assert!(log.contains("an earlier snagd made the index") && !log.contains("ERROR"), "{log}");
+    assert!(!daemon.state().join("index.set-aside-1").exists(), "it is of no use to anybody");
+    assert!(!daemon.state().join("index.new").exists());
+}
+
+#[test]
 fn verify_looks_and_repair_mends() {
     let mut daemon = of_two();
     let running = verify(&daemon).ok();

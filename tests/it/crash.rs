@@ -184,24 +184,6 @@ fn an_index_that_does_not_open_is_set_aside_and_rebuilt() {
 }
 
 #[test]
-fn an_index_of_an_earlier_format_is_made_anew() {
-    let mut snagd = with_history();
-    let before = answers(&snagd);
-    snagd.stop();
-    let index = sled::open(snagd.state().join("index")).unwrap();
-    for pair in index.iter() {
-        let (key, value) = pair.unwrap();
-        index.insert(key, [&[1], &value[1..]].concat()).unwrap();
-    }
-    drop(index);
-    snagd.restart();
-    assert_eq!(answers(&snagd), before);
-    assert!(snagd.log().contains("an earlier snagd made the index"), "{}", snagd.log());
-    assert!(!snagd.log().contains("ERROR"), "nothing is wrong\n{}", snagd.log());
-    assert!(!snagd.state().join("index.set-aside-1").exists(), "it is of no use to anybody");
-}
-
-#[test]
 fn an_index_of_another_journal_is_not_believed() {
     let mut snagd = with_history();
     snagd.stop();

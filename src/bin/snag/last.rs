@@ -43,7 +43,9 @@ pub(crate) fn remember(url: Option<&Target>, id: Uuid, spooled: Option<&Path>) {
             DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         }
         let spooled = spooled.map(Path::to_string_lossy).unwrap_or_default();
-        Ok(write_over(&path, &format!("{id}\n{spooled}"))?)
+        let written = write_over(&path, &format!("{id}\n{spooled}"));
+        // Else the one before would be taken back.
+        Ok(written.or_else(|_| fs::remove_file(path))?)
     };
     let _ = write();
 }

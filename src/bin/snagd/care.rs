@@ -57,6 +57,9 @@ fn lines(verdict: &Verdict) -> Vec<String> {
             "index    bad: it knows of events that the journal does not hold; the next start builds it anew"
                 .to_owned()
         }
+        IndexVerdict::Outdated => {
+            "index    of an earlier snagd; the next start builds it anew".to_owned()
+        }
         IndexVerdict::InUse => {
             "index    in use by a running snagd: stop it to have the index checked too".to_owned()
         }

@@ -36,8 +36,9 @@ pub(super) const fn states(lists: &[&[&str]]) -> usize {
 }
 
 impl<const STATES: usize> Marks<STATES> {
-    /// Of up to 64 lists of marks, none of them empty.
+    /// Of up to 64 lists, of marks that are not empty.
     pub(super) const fn new(lists: &[&[&str]]) -> Self {
+        assert!(lists.len() <= u64::BITS as usize, "a list has a bit");
         let mut all =
             Self { letters: [0; 256], steps: [[START; LETTERS]; STATES], bits: [0; STATES] };
         let (mut states, mut letters, mut list) = (1, 1, 0);
