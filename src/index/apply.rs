@@ -106,8 +106,8 @@ impl Index {
         let events = self.events().saturating_add_signed(sums.events);
         let received = sums.received_at.or_else(|| self.last_received());
         let received = received.map_or(0, |at| key::millis(at).cast_unsigned());
-        sums.insert(key::EVENTS.into(), key::pair(events, received));
-        sums.insert(key::POSITION.into(), key::pair(position.sequence, position.batch));
+        sums.insert(Short::from_slice(key::EVENTS), key::pair(events, received));
+        sums.insert(Short::from_slice(key::POSITION), key::pair(position.sequence, position.batch));
         {
             let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
             self.store.write(sums.changes);

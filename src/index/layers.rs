@@ -81,8 +81,8 @@ impl Iterator for Walk {
             Order::Newest => left.next_back()?,
         };
         match self.order {
-            Order::Oldest => self.left.0 = Excluded(key.clone()),
-            Order::Newest => self.left.1 = Excluded(key.clone()),
+            Order::Oldest => self.left.0 = Excluded(Short::from_slice(key)),
+            Order::Newest => self.left.1 = Excluded(Short::from_slice(key)),
         }
         Some(Ok((key.as_slice().into(), change.clone())))
     }

@@ -79,9 +79,8 @@ fn holding(tree: &sled::Db, key: &[u8]) -> Result<Option<Pair>, IndexError> {
 }
 
 /// Whether the leaf that holds a key is of an earlier format.
-pub(super) fn is_outdated(tree: &sled::Db, key: &[u8]) -> sled::Result<bool> {
-    let held = tree.range(..=key).next_back().transpose()?;
-    Ok(held.is_some_and(|(_, leaf)| matches!(leaf.first(), Some(1..FORMAT))))
+pub(super) fn is_outdated(tree: &sled::Db, key: &[u8]) -> Result<bool, IndexError> {
+    Ok(holding(tree, key)?.is_some_and(|(_, leaf)| matches!(leaf.first(), Some(1..FORMAT))))
 }
 
 /// The value of a key.
@@ -101,7 +100,7 @@ pub(super) fn get(tree: &sled::Db, key: &[u8]) -> Result<Option<IVec>, IndexErro
 /// The pairs of a span: the first first, or the last.
 pub(super) fn range(tree: &sled::Db, span: Span, order: Order) -> Result<Pairs, IndexError> {
     let held = holding(tree, span.start())?;
-    let first = held.as_ref().map_or(span.start().clone(), |(name, _)| name.as_ref().into());
+    let first = Short::from_slice(held.as_ref().map_or(span.start(), |(name, _)| name));
     let mut pairs = Pairs {
         tree: tree.clone(),
         leaves: Box::new(std::iter::empty()),
@@ -127,7 +126,7 @@ pub(super) fn keys(
     mut show: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<(), IndexError> {
     let first = holding(tree, span.start())?;
-    let first = first.map_or(span.start().clone(), |(name, _)| name.as_ref().into());
+    let first = Short::from_slice(first.as_ref().map_or(span.start(), |(name, _)| name));
     for pair in tree.range(first..=span.end().clone()) {
         let (name, leaf) = pair?;
         let mut pairs = Reader::of(&name, &leaf)?;
@@ -170,7 +169,7 @@ impl Pairs {
                 Box::new(self.tree.range(first..=self.span.end().clone()).rev())
             }
             (Order::Newest, Some((name, _))) => {
-                Box::new(self.tree.range(first..name.as_ref().into()).rev())
+                Box::new(self.tree.range(first..Short::from_slice(name)).rev())
             }
         };
     }

@@ -33,7 +33,7 @@ impl Newest {
     ) -> Result<Option<IVec>, IndexError> {
         if self.day < Some(day) {
             let cells = store.beginning_with(&key::cells_of(day)).take(MOST);
-            let cells = cells.map(|cell| cell.map(|(key, value)| (key.as_ref().into(), value)));
+            let cells = cells.map(|cell| cell.map(|(key, value)| (Short::from_slice(&key), value)));
             self.cells = Some(cells.collect::<Result<_, _>>()?);
             self.day = Some(day);
         }

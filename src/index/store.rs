@@ -161,7 +161,7 @@ impl Store {
         self.looks.fetch_add(LOOKS, Ordering::Relaxed);
         leaf::keys(&self.tree(), span, &suits, |key| {
             if !fresh.contains_key(key) {
-                settled.insert(key.into());
+                settled.insert(Short::from_slice(key));
             }
             if settled.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
@@ -275,8 +275,8 @@ impl Store {
 
 /// The span of what begins with `prefix`; keys are at most 32 bytes longer, or text.
 pub(super) fn beginning_with(prefix: &[u8]) -> Span {
-    let first = Short::from(prefix);
-    let mut last = first.clone();
+    let first = Short::from_slice(prefix);
+    let mut last = Short::from_slice(prefix);
     last.extend_from_slice(&[0xff; 32]);
     first..=last
 }
