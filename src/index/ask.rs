@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cells::{DayCells, Span};
 use super::key::{self, Glance, Sieve};
-use super::list::{Order, Spot};
+use super::list::Spot;
+use super::order::Order;
 use super::quotes::Quotes;
 use super::ranking::only;
 use super::{Index, IndexError};

@@ -10,7 +10,7 @@ use sled::IVec;
 
 use super::IndexError;
 use super::key::Short;
-use super::list::Order;
+use super::order::Order;
 
 /// A key and its value.
 pub(super) type Pair = (IVec, IVec);

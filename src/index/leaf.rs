@@ -18,7 +18,7 @@ use sled::IVec;
 
 use super::key::Short;
 use super::layers::{Pair, Span};
-use super::list::Order;
+use super::order::Order;
 use super::varint;
 use super::{FORMAT, IndexError};
 

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::key::{self, Glance, Millis, Sieve};
+use super::order::Order;
 use super::walk::Walk;
 use super::{Index, IndexError};
 use crate::event::{Actor, Class, Day, Event, Kind, Place};
@@ -70,16 +71,6 @@ impl Filter {
             && self.person.as_ref().is_none_or(|person| event.person == *person)
             && self.actor.is_none_or(|actor| event.actor == actor)
     }
-}
-
-/// In which direction time goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
-    /// The newest first.
-    #[default]
-    Newest,
-    /// The oldest first.
-    Oldest,
 }
 
 /// A page ends with the event that makes it larger than this.
@@ -179,22 +170,5 @@ impl Index {
             let glance = Glance::decode(&value)?;
             Ok((Spot { at, id, sequence: glance.sequence }, glance))
         })
-    }
-}
-
-impl Order {
-    /// Whether `a` comes before `b` in this order.
-    pub(super) fn is_before<T: Ord + ?Sized>(self, a: &T, b: &T) -> bool {
-        match self {
-            Self::Newest => b < a,
-            Self::Oldest => a < b,
-        }
-    }
-
-    pub(super) fn reverse(self) -> Self {
-        match self {
-            Self::Newest => Self::Oldest,
-            Self::Oldest => Self::Newest,
-        }
     }
 }

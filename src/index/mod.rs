@@ -49,6 +49,7 @@ mod list;
 mod lost;
 mod newest;
 mod note;
+mod order;
 mod quotes;
 mod ranking;
 mod signals;
@@ -88,7 +89,8 @@ pub use check::Sum;
 pub use coverage::CoverageAnswer;
 pub use error::IndexError;
 pub use known::Known;
-pub use list::{Cursor, Filter, Order, Page};
+pub use list::{Cursor, Filter, Page};
+pub use order::Order;
 pub use signals::{SignalGroup, SignalsAnswer};
 
 /// Every leaf starts with it. A directory written in another format is rebuilt.

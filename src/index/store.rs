@@ -19,7 +19,7 @@ use smallvec::smallvec;
 
 use super::key::Short;
 use super::layers::{self, Changes, Layer, Pair, Span};
-use super::list::Order;
+use super::order::Order;
 use super::{IndexError, key, leaf};
 
 /// What becomes of a key; none removes it.

@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use super::decide::Mutings;
 use super::key::{self, Millis, Sieve};
-use super::list::{Cursor, Filter, Order, Spot};
+use super::list::{Cursor, Filter, Spot};
+use super::order::Order;
 use super::{Index, IndexError};
 use crate::event::{Day, Place};
 use crate::hotspot::{Cell, CellKey};
