@@ -1,13 +1,15 @@
 //! What is posted: believable events of 50 people at 200 places over a year or two, or of a company
 //! that is larger than one hub should have.
 //!
-//! A pure function of the seed, apart from the ids. People keep to the places they work with and
-//! places have a trouble of their own, so that cells repeat as they do in a real team.
+//! A pure function of the seed, apart from the ids and the time of what happens now. People keep to the
+//! places they work with and places have a trouble of their own, so that cells repeat as they do in a
+//! real team.
 
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use snag::doors::now;
 use snag::event::{Day, Kind, Outcome, Word};
 use uuid::Uuid;
 
@@ -103,9 +105,9 @@ impl Story {
         Self { state: seed, today, shape, told: 0, cells: HashSet::new() }
     }
 
-    /// The next event as JSON, of one of its days.
+    /// The next event as JSON, of one of its days before today.
     pub(crate) fn event(&mut self) -> String {
-        let days_ago = self.below(self.shape.days);
+        let days_ago = 1 + self.below(self.shape.days - 1);
         self.event_of(days_ago)
     }
 
@@ -114,7 +116,7 @@ impl Story {
         name(nth * 7 % self.shape.places)
     }
 
-    /// An event of today, after midnight and not ahead of any clock.
+    /// An event of this moment.
     pub(crate) fn event_of_today(&mut self) -> String {
         self.event_of(0)
     }
@@ -159,24 +161,27 @@ impl Story {
             self.cells.insert(hasher.finish());
         }
         let Met { place, person, kind, version, .. } = met;
-        let day = self.today.plus(-i32::try_from(days_ago).unwrap_or(0));
-        // Of today only the first hour has certainly passed, or is too near to be clamped.
-        let hour = if days_ago == 0 { 0 } else { 8 + self.below(10) };
-        let (minute, second) =
-            if days_ago == 0 { (0, 0) } else { (self.below(60), self.below(60)) };
+        let at = if days_ago == 0 { format!("{:.3}", now()) } else { self.at(days_ago) };
         let feeling = FEELINGS[self.skewed(4)];
-        let milliseconds = self.below(1000);
         let mut json = String::with_capacity(400);
         // Writing to a string does not fail.
         let _ = write!(
             json,
-            r#"{{"id":"{}","at":"{day}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z","place":"{}","person":"person-{person:02}","note":"{note}","feeling":"{feeling}","outcome":"{}","kind":"{}","version":"1.{version}.0","tags":{{"browser":"firefox","plan":"team"}}}}"#,
+            r#"{{"id":"{}","at":"{at}","place":"{}","person":"person-{person:02}","note":"{note}","feeling":"{feeling}","outcome":"{}","kind":"{}","version":"1.{version}.0","tags":{{"browser":"firefox","plan":"team"}}}}"#,
             Uuid::now_v7(),
             name(place),
             outcome.word(),
             kind,
         );
         json
+    }
+
+    /// Some time of an earlier day.
+    fn at(&mut self, days_ago: u64) -> String {
+        let day = self.today.plus(-i32::try_from(days_ago).unwrap_or(0));
+        let (hour, minute) = (8 + self.below(10), self.below(60));
+        let (second, milliseconds) = (self.below(60), self.below(1000));
+        format!("{day}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z")
     }
 
     /// Who met what, where, and what they did then.
