@@ -26,11 +26,12 @@ const BATCH: usize = 100;
 /// How many of the largest costs are named.
 const MOST_COSTS: usize = 3;
 /// Each step, and what its count is divided by.
-const STEPS: [(&str, usize, &str); 6] = [
+const STEPS: [(&str, usize, &str); 7] = [
     ("admit", EVENTS, "an event"),
     ("encode", EVENTS, "an event"),
     ("append", EVENTS, "an event"),
     ("apply", EVENTS, "an event"),
+    ("settle", EVENTS, "an event"),
     ("rank", 1, "a ranking of 28 days"),
     ("hotspots", 1, "an answer, words and all"),
 ];
@@ -132,6 +133,9 @@ pub(crate) fn one(step: &str) -> anyhow::Result<()> {
                 return measured(&mut || Ok(apply(&index, &events)?));
             }
             apply(&index, &events)?;
+            if step == "settle" {
+                return measured(&mut || Ok(index.checkpoint()?));
+            }
             measured(&mut || {
                 let answer = black_box(index.hotspots(&question, 20)?);
                 ensure!(!answer.rows.is_empty(), "nothing hurts");

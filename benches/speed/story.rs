@@ -161,7 +161,7 @@ impl Story {
             self.cells.insert(hasher.finish());
         }
         let Met { place, person, kind, version, .. } = met;
-        let at = if days_ago == 0 { format!("{:.3}", now()) } else { self.at(days_ago) };
+        let at = self.at(days_ago);
         let feeling = FEELINGS[self.skewed(4)];
         let mut json = String::with_capacity(400);
         // Writing to a string does not fail.
@@ -176,8 +176,11 @@ impl Story {
         json
     }
 
-    /// Some time of an earlier day.
+    /// Now, or some time of an earlier day.
     fn at(&mut self, days_ago: u64) -> String {
+        if days_ago == 0 {
+            return format!("{:.3}", now());
+        }
         let day = self.today.plus(-i32::try_from(days_ago).unwrap_or(0));
         let (hour, minute) = (8 + self.below(10), self.below(60));
         let (second, milliseconds) = (self.below(60), self.below(1000));

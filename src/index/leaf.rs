@@ -307,7 +307,7 @@ fn pieces(name: &IVec, leaf: &[u8], touched: usize) -> Result<Vec<(IVec, Vec<u8>
     let mut pairs = Reader::of(name, leaf)?;
     let mut found = Vec::new();
     while let Some(value) = pairs.next()? {
-        found.push((pairs.key.clone(), value, leaf.len() - pairs.rest.len()));
+        found.push((Short::from_slice(&pairs.key), value, leaf.len() - pairs.rest.len()));
     }
     let ends: Vec<usize> = found.iter().map(|(.., end)| *end).collect();
     let touched = ends.partition_point(|end| *end <= touched);

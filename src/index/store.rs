@@ -154,7 +154,9 @@ impl Store {
             let layers = self.fresh.read().unwrap_or_else(PoisonError::into_inner);
             for layer in [&*layers.closing, &layers.open] {
                 let suiting = layer.range(span.clone()).filter(|(key, _)| suits(key));
-                fresh.extend(suiting.map(|(key, change)| (key.clone(), change.is_some())));
+                fresh.extend(
+                    suiting.map(|(key, change)| (Short::from_slice(key), change.is_some())),
+                );
             }
         }
         let mut settled = BTreeSet::new();
