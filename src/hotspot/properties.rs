@@ -102,7 +102,11 @@ fn events() -> impl Strategy<Value = Vec<(CellKey, Cell)>> {
 
 fn explained(at: &Place, cells: &BTreeMap<CellKey, Cell>) -> Why {
     let question = question();
-    why(&question, at, cells, &rank(&question, cells, |_| None))
+    let cells_at = |place: &Place| {
+        let place = place.clone();
+        cells.iter().filter(move |(key, _)| key.place == place)
+    };
+    why(&question, at, cells_at, &rank(&question, cells, |_| None))
 }
 
 fn shaped(shape: Shape, cells: &BTreeMap<CellKey, Cell>) -> Vec<Hotspot> {

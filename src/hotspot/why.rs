@@ -7,7 +7,7 @@
 //!   which rows lie below it.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -111,14 +111,14 @@ pub struct Said {
     pub did: BTreeMap<Outcome, u32>,
 }
 
-/// Explains a place, given the ranking by place of the same question and cells.
-pub fn why<'a>(
+/// Explains a place, given the cells of each place, and the ranking by place that the same question makes
+/// of them.
+pub fn why<'a, C: IntoIterator<Item = (&'a CellKey, &'a Cell)>>(
     question: &Question,
     place: &Place,
-    cells: impl IntoIterator<Item = (&'a CellKey, &'a Cell)>,
+    cells_at: impl Fn(&Place) -> C,
     rows: &[impl Borrow<Hotspot>],
 ) -> Why {
-    let cells: Vec<_> = cells.into_iter().collect();
     let rows: Vec<&Hotspot> = rows.iter().map(Borrow::borrow).collect();
     let of = rows.len();
     let counted = rows.iter().position(|row| row.members.contains(place));
@@ -130,12 +130,8 @@ pub fn why<'a>(
     };
     let hotspot = own.map(|at| rows[at].clone());
     let places = hotspot.as_ref().map_or_else(|| vec![place.clone()], |row| row.members.clone());
-    let scope: HashSet<_> = places.iter().collect();
-    // Cells come sorted by day and place: a run of them is at one place.
-    let runs = cells.chunk_by(|(one, _), (next, _)| one.place == next.place);
-    let there = runs.filter(|run| run.first().is_some_and(|(key, _)| scope.contains(&key.place)));
     let inside = |key: &CellKey| question.window.contains(key.day) && question.covers(key);
-    let terms: Vec<_> = there.flatten().copied().filter(|(key, _)| inside(key)).collect();
+    let terms = places.iter().flat_map(cells_at).filter(|(key, _)| inside(key)).collect::<Vec<_>>();
     Why {
         rank: own.map(|at| at + 1),
         of,

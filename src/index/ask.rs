@@ -118,7 +118,8 @@ impl Index {
         }
         let span = self.span(question)?;
         let by_place = Question { by: By::Place, ..question.clone() };
-        let mut why = why(&by_place, place, pairs(&span.days), &self.ranking(&by_place, &span));
+        let cells_at = |place: &Place| at_place(&span.days, place);
+        let mut why = why(&by_place, place, cells_at, &self.ranking(&by_place, &span));
         let mut lacking = Lacking::new();
         let notes = self.latest_notes(question, &why.places, &mut lacking)?;
         if let Some(row) = &mut why.hotspot {
@@ -247,6 +248,19 @@ impl Index {
 
 pub(super) fn pairs(span: &[DayCells]) -> impl Iterator<Item = (&CellKey, &Cell)> {
     span.iter().flat_map(|day| day.iter()).map(|(key, cell)| (key, cell))
+}
+
+/// What a place has of some days, each of which is sorted by place.
+fn at_place<'a>(
+    span: &'a [DayCells],
+    place: &Place,
+) -> impl Iterator<Item = (&'a CellKey, &'a Cell)> + use<'a> {
+    let place = place.clone();
+    span.iter().flat_map(move |day| {
+        let first = day.partition_point(|(key, _)| key.place < place);
+        let behind = day[first..].partition_point(|(key, _)| key.place == place);
+        day[first..first + behind].iter().map(|(key, cell)| (key, cell))
+    })
 }
 
 pub(super) fn quote(event: Event) -> Quote {

@@ -58,7 +58,7 @@
 //!          36     payload, then zeros (unchecked) up to a multiple of 8
 //! ```
 //!
-//! A full segment without a bad place is packed: cut between frames into blocks of 32 KiB or a
+//! A full segment without a bad place is packed: cut between frames into blocks of 16 KiB or a
 //! little more, each a zstd frame of its own, so that a bad place costs the records of one block.
 //!
 //! ```text

@@ -98,10 +98,16 @@ fn products(pieces: &[(Piece, usize)], count: usize) -> Vec<u64> {
     let mut products = vec![0; count * count];
     for owners in pieces.chunk_by(|(one, _), (other, _)| one == other) {
         let weight = weights[count - owners.len()];
-        for (_, one) in owners {
-            for (_, other) in owners {
+        for (nth, (_, one)) in owners.iter().enumerate() {
+            for (_, other) in &owners[nth..] {
                 products[one * count + other] += weight * weight;
             }
+        }
+    }
+    // Owners are sorted, so this is the half in which the first comes before the other.
+    for one in 0..count {
+        for other in 0..one {
+            products[one * count + other] = products[other * count + one];
         }
     }
     products

@@ -217,7 +217,11 @@ pub(super) fn why_shaped(events: &[Event], place: &str, shape: Shape) -> WhyAnsw
     let question = Question { shape, ..question() };
     let cells = cells(events);
     let rows = rank(&question, &cells, |place| first_seen(events, place));
-    let why = why(&question, &place, &cells, &rows);
+    let cells_at = |at: &Place| {
+        let at = at.clone();
+        cells.iter().filter(move |(key, _)| key.place == at)
+    };
+    let why = why(&question, &place, cells_at, &rows);
     let said = events.iter().filter(|event| why.places.contains(&event.place));
     let notes = said.filter_map(|event| {
         Some(Note {
