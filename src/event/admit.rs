@@ -7,43 +7,10 @@ use uuid::Uuid;
 use super::claim::Claim;
 use super::fact::{Event, Named, Scrubbed, Signal};
 use super::scrub::{scrub, scrub_event};
-use super::word::{Actor, Class, Kind, Outcome, Severity, SignalName, Source};
+use super::word::{Actor, Class, Field, Kind, Outcome, Severity, SignalName, Source};
 use super::{
     Arrival, Decision, Draft, Fault, MAX_EVENT, MAX_LINE, MAX_TEXT, Place, Rejection, Sender,
 };
-
-/// Every field a draft may say, as it is suggested to somebody who mistyped one.
-pub const FIELDS: [&str; 29] = [
-    "id",
-    "class",
-    "at",
-    "received_at",
-    "at_clamped",
-    "place",
-    "person",
-    "person_verified",
-    "claimed_person",
-    "actor",
-    "note",
-    "expected",
-    "got",
-    "workaround",
-    "feeling",
-    "outcome",
-    "lost_minutes",
-    "kind",
-    "severity",
-    "version",
-    "task",
-    "source",
-    "signal",
-    "count",
-    "same_as",
-    "tags",
-    "evidence",
-    "scrubbed",
-    "decision",
-];
 
 /// How far ahead of our clock a sender's may be.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
@@ -66,13 +33,13 @@ impl Draft {
     pub fn check(self, arrival: &Arrival) -> Result<Event, Rejection> {
         let mut claim = Claim::new(self.fields);
         let named = named(&claim);
-        let class = claim.word("class").unwrap_or(Class::Report);
-        let outcome = claim.word("outcome");
+        let class = claim.word(Field::Class).unwrap_or(Class::Report);
+        let outcome = claim.word(Field::Outcome);
         let (at, at_clamped) = read_at(&mut claim, arrival.now);
         let who = read_person(&mut claim, &arrival.sender);
         let original = arrival.original.as_ref();
         let event = Event {
-            id: read_id(&mut claim, "id").unwrap_or(arrival.fresh_id),
+            id: read_id(&mut claim, Field::Id).unwrap_or(arrival.fresh_id),
             class,
             at,
             received_at: arrival.now,
@@ -81,22 +48,22 @@ impl Draft {
             person: who.person,
             person_verified: who.verified,
             claimed_person: who.claimed,
-            actor: claim.word("actor").unwrap_or(Actor::Human),
-            note: claim.text("note", MAX_TEXT),
-            expected: claim.text("expected", MAX_TEXT),
-            got: claim.text("got", MAX_TEXT),
-            workaround: claim.text("workaround", MAX_TEXT),
-            feeling: claim.word("feeling"),
+            actor: claim.word(Field::Actor).unwrap_or(Actor::Human),
+            note: claim.text(Field::Note, MAX_TEXT),
+            expected: claim.text(Field::Expected, MAX_TEXT),
+            got: claim.text(Field::Got, MAX_TEXT),
+            workaround: claim.text(Field::Workaround, MAX_TEXT),
+            feeling: claim.word(Field::Feeling),
             outcome,
-            lost_minutes: claim.number("lost_minutes", 0),
+            lost_minutes: claim.number(Field::LostMinutes, 0),
             kind: read_kind(&mut claim, class, original.and_then(|original| original.kind)),
             severity: read_severity(&mut claim, class, outcome, original.and_then(|o| o.severity)),
-            version: claim.name("version"),
-            task: claim.text("task", MAX_LINE),
+            version: claim.name(Field::Version),
+            task: claim.text(Field::Task, MAX_LINE),
             source: read_source(&mut claim, arrival),
             signal: read_signal(&mut claim, class),
             count: read_count(&mut claim, class),
-            same_as: read_id(&mut claim, "same_as"),
+            same_as: read_id(&mut claim, Field::SameAs),
             tags: claim.tags(),
             evidence: claim.evidence(),
             scrubbed: read_scrubbed(&mut claim, &arrival.sender),
@@ -104,27 +71,27 @@ impl Draft {
             named,
         };
         check_words(&mut claim, &event);
-        claim.finish(&FIELDS)?;
+        claim.finish()?;
         Ok(event)
     }
 }
 
 fn named(claim: &Claim) -> Named {
     Named {
-        class: claim.says("class"),
-        at: claim.says("at"),
-        person: claim.says("person"),
-        actor: claim.says("actor"),
-        kind: claim.says("kind"),
-        severity: claim.says("severity"),
-        source: claim.says("source"),
-        place: claim.says("place"),
-        count: claim.says("count"),
-        received_at: claim.says("received_at"),
+        class: claim.says(Field::Class),
+        at: claim.says(Field::At),
+        person: claim.says(Field::Person),
+        actor: claim.says(Field::Actor),
+        kind: claim.says(Field::Kind),
+        severity: claim.says(Field::Severity),
+        source: claim.says(Field::Source),
+        place: claim.says(Field::Place),
+        count: claim.says(Field::Count),
+        received_at: claim.says(Field::ReceivedAt),
     }
 }
 
-fn read_id(claim: &mut Claim, field: &str) -> Option<Uuid> {
+fn read_id(claim: &mut Claim, field: Field) -> Option<Uuid> {
     let value = claim.take(field)?;
     let id = value.as_str().filter(|text| matches!(text.len(), 32 | 36));
     let id = id.and_then(|text| Uuid::try_parse(text).ok()).filter(|id| !id.is_nil());
@@ -139,7 +106,7 @@ fn read_id(claim: &mut Claim, field: &str) -> Option<Uuid> {
 
 /// When it happened, to the millisecond, and whether that lay too far ahead to be believed.
 fn read_at(claim: &mut Claim, now: Timestamp) -> (Timestamp, bool) {
-    let Some(value) = claim.take("at") else { return (now, false) };
+    let Some(value) = claim.take(Field::At) else { return (now, false) };
     let text = value.as_str().unwrap_or_default();
     if text.starts_with("9999-12-3") {
         // The last day of the calendar is not an instant in every zone; ahead of us it is.
@@ -163,7 +130,7 @@ fn read_at(claim: &mut Claim, now: Timestamp) -> (Timestamp, bool) {
 }
 
 fn read_place(claim: &mut Claim, original: Option<&Place>) -> Place {
-    let fault = match (claim.take("place"), original) {
+    let fault = match (claim.take(Field::Place), original) {
         (None, Some(place)) => return place.clone(),
         (None, None) => {
             "`place` is missing: name where it happened, like `web/checkout/pay`".into()
@@ -186,9 +153,9 @@ struct Who {
 }
 
 fn read_person(claim: &mut Claim, sender: &Sender) -> Who {
-    let said = claim.name("person");
-    let claimed = claim.name("claimed_person");
-    let verified = claim.flag("person_verified");
+    let said = claim.name(Field::Person);
+    let claimed = claim.name(Field::ClaimedPerson);
+    let verified = claim.flag(Field::PersonVerified);
     match sender {
         Sender::Owner { name } => Who {
             person: said.unwrap_or_else(|| name.clone()),
@@ -214,10 +181,10 @@ fn read_person(claim: &mut Claim, sender: &Sender) -> Who {
 
 fn read_kind(claim: &mut Claim, class: Class, original: Option<Kind>) -> Option<Kind> {
     if class == Class::Use {
-        refuse(claim, "kind", "a use has no `kind`: leave it out, or say class report");
+        refuse(claim, Field::Kind, "a use has no `kind`: leave it out, or say class report");
         return None;
     }
-    claim.word("kind").or(original).or(Some(Kind::Unexpected))
+    claim.word(Field::Kind).or(original).or(Some(Kind::Unexpected))
 }
 
 fn read_severity(
@@ -228,10 +195,14 @@ fn read_severity(
 ) -> Option<Severity> {
     let by_outcome = || outcome.map_or(Severity::Minor, Outcome::severity);
     match class {
-        Class::Report => claim.word("severity").or(original).or_else(|| Some(by_outcome())),
-        Class::Signal => claim.word("severity"),
+        Class::Report => claim.word(Field::Severity).or(original).or_else(|| Some(by_outcome())),
+        Class::Signal => claim.word(Field::Severity),
         Class::Use => {
-            refuse(claim, "severity", "a use has no `severity`: leave it out, or say class report");
+            refuse(
+                claim,
+                Field::Severity,
+                "a use has no `severity`: leave it out, or say class report",
+            );
             None
         }
     }
@@ -239,9 +210,9 @@ fn read_severity(
 
 fn read_count(claim: &mut Claim, class: Class) -> Option<u32> {
     if class == Class::Use {
-        return Some(claim.number("count", 1).unwrap_or(1));
+        return Some(claim.number(Field::Count, 1).unwrap_or(1));
     }
-    refuse(claim, "count", "`count` counts uses: leave it out, or say class use");
+    refuse(claim, Field::Count, "`count` counts uses: leave it out, or say class use");
     None
 }
 
@@ -251,7 +222,7 @@ fn read_source(claim: &mut Claim, arrival: &Arrival) -> Source {
     let may_say = |source: &Source| {
         matches!(arrival.sender, Sender::Owner { .. }) || SAID_BY_CLIENTS.contains(source)
     };
-    match claim.word("source") {
+    match claim.word(Field::Source) {
         None => arrival.source,
         Some(source) if source == arrival.source || may_say(&source) => source,
         Some(source) => {
@@ -268,13 +239,13 @@ fn read_signal(claim: &mut Claim, class: Class) -> Option<Signal> {
     if class != Class::Signal {
         refuse(
             claim,
-            "signal",
+            Field::Signal,
             "`signal` goes with class signal: leave it out, or say class signal",
         );
         return None;
     }
     let example = "like {\"name\":\"crash\"}";
-    let mut fields = match claim.take("signal") {
+    let mut fields = match claim.take(Field::Signal) {
         Some(Value::Object(fields)) => fields,
         Some(_) => {
             claim.fault("/signal", format!("`signal` is no object: write it {example}"));
@@ -300,7 +271,7 @@ fn read_signal(claim: &mut Claim, class: Class) -> Option<Signal> {
 
 /// What an earlier store took out, believed from those who may import.
 fn read_scrubbed(claim: &mut Claim, sender: &Sender) -> Vec<Scrubbed> {
-    let Some(value) = claim.take("scrubbed") else { return Vec::new() };
+    let Some(value) = claim.take(Field::Scrubbed) else { return Vec::new() };
     match serde_json::from_value(value) {
         Ok(scrubbed) if matches!(sender, Sender::Owner { .. }) => scrubbed,
         Ok(_) => Vec::new(),
@@ -314,10 +285,10 @@ fn read_scrubbed(claim: &mut Claim, sender: &Sender) -> Vec<Scrubbed> {
 /// What was decided in an earlier store, believed from those who may import.
 fn read_decision(claim: &mut Claim, class: Class, sender: &Sender) -> Option<Decision> {
     if class != Class::Signal {
-        refuse(claim, "decision", "a `decision` is about a signal: leave it out here");
+        refuse(claim, Field::Decision, "a `decision` is about a signal: leave it out here");
         return None;
     }
-    let value = claim.take("decision")?;
+    let value = claim.take(Field::Decision)?;
     match serde_json::from_value::<Decision>(value) {
         Ok(decision) if MAX_TEXT < decision.note.as_ref().map_or(0, String::len) => {
             claim.fault("/decision/note", format!("it has more than {MAX_TEXT} bytes: shorten it"));
@@ -331,7 +302,7 @@ fn read_decision(claim: &mut Claim, class: Class, sender: &Sender) -> Option<Dec
     }
 }
 
-fn refuse(claim: &mut Claim, field: &str, detail: &str) {
+fn refuse(claim: &mut Claim, field: Field, detail: &str) {
     if claim.take(field).is_some() {
         claim.fault(&format!("/{field}"), detail);
     }
@@ -347,7 +318,7 @@ fn check_words(claim: &mut Claim, event: &Event) {
             "`note` is missing: say what happened, or what you `expected` and `got`",
         );
     }
-    for field in ["received_at", "at_clamped"] {
+    for field in [Field::ReceivedAt, Field::AtClamped] {
         // Ours to say; taken so that an export can be sent back.
         claim.take(field);
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::draft::Fields;
 use super::fault::{Fault, Rejection, did_you_mean};
-use super::word::Word;
+use super::word::{Field, Word};
 use super::{MAX_EVIDENCE, MAX_LINE, MAX_NAME, MAX_TAGS};
 
 /// The most faults told at once; whoever has so many begins with these.
@@ -40,17 +40,17 @@ impl Claim {
     }
 
     /// Whether `field` is there and not null.
-    pub(super) fn says(&self, field: &str) -> bool {
+    pub(super) fn says(&self, field: Field) -> bool {
         self.fields.get(field).is_some_and(|value| !value.is_null())
     }
 
     /// A value that is there and not null.
-    pub(super) fn take(&mut self, field: &str) -> Option<Value> {
+    pub(super) fn take(&mut self, field: Field) -> Option<Value> {
         self.fields.take(field).filter(|value| !value.is_null())
     }
 
     /// A text, trimmed; an empty one counts as absent.
-    pub(super) fn text(&mut self, field: &str, longest: usize) -> Option<String> {
+    pub(super) fn text(&mut self, field: Field, longest: usize) -> Option<String> {
         let value = self.take(field)?;
         self.text_of(&field, value, longest)
     }
@@ -86,7 +86,7 @@ impl Claim {
     }
 
     /// A short name: one line without control or direction-changing characters.
-    pub(super) fn name(&mut self, field: &str) -> Option<String> {
+    pub(super) fn name(&mut self, field: Field) -> Option<String> {
         let name = self.text(field, MAX_NAME)?;
         if name.chars().any(is_unprintable) {
             self.fault(
@@ -99,31 +99,30 @@ impl Claim {
     }
 
     /// A word of a closed list.
-    pub(super) fn word<W: Word>(&mut self, field: &str) -> Option<W> {
+    pub(super) fn word<W: Word>(&mut self, field: Field) -> Option<W> {
         let value = self.take(field)?;
-        self.word_of(field, &value)
+        self.word_of(field.word(), &value)
     }
 
     pub(super) fn word_of<W: Word>(&mut self, path: &str, value: &Value) -> Option<W> {
         let found = value.as_str().and_then(W::find);
         if found.is_none() {
-            let words: Vec<&str> = W::ALL.iter().map(|word| word.word()).collect();
             let written = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-            let hint = did_you_mean(&written, &words);
+            let hint = did_you_mean(&written, W::WORDS);
             let written = shorten(&written);
             let hint = if hint.is_empty() { ":".to_owned() } else { format!("{hint} It is") };
             self.fault(
                 &format!("/{path}"),
-                format!("`{path}` cannot be `{written}`{hint} one of {}", words.join(", ")),
+                format!("`{path}` cannot be `{written}`{hint} one of {}", W::WORDS.join(", ")),
             );
         }
         found
     }
 
     /// A whole number of at least `least`.
-    pub(super) fn number(&mut self, field: &str, least: u32) -> Option<u32> {
+    pub(super) fn number(&mut self, field: Field, least: u32) -> Option<u32> {
         let value = self.take(field)?;
-        self.number_of(field, &value, least)
+        self.number_of(field.word(), &value, least)
     }
 
     pub(super) fn number_of(&mut self, path: &str, value: &Value, least: u32) -> Option<u32> {
@@ -142,7 +141,7 @@ impl Claim {
     }
 
     /// A yes or no that we fill in ourselves, so that an export can be sent back as it is.
-    pub(super) fn flag(&mut self, field: &str) -> Option<bool> {
+    pub(super) fn flag(&mut self, field: Field) -> Option<bool> {
         let value = self.take(field)?;
         if value.as_bool().is_none() {
             self.fault(&format!("/{field}"), format!("`{field}` is neither true nor false"));
@@ -152,7 +151,7 @@ impl Claim {
 
     /// Free tags: a flat object of texts.
     pub(super) fn tags(&mut self) -> BTreeMap<String, String> {
-        let tags = match self.take("tags") {
+        let tags = match self.take(Field::Tags) {
             None => return BTreeMap::new(),
             Some(Value::Object(tags)) => tags,
             Some(_) => {
@@ -186,7 +185,7 @@ impl Claim {
 
     /// Free evidence: an object.
     pub(super) fn evidence(&mut self) -> Option<Map<String, Value>> {
-        let Value::Object(evidence) = self.take("evidence")? else {
+        let Value::Object(evidence) = self.take(Field::Evidence)? else {
             self.fault("/evidence", "`evidence` is no object: write it like {\"exit_code\":1}");
             return None;
         };
@@ -222,9 +221,9 @@ impl Claim {
     }
 
     /// The end: whatever nobody asked for is unknown.
-    pub(super) fn finish(mut self, known: &[&str]) -> Result<(), Rejection> {
+    pub(super) fn finish(mut self) -> Result<(), Rejection> {
         let rest = std::mem::take(&mut self.fields);
-        self.refuse_rest("", rest.names(), known);
+        self.refuse_rest("", rest.names(), Field::WORDS);
         if self.faults.is_empty() { Ok(()) } else { Err(Rejection { faults: self.faults }) }
     }
 }

@@ -1,6 +1,5 @@
 //! A [`Draft`]: an unchecked claim, any JSON object.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -8,7 +7,7 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Vis
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::FIELDS;
+use super::word::{Field, Word};
 
 /// An unchecked claim, as somebody wrote it. [`Draft::admit`] checks it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,26 +15,47 @@ pub struct Draft {
     pub(super) fields: Fields,
 }
 
-/// Fields as they were said, each once. They are few, so a list is quicker than a map.
+/// Fields as they were said, each once.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Fields(Vec<(Name, Value)>);
-
-/// The name of a field: that of a known one is not copied.
-type Name = Cow<'static, str>;
+pub(super) struct Fields {
+    /// Of each [`Field`] what it says.
+    known: Box<[Option<Value>; Field::ALL.len()]>,
+    /// Those that there are not.
+    unknown: Vec<(String, Value)>,
+}
 
 impl Fields {
-    pub(super) fn get(&self, field: &str) -> Option<&Value> {
-        self.0.iter().find(|(name, _)| name == field).map(|(_, value)| value)
+    pub(super) fn get(&self, field: Field) -> Option<&Value> {
+        self.known[field as usize].as_ref()
     }
 
-    pub(super) fn take(&mut self, field: &str) -> Option<Value> {
-        let at = self.0.iter().position(|(name, _)| name == field)?;
-        Some(self.0.swap_remove(at).1)
+    pub(super) fn take(&mut self, field: Field) -> Option<Value> {
+        self.known[field as usize].take()
+    }
+
+    fn has(&self, name: &Name) -> bool {
+        match name {
+            Name::Known(field) => self.get(*field).is_some(),
+            Name::Unknown(name) => self.unknown.iter().any(|(known, _)| known == name),
+        }
+    }
+
+    fn put(&mut self, name: Name, value: Value) {
+        match name {
+            Name::Known(field) => self.known[field as usize] = Some(value),
+            Name::Unknown(name) => self.unknown.push((name, value)),
+        }
+    }
+
+    fn said(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let known = Field::WORDS.iter().zip(&*self.known);
+        let known = known.filter_map(|(name, value)| Some((*name, value.as_ref()?)));
+        known.chain(self.unknown.iter().map(|(name, value)| (name.as_str(), value)))
     }
 
     /// The names of those that are left, sorted.
     pub(super) fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| &**name).collect();
+        let mut names: Vec<&str> = self.said().map(|(name, _)| name).collect();
         names.sort_unstable();
         names
     }
@@ -75,20 +95,24 @@ impl Draft {
 
     /// Says one more field, replacing what was said before.
     pub fn set(&mut self, field: &str, value: impl Into<Value>) {
-        self.fields.take(field);
-        self.fields.0.push((name(field), value.into()));
+        self.fields.unknown.retain(|(name, _)| name != field);
+        self.fields.put(Name::of(field), value.into());
     }
 
     /// Whether the field is said; null says nothing.
     #[must_use]
     pub fn has(&self, field: &str) -> bool {
-        self.fields.get(field).is_some_and(|value| !value.is_null())
+        self.said(field).is_some_and(|value| !value.is_null())
     }
 
     /// What the field says, if it is text.
     #[must_use]
     pub fn text(&self, field: &str) -> Option<&str> {
-        self.fields.get(field)?.as_str()
+        self.said(field)?.as_str()
+    }
+
+    fn said(&self, field: &str) -> Option<&Value> {
+        self.fields.said().find(|(name, _)| *name == field).map(|(_, value)| value)
     }
 
     /// The id of the event this one says "me too" to, if it can be read.
@@ -100,8 +124,7 @@ impl Draft {
     /// The draft as JSON, its fields sorted: an import makes ids of it, so it stays the same for ever.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let sorted: BTreeMap<&Name, &Value> =
-            self.fields.0.iter().map(|(name, value)| (name, value)).collect();
+        let sorted: BTreeMap<&str, &Value> = self.fields.said().collect();
         // Writing to memory cannot fail, and every key is a string.
         serde_json::to_vec(&sorted).unwrap_or_default()
     }
@@ -113,9 +136,16 @@ impl<'de> Deserialize<'de> for Draft {
     }
 }
 
-fn name(field: &str) -> Name {
-    let known = FIELDS.iter().find(|known| **known == field);
-    known.map_or_else(|| Cow::Owned(field.to_owned()), |known| Cow::Borrowed(*known))
+/// The name of a field.
+enum Name {
+    Known(Field),
+    Unknown(String),
+}
+
+impl Name {
+    fn of(field: &str) -> Self {
+        Field::find(field).map_or_else(|| Self::Unknown(field.to_owned()), Self::Known)
+    }
 }
 
 /// Reads an object and refuses a field said twice: of two notes, which one is meant?
@@ -129,9 +159,9 @@ impl<'de> Visitor<'de> for FieldsOnce {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields = Fields(Vec::with_capacity(12));
-        while let Some(field) = map.next_key_seed(NameOnce(&fields))? {
-            fields.0.push((field, map.next_value()?));
+        let mut fields = Fields::default();
+        while let Some(name) = map.next_key_seed(NameOnce(&fields))? {
+            fields.put(name, map.next_value()?);
         }
         Ok(fields)
     }
@@ -156,10 +186,11 @@ impl Visitor<'_> for NameOnce<'_> {
     }
 
     fn visit_str<E: de::Error>(self, field: &str) -> Result<Name, E> {
-        if self.0.get(field).is_some() {
+        let name = Name::of(field);
+        if self.0.has(&name) {
             return Err(E::custom(format!("the field `{field}` stands there twice")));
         }
-        Ok(name(field))
+        Ok(name)
     }
 }
 

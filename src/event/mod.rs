@@ -28,7 +28,6 @@ mod scrub;
 mod tests;
 mod word;
 
-pub use admit::FIELDS;
 pub use arrival::{Arrival, Original, Sender};
 pub use claim::is_unprintable;
 pub use day::{Day, DayError};
@@ -40,7 +39,10 @@ pub use forget::{Forget, Remains};
 pub use place::{Place, PlaceError};
 pub use record::{Record, RecordError, Retraction};
 pub use scrub::{compile_rules, scrub, scrub_key};
-pub use word::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Source, Verdict, Word};
+pub(crate) use word::words;
+pub use word::{
+    Actor, Class, Feeling, Field, Kind, Outcome, Severity, SignalName, Source, Verdict, Word,
+};
 
 /// The longest `note`, `expected`, `got` or `workaround`, in bytes.
 pub const MAX_TEXT: usize = 4 * 1024;

@@ -9,16 +9,17 @@ use std::fmt;
 pub trait Word: Copy + Eq + fmt::Debug + 'static {
     /// Every word of the list, in order.
     const ALL: &'static [Self];
+    /// How they are written everywhere.
+    const WORDS: &'static [&'static str];
 
     /// The word as it is written everywhere.
     fn word(self) -> &'static str;
 
     /// The word written `text`, if the list has it.
-    fn find(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|word| word.word() == text)
-    }
+    fn find(text: &str) -> Option<Self>;
 }
 
+/// Makes a closed list of words.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -27,23 +28,33 @@ macro_rules! words {
             $($(#[$word_doc])* #[serde(rename = $text)] $variant,)+
         }
 
-        impl Word for $name {
+        impl $crate::event::Word for $name {
             const ALL: &'static [Self] = &[$(Self::$variant),+];
+            const WORDS: &'static [&'static str] = &[$($text),+];
 
             fn word(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+
                 }
             }
+
+            fn find(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.word())
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad($crate::event::Word::word(*self))
             }
         }
     };
 }
+
+pub(crate) use words;
 
 words! {
     /// How an event came to be. The three are counted apart and never mixed.
@@ -213,5 +224,69 @@ words! {
         Confirmed = "confirmed",
         /// No friction: it has no points.
         Dismissed = "dismissed",
+    }
+}
+
+words! {
+    /// A field of an event, as a draft may say it.
+    Field {
+        /// The identity.
+        Id = "id",
+        /// How it came to be.
+        Class = "class",
+        /// When it happened.
+        At = "at",
+        /// When a daemon got it.
+        ReceivedAt = "received_at",
+        /// Whether that set `at`.
+        AtClamped = "at_clamped",
+        /// Where.
+        Place = "place",
+        /// To whom.
+        Person = "person",
+        /// Whether a door knew so.
+        PersonVerified = "person_verified",
+        /// Another name, that it could not believe.
+        ClaimedPerson = "claimed_person",
+        /// Human or agent.
+        Actor = "actor",
+        /// What happened.
+        Note = "note",
+        /// What was thought to happen.
+        Expected = "expected",
+        /// What came instead.
+        Got = "got",
+        /// The way round it.
+        Workaround = "workaround",
+        /// What was felt.
+        Feeling = "feeling",
+        /// What was done.
+        Outcome = "outcome",
+        /// What it cost.
+        LostMinutes = "lost_minutes",
+        /// What stood in the way.
+        Kind = "kind",
+        /// Impact.
+        Severity = "severity",
+        /// Of the product.
+        Version = "version",
+        /// The scenario.
+        Task = "task",
+        /// The door.
+        Source = "source",
+        /// What was noticed.
+        Signal = "signal",
+        /// How many uses.
+        Count = "count",
+        /// The event that says it first.
+        SameAs = "same_as",
+        /// Free.
+        Tags = "tags",
+        /// What the machine knew.
+        Evidence = "evidence",
+        /// What was taken out.
+        Scrubbed = "scrubbed",
+        /// What a signal turned out to be.
+        Decision = "decision",
     }
 }

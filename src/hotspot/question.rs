@@ -1,10 +1,8 @@
 //! Questions: what to rank, over which days, by what, in which order, and what counts.
 
-use serde::{Deserialize, Serialize};
-
 use super::trend::{BEFORE_DAYS, RECENT_DAYS};
 use super::{CellKey, Sort, Window};
-use crate::event::{Actor, Class, Day, Kind, Place, Word};
+use crate::event::{Actor, Class, Day, Kind, Place, words};
 
 /// A question about hotspots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,33 +29,19 @@ pub struct Question {
     pub sort: Sort,
 }
 
-/// What a row of the ranking stands for.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum By {
-    /// A place: the question this is all about.
-    #[default]
-    Place,
-    /// A person.
-    Person,
-    /// A version of the product.
-    Version,
-    /// What stood in the way.
-    Kind,
-}
-
-impl Word for By {
-    const ALL: &'static [Self] = &[Self::Place, Self::Person, Self::Version, Self::Kind];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Place => "place",
-            Self::Person => "person",
-            Self::Version => "version",
-            Self::Kind => "kind",
-        }
+words! {
+    /// What a row of the ranking stands for.
+    #[derive(Default)]
+    By {
+        /// A place: the question this is all about.
+        #[default]
+        Place = "place",
+        /// A person.
+        Person = "person",
+        /// A version of the product.
+        Version = "version",
+        /// What stood in the way.
+        Kind = "kind",
     }
 }
 
@@ -134,12 +118,5 @@ mod tests {
         assert_eq!(horizon(28), Window { since: Day(938), until: Day(1000) });
         assert_eq!(horizon(63), Window { since: Day(938), until: Day(1000) });
         assert_eq!(horizon(100), Window { since: Day(901), until: Day(1000) });
-    }
-
-    #[test]
-    fn what_rows_stand_for_is_a_closed_list() {
-        assert_eq!(By::find("version"), Some(By::Version));
-        assert_eq!(By::find("team"), None);
-        assert!(By::ALL.iter().all(|by| serde_json::to_value(by).unwrap() == by.word()));
     }
 }

@@ -4,57 +4,30 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
-
 use super::{Hotspot, TrendWord};
-use crate::event::{Outcome, Word};
+use crate::event::{Outcome, words};
 
-/// A figure to sort by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sort {
-    /// The order in which rows hurt.
-    #[default]
-    Pain,
-    /// Whom it hurts: the most people first.
-    People,
-    /// Unconfirmed signals, the most first.
-    Signals,
-    /// What gets worse, then what is new; what gets better comes last.
-    Trend,
-    /// The worst thing a person did, and how many did it.
-    Outcome,
-    /// How often using it hurts; rows of which too few uses are known come last.
-    Rate,
-    /// When it was last met, the latest first.
-    Last,
-    /// What a row is called, A first.
-    Name,
-}
-
-impl Word for Sort {
-    const ALL: &'static [Self] = &[
-        Self::Pain,
-        Self::People,
-        Self::Signals,
-        Self::Trend,
-        Self::Outcome,
-        Self::Rate,
-        Self::Last,
-        Self::Name,
-    ];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Pain => "pain",
-            Self::People => "people",
-            Self::Signals => "signals",
-            Self::Trend => "trend",
-            Self::Outcome => "outcome",
-            Self::Rate => "rate",
-            Self::Last => "last",
-            Self::Name => "name",
-        }
+words! {
+    /// A figure to sort by.
+    #[derive(Default)]
+    Sort {
+        /// The order in which rows hurt.
+        #[default]
+        Pain = "pain",
+        /// Whom it hurts: the most people first.
+        People = "people",
+        /// Unconfirmed signals, the most first.
+        Signals = "signals",
+        /// What gets worse, then what is new; what gets better comes last.
+        Trend = "trend",
+        /// The worst thing a person did, and how many did it.
+        Outcome = "outcome",
+        /// How often using it hurts; rows of which too few uses are known come last.
+        Rate = "rate",
+        /// When it was last met, the latest first.
+        Last = "last",
+        /// What a row is called, A first.
+        Name = "name",
     }
 }
 
@@ -103,7 +76,7 @@ fn name(row: &Hotspot) -> (bool, Option<&str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Day, Outcome, Place};
+    use crate::event::{Day, Outcome, Place, Word};
     use crate::hotspot::{Cell, CellKey, Question, Rate, Trend, Weeks, Window, rank};
 
     /// A row of so much pain, and nothing else to it.

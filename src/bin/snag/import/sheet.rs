@@ -12,7 +12,7 @@ use bytes::Bytes;
 use bytes::buf::{Buf, Reader as BytesReader};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use snag::event::{Day, Draft, FIELDS, MAX_EVENT, nearest};
+use snag::event::{Day, Draft, Field, MAX_EVENT, Word, nearest};
 
 use super::{Ready, Row, ready};
 use crate::render::csv::FORMULA;
@@ -140,7 +140,7 @@ fn columns(names: &[String]) -> Result<Vec<Column>, String> {
             }
             Some(column) => columns.push(column),
             None => {
-                let near = nearest(&normal(name), FIELDS);
+                let near = nearest(&normal(name), Field::WORDS.iter().copied());
                 let hint = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
                 faults.push(format!("there is no column `{name}`{hint}"));
             }
@@ -181,7 +181,7 @@ impl Column {
             Some(("decision", part)) => {
                 field(&["verdict", "by", "at", "severity", "note"], part).map(Self::Decision)
             }
-            _ => field(&FIELDS, &name).map(Self::Field),
+            _ => field(Field::WORDS, &name).map(Self::Field),
         }
     }
 }
