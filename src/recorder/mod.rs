@@ -14,6 +14,7 @@
 
 mod inspection;
 mod keeping;
+mod met;
 mod meter;
 mod replay;
 mod room;

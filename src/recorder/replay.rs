@@ -5,6 +5,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
+use super::met::Met;
 use super::writing::{GROUP_BYTES, GROUP_EVENTS};
 use crate::event::{Event, Record};
 use crate::hotspot::fingerprint;
@@ -89,14 +90,18 @@ pub(super) struct Replay {
     records: Records,
     until: u64,
     group: Group,
+    /// The ids of an index that began with nothing.
+    met: Option<Met>,
     pub(super) caught_up: CaughtUp,
 }
 
 impl Replay {
     /// What follows the index's position, up to a sequence.
     pub(super) fn new(index: &Index, journal: &Reader, until: u64) -> Self {
-        let records = journal.from(index.position().sequence + 1);
-        Self { records, until, group: Group::default(), caught_up: CaughtUp::default() }
+        let reached = index.position().sequence;
+        let met = (reached == 0).then(|| Met::nothing(journal.last()));
+        let (records, group) = (journal.from(reached + 1), Group::default());
+        Self { records, until, group, met, caught_up: CaughtUp::default() }
     }
 
     /// Applies the next group; says whether there may be more.
@@ -123,7 +128,11 @@ impl Replay {
     fn take(&mut self, index: &Index, entry: Entry) -> Result<(), CatchUpError> {
         let position = Position { sequence: entry.sequence, batch: entry.batch };
         match Record::decode(&entry.payload) {
-            Ok(Record::Event(event)) => self.group.add(index, entry, *event)?,
+            Ok(Record::Event(event)) => {
+                let is_surely_new = self.met.as_mut().is_some_and(|met| !met.note(event.id));
+                let is_known = !is_surely_new && index.has(event.id)?;
+                self.group.add(entry, *event, is_known);
+            }
             Ok(decision) => {
                 self.group.apply(index)?;
                 decide(index, &decision, position)?;
@@ -157,13 +166,12 @@ struct Group {
 
 impl Group {
     /// Adds an event, unless its id was recorded before: the first record of an id counts.
-    fn add(&mut self, index: &Index, entry: Entry, event: Event) -> Result<(), IndexError> {
+    fn add(&mut self, entry: Entry, event: Event, is_known: bool) {
         self.reached = Some(Position { sequence: entry.sequence, batch: entry.batch });
-        if !index.has(event.id)? && self.ids.insert(event.id) {
+        if !is_known && self.ids.insert(event.id) {
             self.bytes += entry.payload.len();
             self.events.push((entry, event));
         }
-        Ok(())
     }
 
     fn apply(&mut self, index: &Index) -> Result<(), IndexError> {
@@ -246,6 +254,22 @@ mod tests {
             original: None,
         };
         Draft::parse(br#"{"place":"web/a","note":"x"}"#).unwrap().admit(&arrival).unwrap()
+    }
+
+    #[test]
+    fn of_two_records_of_an_id_the_first_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = journal::open(&dir.path().join("journal"), 0).unwrap();
+        let many = 2 * GROUP_EVENTS as u128;
+        // Once more within a group, and in another.
+        let ids = (1..=many).chain([many, 1]);
+        let records: Vec<_> = ids.map(|id| Record::of_event(&event(id))).collect();
+        journal.writer.append(&records).unwrap();
+        let index = open_index(&dir.path().join("index"), &journal.reader).unwrap();
+        let caught_up = catch_up(&index, &journal.reader, |_| {}).unwrap();
+        assert_eq!((caught_up.applied, u128::from(index.events())), (records.len() as u64, many));
+        assert_eq!(index.position().sequence, records.len() as u64);
+        assert!(agrees(&index, &journal.reader, |_| {}).unwrap(), "the first ones are there");
     }
 
     #[test]
