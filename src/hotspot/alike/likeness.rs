@@ -87,7 +87,8 @@ fn says_what(word: &str) -> bool {
     !word.is_empty() && !is_name && !FUNCTION_WORDS.contains(&word)
 }
 
-/// The scalar product of each two of `count` texts, from the sorted pieces and whose they are.
+/// The scalar product of each of `count` texts with itself and those behind it, from the sorted pieces and
+/// whose they are.
 fn products(pieces: &[(Piece, usize)], count: usize) -> Vec<u64> {
     // Of a piece that so many have, from all of them down to one.
     let mut weights = vec![ONE];
@@ -104,20 +105,19 @@ fn products(pieces: &[(Piece, usize)], count: usize) -> Vec<u64> {
             }
         }
     }
-    // Owners are sorted, so this is the half in which the first comes before the other.
-    for one in 0..count {
-        for other in 0..one {
-            products[one * count + other] = products[other * count + one];
-        }
-    }
     products
 }
 
+/// The cosine of each two, either way round.
 fn cosines(mut products: Vec<u64>, count: usize) -> Vec<u64> {
     let lengths: Vec<_> = (0..count).map(|at| products[at * count + at].isqrt()).collect();
-    let pairs = lengths.iter().flat_map(|one| lengths.iter().map(move |other| one * other));
-    for (product, of_lengths) in products.iter_mut().zip(pairs) {
-        *product = *product * ONE / of_lengths.max(1);
+    for one in 0..count {
+        for other in one..count {
+            let of_lengths = lengths[one] * lengths[other];
+            let cosine = products[one * count + other] * ONE / of_lengths.max(1);
+            products[one * count + other] = cosine;
+            products[other * count + one] = cosine;
+        }
     }
     products
 }

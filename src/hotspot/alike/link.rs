@@ -72,13 +72,15 @@ fn nearest(
     let others = clusters.iter().enumerate().filter(|(at, _)| *at != top);
     for (at, other) in others.filter_map(|(at, other)| Some((at, other.as_ref()?))) {
         let (sum, size) = (top_cluster.sums[at], other.size());
-        let is_alike = cut * size * top_cluster.size() <= sum;
+        if sum < cut * size * top_cluster.size() {
+            continue;
+        }
         // Averages, compared without a division.
         let is_nearer = nearest.is_none_or(|(_, most, of)| {
             let (this, that) = (sum * of, most * size);
             that < this || (that == this && Some(at) == before)
         });
-        if is_alike && is_nearer {
+        if is_nearer {
             nearest = Some((at, sum, size));
         }
     }
