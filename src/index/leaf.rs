@@ -11,14 +11,12 @@
 //!         first), the bytes of its key behind these, the bytes of its value; then both
 //! ```
 
-use std::ops::Bound::{Excluded, Included};
 use std::ops::{ControlFlow, Range};
 
 use sled::IVec;
 
 use super::key::Short;
 use super::layers::{Pair, Span};
-use super::order::Order;
 use super::varint;
 use super::{FORMAT, IndexError};
 
@@ -74,7 +72,7 @@ pub(super) fn let_go(tree: &sled::Db) -> Result<(), IndexError> {
 }
 
 /// The leaf that holds a key, if it is anywhere.
-fn holding(tree: &sled::Db, key: &[u8]) -> Result<Option<Pair>, IndexError> {
+pub(super) fn holding(tree: &sled::Db, key: &[u8]) -> Result<Option<Pair>, IndexError> {
     Ok(tree.range(..=key).next_back().transpose()?)
 }
 
@@ -95,26 +93,6 @@ pub(super) fn get(tree: &sled::Db, key: &[u8]) -> Result<Option<IVec>, IndexErro
         }
     }
     Ok(None)
-}
-
-/// The pairs of a span: the first first, or the last.
-pub(super) fn range(tree: &sled::Db, span: Span, order: Order) -> Result<Pairs, IndexError> {
-    let held = holding(tree, span.start())?;
-    let first = Short::from_slice(held.as_ref().map_or(span.start(), |(name, _)| name));
-    let mut pairs = Pairs {
-        tree: tree.clone(),
-        leaves: Box::new(std::iter::empty()),
-        first,
-        span,
-        order,
-        held: Vec::new().into_iter(),
-        before: None,
-    };
-    if let (Order::Oldest, Some((name, leaf))) = (order, held) {
-        pairs.decode(name, &leaf)?;
-    }
-    pairs.walk_on();
-    Ok(pairs)
 }
 
 /// Shows the keys of a span that suit, in their order; one of a leaf that is cut meanwhile may be shown
@@ -139,96 +117,7 @@ pub(super) fn keys(
     Ok(())
 }
 
-type Leaves = Box<dyn Iterator<Item = sled::Result<Pair>>>;
-
-/// A walk through leaves, while others may be cut.
-pub(super) struct Pairs {
-    tree: sled::Db,
-    leaves: Leaves,
-    /// The name of the first leaf that may hold something of the span.
-    first: Short,
-    span: Span,
-    order: Order,
-    held: std::vec::IntoIter<Pair>,
-    /// The leaf before: its name and the last key met in it. One that was cut meanwhile is met once
-    /// more, in part.
-    before: Option<(IVec, Option<IVec>)>,
-}
-
-impl Pairs {
-    /// Begins to walk where the leaf before ended.
-    fn walk_on(&mut self) {
-        let first = self.first.clone();
-        self.leaves = match (self.order, &self.before) {
-            // The first is read already.
-            (Order::Oldest, _) => {
-                let behind = (Excluded(first), Included(self.span.end().clone()));
-                Box::new(self.tree.range::<Short, _>(behind))
-            }
-            (Order::Newest, None) => {
-                Box::new(self.tree.range(first..=self.span.end().clone()).rev())
-            }
-            (Order::Newest, Some((name, _))) => {
-                Box::new(self.tree.range(first..Short::from_slice(name)).rev())
-            }
-        };
-    }
-
-    /// Whether a leaf now lies between this one and the one before that did not when that was met.
-    /// A leaf that is cut gives pairs to a later one: who walks backwards has passed that already.
-    fn was_cut(&self, name: &IVec) -> Result<bool, IndexError> {
-        if self.order == Order::Oldest {
-            return Ok(false);
-        }
-        let Some((next, _)) = self.tree.get_gt(name)? else { return Ok(false) };
-        Ok(match &self.before {
-            Some((before, _)) => next < *before,
-            None => next.as_ref() <= self.span.end().as_slice(),
-        })
-    }
-
-    fn decode(&mut self, name: IVec, leaf: &[u8]) -> Result<(), IndexError> {
-        let last = self.before.take().and_then(|(_, last)| last);
-        let is_behind =
-            |key: &[u8]| last.as_ref().is_none_or(|last| self.order.is_before(last.as_ref(), key));
-        let (mut reader, mut pairs) = (Reader::of(&name, leaf)?, Vec::<Pair>::new());
-        while let Some(value) = reader.next()? {
-            if within(&self.span, &reader.key) && is_behind(&reader.key) {
-                pairs.push((reader.key.as_slice().into(), value.into()));
-            }
-        }
-        if self.order == Order::Newest {
-            pairs.reverse();
-        }
-        self.before = Some((name, pairs.last().map(|(key, _)| key.clone()).or(last)));
-        self.held = pairs.into_iter();
-        Ok(())
-    }
-}
-
-impl Iterator for Pairs {
-    type Item = Result<Pair, IndexError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(pair) = self.held.next() {
-                return Some(Ok(pair));
-            }
-            let read = self.leaves.next()?.map_err(IndexError::from).and_then(|(name, leaf)| {
-                if self.was_cut(&name)? {
-                    self.walk_on();
-                    return Ok(());
-                }
-                self.decode(name, &leaf)
-            });
-            if let Err(error) = read {
-                return Some(Err(error));
-            }
-        }
-    }
-}
-
-fn within(span: &Span, key: &[u8]) -> bool {
+pub(super) fn within(span: &Span, key: &[u8]) -> bool {
     span.start().as_slice() <= key && key <= span.end().as_slice()
 }
 
@@ -381,14 +270,15 @@ impl Making {
 }
 
 /// Reads a leaf pair by pair.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     /// The key of the pair read last.
-    key: Short,
-    rest: &'a [u8],
+    pub(super) key: Short,
+    /// What was not read yet.
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    fn of(name: &[u8], leaf: &'a [u8]) -> Result<Self, IndexError> {
+    pub(super) fn of(name: &[u8], leaf: &'a [u8]) -> Result<Self, IndexError> {
         match leaf.split_first() {
             Some((&FORMAT, rest)) => Ok(Self { key: Short::from_slice(name), rest }),
             _ => Err(IndexError::Damaged("it is of another format")),
@@ -396,7 +286,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next pair's value.
-    fn next(&mut self) -> Result<Option<&'a [u8]>, IndexError> {
+    pub(super) fn next(&mut self) -> Result<Option<&'a [u8]>, IndexError> {
         if self.rest.is_empty() {
             return Ok(None);
         }

@@ -50,6 +50,7 @@ mod lost;
 mod newest;
 mod note;
 mod order;
+mod pairs;
 mod quotes;
 mod ranking;
 mod signals;

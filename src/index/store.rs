@@ -20,7 +20,7 @@ use smallvec::smallvec;
 use super::key::Short;
 use super::layers::{self, Changes, Layer, Pair, Span};
 use super::order::Order;
-use super::{IndexError, key, leaf};
+use super::{IndexError, key, leaf, pairs};
 
 /// What becomes of a key; none removes it.
 pub(super) type Change = (Short, Option<IVec>);
@@ -114,8 +114,8 @@ impl Store {
         };
         let closing = layers::walk(closing, &span, order);
         self.looks.fetch_add(1, Ordering::Relaxed);
-        let mut all: Layer = match leaf::range(&self.tree(), span, order) {
-            Ok(pairs) => Box::new(pairs.map(|pair| pair.map(|(key, value)| (key, Some(value))))),
+        let mut all: Layer = match pairs::range(&self.tree(), span, order) {
+            Ok(found) => Box::new(found.map(|pair| pair.map(|(key, value)| (key, Some(value))))),
             Err(error) => Box::new(once(Err(error))),
         };
         if let Some(closing) = closing {
@@ -292,7 +292,7 @@ fn latest(tree: &sled::Db) -> u64 {
 /// The same of one kind of key; none where the last few do not tell.
 fn latest_of(tree: &sled::Db, kind: u8) -> Option<u64> {
     let newest =
-        leaf::range(tree, smallvec![kind]..=smallvec![kind, key::TELLING], Order::Newest).ok()?;
+        pairs::range(tree, smallvec![kind]..=smallvec![kind, key::TELLING], Order::Newest).ok()?;
     let mut looked_at = 0;
     for pair in newest.take(FEW) {
         if let Some(time) = key::time(&pair.ok()?.0) {
