@@ -135,12 +135,18 @@ fn push_segment(segment: &str, normal: &mut String) -> Result<(), PlaceError> {
     if MAX_SEGMENT < length {
         return Err(PlaceError::TooLong(length));
     }
+    let start = normal.len();
     for letter in segment.chars() {
         normal.push(match letter.to_ascii_lowercase() {
             kept @ ('a'..='z' | '0'..='9' | '.' | '_' | '-') => kept,
             ' ' => '-',
             _ => return Err(PlaceError::Character(letter)),
         });
+    }
+    // With blanks where its dashes are, it is one of many only now.
+    if is_variable(&normal[start..]) {
+        normal.truncate(start);
+        normal.push('_');
     }
     Ok(())
 }
@@ -207,6 +213,7 @@ mod tests {
         assert_eq!(normal(" /Web//Check Out/pay/ "), "web/check-out/pay");
         assert_eq!(normal("/users/:id/orders/{order}/42"), "users/_/orders/_/_");
         assert_eq!(normal("api/7f9c24e8-3b12-4f6a-9d1e-0a4be19c0700"), "api/_");
+        assert_eq!(normal("api/7F9C24E8 3b12 4f6a-9d1e 0a4be19c0700/x"), "api/_/x");
         assert_eq!(normal("v2/1.4.3"), "v2/1.4.3");
     }
 
@@ -243,7 +250,9 @@ mod tests {
         }
 
         #[test]
-        fn normalising_twice_changes_nothing(text in "\\PC{0,60}|[a-zA-Z0-9 /:{}._-]{0,60}") {
+        fn normalising_twice_changes_nothing(
+            text in "\\PC{0,60}|[a-zA-Z0-9 /:{}._-]{0,60}|a/[0-9a-f]{8}([ -][0-9a-f]{4}){3}[ -][0-9a-f]{12}",
+        ) {
             if let Ok(place) = Place::parse(&text) {
                 proptest::prop_assert_eq!(Place::parse(place.as_str()).unwrap(), place);
             }
