@@ -20,7 +20,7 @@ pub struct Draft {
 pub(super) struct Fields {
     /// Of each [`Field`] what it says.
     known: Box<[Option<Value>; Field::ALL.len()]>,
-    /// Those that there are not.
+    /// What is said of fields that do not exist.
     unknown: Vec<(String, Value)>,
 }
 

@@ -1,7 +1,7 @@
 //! The vocabulary: closed lists of words, the same in Rust, JSON, the CLI and the docs.
 //!
 //! The order of a list is its ranking where it has one ([`Severity`], [`Outcome`]: the worst
-//! last), and the position of a word is its code in the index, so new words go to the end.
+//! last), and the position of a word is its code where the index has one for it, so new words go to the end.
 
 use std::fmt;
 

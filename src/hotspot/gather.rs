@@ -206,7 +206,7 @@ impl<K> Default for Heaps<K> {
 
 impl<K: Copy + Eq + Hash> Heaps<K> {
     fn of(&mut self, key: K) -> &mut Heap {
-        // Cells come sorted by day and place: mostly it is the heap that was asked for before.
+        // Cells of a place come together: mostly it is the heap that was asked for before.
         if self.all.get(self.last).is_none_or(|(last, _)| *last != key) {
             self.last = *self.places.entry(key).or_insert(self.all.len());
             if self.last == self.all.len() {

@@ -258,7 +258,7 @@ impl Sieve {
     }
 }
 
-/// A word that may be absent: its position from 1, or 0. Each list has less than 16.
+/// A word that may be absent: its position from 1, or 0. A list that has codes has less than 16.
 fn code<W: Word>(word: Option<W>) -> u8 {
     let position = word.and_then(|word| W::ALL.iter().position(|other| *other == word));
     position.and_then(|position| u8::try_from(position + 1).ok()).unwrap_or(0)

@@ -22,9 +22,9 @@ pub(super) struct Pairs {
     span: Span,
     order: Order,
     held: Held,
-    /// The name of the leaf before,
+    /// The name of the leaf that was met last.
     before: Option<IVec>,
-    /// and the last key met so far. A leaf that was cut meanwhile is met once more, in part.
+    /// The last key met in the leaves before it: what was cut off one of them meanwhile is met once more.
     last: Option<Short>,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn range(tree: &sled::Db, span: Span, order: Order) -> Result<Pairs, 
         last: None,
     };
     if let (Order::Oldest, Some((name, leaf))) = (order, held) {
-        pairs.open(name, leaf)?;
+        pairs.open(&name, leaf)?;
     }
     pairs.walk_on();
     Ok(pairs)
@@ -97,8 +97,10 @@ impl Pairs {
         })
     }
 
-    fn open(&mut self, name: IVec, leaf: IVec) -> Result<(), IndexError> {
-        let reader = Reader::of(&name, &leaf)?;
+    fn open(&mut self, name: &IVec, leaf: IVec) -> Result<(), IndexError> {
+        // Also where it does not read: whoever walks on walks behind it.
+        self.before = Some(name.clone());
+        let reader = Reader::of(name, &leaf)?;
         self.held = match self.order {
             Order::Oldest => {
                 let (read, key) = (leaf.len() - reader.rest.len(), reader.key);
@@ -106,7 +108,6 @@ impl Pairs {
             }
             Order::Newest => Held::Backwards(self.all_of(reader)?.into_iter()),
         };
-        self.before = Some(name);
         Ok(())
     }
 
@@ -170,7 +171,7 @@ impl Iterator for Pairs {
                     self.walk_on();
                     return Ok(());
                 }
-                self.open(name, leaf)
+                self.open(&name, leaf)
             });
             if let Err(error) = read {
                 return Some(Err(error));
