@@ -33,10 +33,11 @@ impl Fields {
         self.known[field as usize].take()
     }
 
-    fn has(&self, name: &Name) -> bool {
-        match name {
-            Name::Known(field) => self.get(*field).is_some(),
-            Name::Unknown(name) => self.unknown.iter().any(|(known, _)| known == name),
+    /// What is said under a name.
+    fn said(&self, name: &str) -> Option<&Value> {
+        match Field::find(name) {
+            Some(field) => self.get(field),
+            None => self.unknown.iter().find(|(known, _)| known == name).map(|(_, value)| value),
         }
     }
 
@@ -47,7 +48,7 @@ impl Fields {
         }
     }
 
-    fn said(&self) -> impl Iterator<Item = (&str, &Value)> {
+    fn all(&self) -> impl Iterator<Item = (&str, &Value)> {
         let known = Field::WORDS.iter().zip(&*self.known);
         let known = known.filter_map(|(name, value)| Some((*name, value.as_ref()?)));
         known.chain(self.unknown.iter().map(|(name, value)| (name.as_str(), value)))
@@ -55,7 +56,7 @@ impl Fields {
 
     /// The names of those that are left, sorted.
     pub(super) fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.said().map(|(name, _)| name).collect();
+        let mut names: Vec<&str> = self.all().map(|(name, _)| name).collect();
         names.sort_unstable();
         names
     }
@@ -102,17 +103,13 @@ impl Draft {
     /// Whether the field is said; null says nothing.
     #[must_use]
     pub fn has(&self, field: &str) -> bool {
-        self.said(field).is_some_and(|value| !value.is_null())
+        self.fields.said(field).is_some_and(|value| !value.is_null())
     }
 
     /// What the field says, if it is text.
     #[must_use]
     pub fn text(&self, field: &str) -> Option<&str> {
-        self.said(field)?.as_str()
-    }
-
-    fn said(&self, field: &str) -> Option<&Value> {
-        self.fields.said().find(|(name, _)| *name == field).map(|(_, value)| value)
+        self.fields.said(field)?.as_str()
     }
 
     /// The id of the event this one says "me too" to, if it can be read.
@@ -124,7 +121,7 @@ impl Draft {
     /// The draft as JSON, its fields sorted: an import makes ids of it, so it stays the same for ever.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let sorted: BTreeMap<&str, &Value> = self.fields.said().collect();
+        let sorted: BTreeMap<&str, &Value> = self.fields.all().collect();
         // Writing to memory cannot fail, and every key is a string.
         serde_json::to_vec(&sorted).unwrap_or_default()
     }
@@ -186,11 +183,10 @@ impl Visitor<'_> for NameOnce<'_> {
     }
 
     fn visit_str<E: de::Error>(self, field: &str) -> Result<Name, E> {
-        let name = Name::of(field);
-        if self.0.has(&name) {
+        if self.0.said(field).is_some() {
             return Err(E::custom(format!("the field `{field}` stands there twice")));
         }
-        Ok(name)
+        Ok(Name::of(field))
     }
 }
 

@@ -21,8 +21,7 @@ use super::varint;
 use super::{FORMAT, IndexError};
 
 /// A leaf with more bytes is cut. sled writes a leaf whole for each batch that changes it, and takes some
-/// 8 µs for each: with 512 bytes a load takes a tenth longer, and a tenth more room. With 4096 a page of
-/// events takes a fifth longer.
+/// 8 µs for each: with 512 bytes a load takes a tenth longer, and a tenth more room.
 pub(super) const MOST: usize = 2048;
 
 /// Where the sum of all leaves is kept: behind every key of ours.

@@ -198,3 +198,28 @@ impl Open {
         Ok(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::FORMAT;
+
+    #[test]
+    fn a_leaf_that_does_not_read_is_told_once_and_the_others_are_read() {
+        let tree = sled::Config::new().temporary(true).open().unwrap();
+        // Leaves of one pair each: nothing shared, a key of no more bytes than the name, a value of one.
+        for name in *b"abcd" {
+            tree.insert([name], [FORMAT, 1, 0, 1, name].as_slice()).unwrap();
+        }
+        for bad in [[0].as_slice(), &[FORMAT, 1, 0, 9]] {
+            tree.insert(b"c", bad).unwrap();
+            for (order, expected) in [(Order::Oldest, *b"abd"), (Order::Newest, *b"dba")] {
+                let span = Short::from_slice(b"a")..=Short::from_slice(b"z");
+                let met: Vec<_> = range(&tree, span, order).unwrap().take(9).collect();
+                let read: Vec<u8> = met.iter().flatten().map(|(key, _)| key[0]).collect();
+                assert_eq!(read, expected, "{order:?}");
+                assert_eq!(met.len(), 4, "{order:?}: one is no pair, and told once");
+            }
+        }
+    }
+}

@@ -12,8 +12,8 @@ use super::segment::HEADER;
 
 /// The bytes before the first block.
 pub(super) const PACKED_HEADER: usize = 56;
-/// A block is closed once it holds this much. With twice as much a journal is a twelfth smaller, and an
-/// event that is read by itself costs twice as much.
+/// A block is closed once it holds this much. With twice as much a journal is an eleventh smaller, and
+/// twice as much is unpacked for an event that is read by itself.
 const BLOCK: usize = 16 * 1024;
 /// The bytes before a block's content.
 const BLOCK_HEAD: usize = 20;

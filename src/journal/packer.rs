@@ -1,4 +1,4 @@
-//! Packs segments that are full: a quarter of the room, and the same records.
+//! Packs segments that are full: a fifth of the room, and the same records.
 //!
 //! The packed file is written, synced, read back and compared, and named before the segment is
 //! removed, so that at every moment one of the two is there, whole.
