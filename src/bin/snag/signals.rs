@@ -82,10 +82,10 @@ async fn mute(
     connection: &mut Connection,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let words = || SignalName::ALL.iter().map(|name| name.word());
     if SignalName::find(&rule.signal).is_none() {
-        let near = nearest(&rule.signal, words()).map(|near| format!(" (did you mean `{near}`?)"));
-        let (near, all) = (near.unwrap_or_default(), words().collect::<Vec<_>>().join(", "));
+        let near = nearest(&rule.signal, SignalName::WORDS.iter().copied());
+        let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+        let all = SignalName::WORDS.join(", ");
         return Err(stop(Code::Usage, format!("`{}` is no signal{near}: {all}", rule.signal)));
     }
     let words = json!({"place": rule.place, "signal": rule.signal});

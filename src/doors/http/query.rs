@@ -210,12 +210,11 @@ impl<'a> Parameters<'a> {
         if let Some(word) = W::find(&text) {
             return Ok(Some(word));
         }
-        let words: Vec<&str> = W::ALL.iter().map(|word| word.word()).collect();
-        let hint = match nearest(&text, words.iter().copied()) {
+        let hint = match nearest(&text, W::WORDS.iter().copied()) {
             Some(word) => format!(" (did you mean `{word}`?)"),
             None => String::new(),
         };
-        Err(Problem::query(name, format!("`{name}` is one of {}{hint}", words.join(", "))))
+        Err(Problem::query(name, format!("`{name}` is one of {}{hint}", W::WORDS.join(", "))))
     }
 
     fn place(&mut self, name: &'static str) -> Result<Option<Place>, Problem> {

@@ -210,8 +210,7 @@ fn values(root: &Command, arg: &Arg) -> Wanted {
 }
 
 fn words<W: Word>() -> Wanted {
-    let words = W::ALL.iter().map(|word| Candidate::word(word.word().to_owned()));
-    Wanted::Listed(words.collect())
+    Wanted::Listed(W::WORDS.iter().map(|word| Candidate::word((*word).to_owned())).collect())
 }
 
 /// The values that the argument itself lists, if it does.
