@@ -2,6 +2,7 @@
 
 mod dsn;
 mod forget;
+mod later;
 mod run;
 mod service;
 mod session;
@@ -17,6 +18,7 @@ use crate::complete::Shell;
 
 pub(crate) use dsn::Dsn;
 pub(crate) use forget::Forget;
+pub(crate) use later::Later;
 use run::HOOK;
 pub(crate) use run::Run;
 use service::SERVICE;
@@ -96,10 +98,9 @@ impl From<Colour> for ColorChoice {
 
 /// What is to be done.
 #[derive(Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, and it is read once")]
 pub(crate) enum Act {
     /// Run a command of your product, and notice what goes wrong
-    Run(Run),
+    Run(Later<Run>),
     #[command(flatten)]
     Command(Command),
 }
@@ -108,14 +109,14 @@ pub(crate) enum Act {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Record a friction you met; with nothing said on a terminal, it asks
-    Log(Box<Log>),
+    Log(Later<Log>),
     /// Take back what you logged last, or the event of an id, within the hour
     Undo {
         /// The event; its last digits are enough
         id: Option<String>,
     },
     /// Say that it happened to you too
-    MeToo(MeToo),
+    MeToo(Later<MeToo>),
     /// Keep a friction log while you walk through a task; alone, it shows the one that runs
     Session {
         #[command(subcommand)]
@@ -129,14 +130,14 @@ pub(crate) enum Command {
         shell: Shell,
     },
     /// Rank the places that hurt most
-    Hotspots(Hotspots),
+    Hotspots(Later<Hotspots>),
     /// Explain a place's rank, term by term
-    Why(Why),
+    Why(Later<Why>),
     /// Tell who used what, who said something, and what nobody touched
-    Coverage(Coverage),
+    Coverage(Later<Coverage>),
     /// Decide about what was noticed without anybody saying so
     #[command(args_conflicts_with_subcommands = true)]
-    Signals(Signals),
+    Signals(Later<Signals>),
     /// Show one event
     Show {
         /// The event; its last digits are enough
@@ -146,9 +147,9 @@ pub(crate) enum Command {
         raw: bool,
     },
     /// List events, the newest first
-    Events(Events),
+    Events(Later<Events>),
     /// Show events as they come
-    Tail(Tail),
+    Tail(Later<Tail>),
     /// Look at the page in a browser: prints a link that lets it in, once
     Open,
     /// Print every event as NDJSON, the oldest first
@@ -156,7 +157,7 @@ pub(crate) enum Command {
     /// That is what `snag import` records, and what was decided about a signal goes with it. Rules
     /// that were muted are no events: `snag backup` has them too. Where snagd's journal has lost
     /// events, what is left is printed, and the exit code is 65.
-    Export(Filter),
+    Export(Later<Filter>),
     /// Record events from NDJSON, CSV or a friction log; the same file twice changes nothing
     ///
     /// NDJSON is what `snag export` prints, one event a line. The first line of a CSV names its
@@ -174,20 +175,20 @@ pub(crate) enum Command {
         file: PathBuf,
     },
     /// Take out for ever what was recorded of a person, at a place, or one event
-    Forget(Forget),
+    Forget(Later<Forget>),
     /// Copy everything that was recorded to another place, while snagd runs or not
     ///
     /// Into a directory goes only what is not there yet; an archive is written anew each time. What
     /// was acknowledged before is in it. What was forgotten is in it no more. The configuration, the
     /// token and files that wait in the drop directory are no part of it. Of a damaged journal, what is
     /// left is copied, and the exit code is 65.
-    Backup(Backup),
+    Backup(Later<Backup>),
     /// Put a backup into an empty state directory
     ///
     /// snagd must not run on it, and builds its index at the next start, and a token.
-    Restore(Restore),
+    Restore(Later<Restore>),
     /// Make a key for Sentry SDKs, and say the one line that each language needs
-    Dsn(Dsn),
+    Dsn(Later<Dsn>),
     /// Make a key for web pages, and say the one line that goes into them
     Snippet {
         /// Whatever comes in by it lies below this place; web if absent
@@ -197,11 +198,11 @@ pub(crate) enum Command {
     Status,
     /// Have systemd run snagd: install, status or uninstall
     #[command(after_help = SERVICE)]
-    Service(Service),
+    Service(Later<Service>),
     /// Find out what is wrong with snag on this machine, and what to do about it
     Doctor,
     /// Run a snagd of its own on a month of a made-up team, to look around in
-    Demo(Demo),
+    Demo(Later<Demo>),
     /// Print completions for a shell, of places, people and versions too
     #[command(after_help = COMPLETIONS)]
     Completions {

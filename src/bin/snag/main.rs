@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use args::{Act, Cli, Command, Formats, Global, Hotspots};
+use args::{Act, Cli, Command, Formats, Global, Hotspots, Later};
 use output::{Format, Output};
 use stop::{Code, stop};
 use tokio::time::timeout;
@@ -81,9 +81,9 @@ fn fail(error: &anyhow::Error, output: &Output) -> ExitCode {
 fn start(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     let Cli { act, global } = cli;
     let command = match act {
-        Some(Act::Run(said)) => return Ok(run::run(&said, global.url, output)),
+        Some(Act::Run(Later(said))) => return Ok(run::run(&said, global.url, output)),
         Some(Act::Command(command)) => command,
-        None => Command::Hotspots(Hotspots::default()),
+        None => Command::Hotspots(Later(Box::<Hotspots>::default())),
     };
     // One connection at a time: a current-thread runtime starts fastest.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -110,30 +110,30 @@ async fn answer(command: Command, global: &Global, output: &Output) -> anyhow::R
         outbox::send_first(global, output).await;
     }
     match command {
-        Command::Hotspots(said) => return read::hotspots(said, global, output).await,
-        Command::Service(said) => return service::service(said, output).await,
-        Command::Backup(said) => return backup::backup(said, global, output).await,
-        Command::Restore(said) => return backup::restore(&said, output),
+        Command::Hotspots(Later(said)) => return read::hotspots(*said, global, output).await,
+        Command::Service(Later(said)) => return service::service(*said, output).await,
+        Command::Backup(Later(said)) => return backup::backup(*said, global, output).await,
+        Command::Restore(Later(said)) => return backup::restore(&said, output),
         Command::Doctor => return doctor::doctor(global, output).await,
-        Command::Log(said) => log::log(*said, global, output).await,
+        Command::Log(Later(said)) => log::log(*said, global, output).await,
         Command::Undo { id } => last::undo(id, global, output).await,
-        Command::MeToo(said) => log::me_too(said, global, output).await,
+        Command::MeToo(Later(said)) => log::me_too(*said, global, output).await,
         Command::Session { step } => session::session(step, global, output).await,
-        Command::Why(said) => read::why(said, global, output).await,
-        Command::Coverage(said) => read::coverage(&said, global, output).await,
-        Command::Signals(said) => signals::signals(said, global, output).await,
+        Command::Why(Later(said)) => read::why(*said, global, output).await,
+        Command::Coverage(Later(said)) => read::coverage(&said, global, output).await,
+        Command::Signals(Later(said)) => signals::signals(*said, global, output).await,
         Command::Show { id, raw } => read::show(&id, raw, global, output).await,
-        Command::Events(said) => read::list(said, global, output).await,
-        Command::Tail(said) => tail::tail(&said, global, output).await,
-        Command::Export(filter) => read::export(&filter, global, output).await,
+        Command::Events(Later(said)) => read::list(*said, global, output).await,
+        Command::Tail(Later(said)) => tail::tail(&said, global, output).await,
+        Command::Export(Later(filter)) => read::export(&filter, global, output).await,
         Command::Import { file } => import::import(&file, global, output).await,
-        Command::Forget(said) => forget::forget(said, global, output).await,
-        Command::Dsn(said) => dsn::dsn(said, global, output).await,
+        Command::Forget(Later(said)) => forget::forget(*said, global, output).await,
+        Command::Dsn(Later(said)) => dsn::dsn(*said, global, output).await,
         Command::Snippet { place } => dsn::snippet(place, global, output).await,
         Command::Status => read::status(global, output).await,
         Command::Hook { shell } => hook::hook(shell, output),
         Command::Open => open::open(global, output).await,
-        Command::Demo(said) => demo::demo(&said, output).await,
+        Command::Demo(Later(said)) => demo::demo(&said, output).await,
         Command::Completions { shell } => output.line(shell.script()),
         Command::Man { dir } => manual::man(dir.as_deref(), output),
         Command::Help { topic } => help::help(topic.as_deref(), global.color.into(), output),

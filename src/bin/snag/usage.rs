@@ -9,11 +9,11 @@ use std::fmt;
 use std::num::ParseIntError;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ColorChoice, CommandFactory, Error, FromArgMatches};
+use clap::{Args, ColorChoice, Command, CommandFactory, Error, FromArgMatches};
 use snag::client::Target;
 use snag::event::nearest;
 
-use crate::args::{Act, Cli, Colour};
+use crate::args::{Act, Cli, Colour, Global};
 use crate::help;
 use crate::output::Output;
 use crate::render::shell;
@@ -57,7 +57,25 @@ pub(crate) fn read(output: &Output) -> anyhow::Result<Option<Cli>> {
 }
 
 fn parse(said: &[OsString]) -> Result<Cli, Error> {
-    Cli::from_arg_matches(&Cli::command().try_get_matches_from(said)?)
+    Cli::from_arg_matches(&program(said).try_get_matches_from(said)?)
+}
+
+/// The program, with no other command than the one it was called with: each is given a copy of every flag
+/// that all of them take.
+fn program(said: &[OsString]) -> Command {
+    let program = Cli::command();
+    let Some(command) = said.get(1).and_then(|word| program.find_subcommand(word)) else {
+        return program;
+    };
+    let only = Command::new("snag").disable_help_subcommand(true).subcommand(command.clone());
+    Global::augment_args(only)
+}
+
+/// The program with all that can be said to it.
+fn whole() -> Command {
+    let mut program = Cli::command();
+    program.build();
+    program
 }
 
 fn names_a_command(said: &[OsString]) -> bool {
@@ -143,7 +161,7 @@ struct Help<'a> {
 
 impl<'a> Help<'a> {
     fn of(words: &'a [String]) -> Self {
-        let known = Cli::command();
+        let known = whole();
         let mut words = words.iter().skip(1).map(String::as_str);
         let command = words.find(|word| known.find_subcommand(word).is_some());
         let has = command.and_then(|command| known.find_subcommand(command));
@@ -175,16 +193,16 @@ fn about(error: &Error, kind: ContextKind) -> String {
 }
 
 fn no_command(word: &str, help: &Help<'_>, words: &[String]) -> String {
-    let known = Cli::command();
+    let known = whole();
     if let Some(command) = help.command.and_then(|command| known.find_subcommand(command)) {
         let name = command.get_name();
-        let names = command.get_subcommands().map(clap::Command::get_name);
+        let names = command.get_subcommands().map(Command::get_name);
         let hint = nearest(word, names)
             .map_or(help.to_string(), |near| format!("did you mean `snag {name} {near}`?"));
         return format!("there is no command `{name} {word}`: {hint}");
     }
     let names = known.get_subcommands().filter(|command| !command.is_hide_set());
-    if let Some(near) = nearest(word, names.map(clap::Command::get_name)) {
+    if let Some(near) = nearest(word, names.map(Command::get_name)) {
         return format!("there is no command `{word}`: did you mean `snag {near}`?");
     }
     if word.contains(' ') {
@@ -226,5 +244,23 @@ fn unknown(error: &Error, arg: &str, help: &Help<'_>, words: &[String]) -> Strin
             format!("there is no flag `{arg}` here: did you mean `{near}`?")
         }
         _ => format!("there is no flag `{arg}` here: {help}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_alone_is_what_it_is_among_all() {
+        for command in whole().get_subcommands() {
+            let said = ["snag", command.get_name(), "--help"];
+            let help = |program: Command| match program.try_get_matches_from(said) {
+                Err(page) => page.to_string(),
+                Ok(_) => panic!("{said:?} shows no help"),
+            };
+            let alone = program(&said.map(OsString::from));
+            assert_eq!(help(alone), help(Cli::command()), "{said:?}");
+        }
     }
 }

@@ -3,17 +3,17 @@
 use clap::{Args, Subcommand, ValueEnum};
 use snag::event::{Kind, Word};
 
-use super::Told;
+use super::{Later, Told};
 
 /// What happens in a session.
 #[derive(Subcommand)]
 pub(crate) enum SessionStep {
     /// Set out to do something
-    Start(StartSession),
+    Start(Later<StartSession>),
     /// Say what you met; a step without feeling, outcome or kind is one that just worked
-    Note(Step),
+    Note(Later<Step>),
     /// End it, and say what was good and what was not
-    End(EndSession),
+    End(Later<EndSession>),
 }
 
 /// How a session begins.

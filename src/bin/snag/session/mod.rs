@@ -17,7 +17,7 @@ use snag::daemon::Paths;
 use snag::doors::now;
 use snag::event::{Draft, Event, Kind, Place};
 
-use crate::args::{EndSession, Global, Log, SessionStep, StartSession, Step};
+use crate::args::{EndSession, Global, Later, Log, SessionStep, StartSession, Step};
 use crate::log::Delivered;
 use crate::output::{Format, Output};
 use crate::stop::{Code, stop};
@@ -61,9 +61,9 @@ pub(crate) async fn session(
 ) -> anyhow::Result<()> {
     match said {
         None => show(output),
-        Some(SessionStep::Start(said)) => start(said, output),
-        Some(SessionStep::Note(said)) => note(said, global, output).await,
-        Some(SessionStep::End(said)) => end(said, global, output).await,
+        Some(SessionStep::Start(Later(said))) => start(*said, output),
+        Some(SessionStep::Note(Later(said))) => note(*said, global, output).await,
+        Some(SessionStep::End(Later(said))) => end(*said, global, output).await,
     }
 }
 
