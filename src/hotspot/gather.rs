@@ -36,7 +36,8 @@ impl Group {
             return None;
         }
         let hurt = self.days.people_with_hours(window);
-        let people = (hurt.len(), hurt.union(&self.users).count());
+        let unhurt = self.users.iter().filter(|user| hurt.binary_search(user).is_err());
+        let people = (hurt.len(), hurt.len() + unhurt.count());
         Rate::of(person_hours, self.total.uses, people)
     }
 

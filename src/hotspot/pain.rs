@@ -6,8 +6,6 @@
 //! - However often a person meets something on one day, the worst of it counts once.
 //! - Whole numbers: the order in which person-days come in changes nothing.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, Window};
@@ -78,6 +76,14 @@ pub(super) struct PersonDay {
     pub(super) hours: u32,
 }
 
+impl PersonDay {
+    /// What it is sorted by, person first: one number is compared in a step.
+    fn key(&self) -> u64 {
+        let from_lowest = self.day.0.cast_unsigned() ^ i32::MIN.cast_unsigned();
+        u64::from(self.person) << u32::BITS | u64::from(from_lowest)
+    }
+}
+
 /// A set of person-days with points: at most one per person and day, sorted by both.
 ///
 /// A sorted vector rather than maps: a query builds hundreds, and only walks them.
@@ -104,7 +110,7 @@ pub struct Pain {
 impl FromIterator<PersonDay> for PersonDays {
     fn from_iter<I: IntoIterator<Item = PersonDay>>(days: I) -> Self {
         let mut all: Vec<_> = days.into_iter().filter(|day| day.points != 0).collect();
-        all.sort_unstable_by_key(|day| (day.person, day.day));
+        all.sort_unstable_by_key(PersonDay::key);
         Self::of_sorted(all)
     }
 }
@@ -115,13 +121,13 @@ impl PersonDays {
         let sets: Vec<_> = sets.into_iter().map(|set| set.0.as_slice()).collect();
         let mut all = sets.concat();
         // A stable sort merges what is sorted already.
-        all.sort_by_key(|day| (day.person, day.day));
+        all.sort_by_key(PersonDay::key);
         Self::of_sorted(all)
     }
 
     fn of_sorted(mut all: Vec<PersonDay>) -> Self {
         all.dedup_by(|next, kept| {
-            let same = (next.person, next.day) == (kept.person, kept.day);
+            let same = next.key() == kept.key();
             if same {
                 kept.points = kept.points.max(next.points);
                 kept.hours |= next.hours;
@@ -133,7 +139,7 @@ impl PersonDays {
 
     /// Adds a person-day with points; of what is known of one already, the worst counts.
     pub(super) fn put(&mut self, day: PersonDay) {
-        match self.0.binary_search_by_key(&(day.person, day.day), |it| (it.person, it.day)) {
+        match self.0.binary_search_by_key(&day.key(), PersonDay::key) {
             Ok(at) => {
                 let known = &mut self.0[at];
                 known.points = known.points.max(day.points);
@@ -175,9 +181,12 @@ impl PersonDays {
         self.within(window).map(|day| u64::from(day.hours.count_ones())).sum()
     }
 
-    /// Who reported something within a window.
-    pub(super) fn people_with_hours(&self, window: Window) -> BTreeSet<u32> {
-        self.within(window).filter(|day| day.hours != 0).map(|day| day.person).collect()
+    /// Who reported something within a window, in their order.
+    pub(super) fn people_with_hours(&self, window: Window) -> Vec<u32> {
+        let hurt = self.within(window).filter(|day| day.hours != 0);
+        let mut people: Vec<_> = hurt.map(|day| day.person).collect();
+        people.dedup();
+        people
     }
 
     /// Points of each day of a window, without the cap: the row's sparkline.

@@ -1,6 +1,6 @@
 //! Hotspots and why: cells for the figures, a few events for the words.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -82,7 +82,7 @@ impl Index {
     pub fn hotspots(&self, question: &Question, top: usize) -> Result<HotspotsAnswer, IndexError> {
         self.with_ranking(question, |ranking| {
             let (mut rows, more) = ranking.first(top);
-            let (quotes, mut shown) = (&mut ranking.quotes, HashSet::new());
+            let (quotes, mut shown) = (&mut ranking.quotes, BTreeSet::new());
             let mut lacking = Lacking::new();
             for row in &mut rows {
                 let members = &row.members;
@@ -123,7 +123,7 @@ impl Index {
         let mut lacking = Lacking::new();
         let notes = self.latest_notes(question, &why.places, &mut lacking)?;
         if let Some(row) = &mut why.hotspot {
-            let (quotes, shown) = (&mut Quotes::default(), &mut HashSet::new());
+            let (quotes, shown) = (&mut Quotes::default(), &mut BTreeSet::new());
             row.quote =
                 self.strongest_quote(question, &row.members, quotes, shown, &mut lacking)?;
         }
@@ -198,7 +198,7 @@ impl Index {
         }
         found.sort_by_key(|(spot, _)| std::cmp::Reverse((spot.at, spot.id)));
         let mut notes = Vec::new();
-        let mut wordings = HashSet::new();
+        let mut wordings = BTreeSet::new();
         for (Spot { id, .. }, glance) in found {
             let is_new = !wordings.contains(&glance.fingerprint);
             if notes.len() == MOST_NOTES || (is_new && wordings.len() == MOST_ALIKE) {

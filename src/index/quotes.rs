@@ -4,7 +4,9 @@
 //! What a place has to say is kept beside a ranking until more is said there: to look for it takes
 //! seeks in sled, and a record of the journal that has to be unpacked.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
 
 use super::ask::{Lacking, MOST_GLANCES, MOST_TRIES, fits, quote, sieve, suits};
 use super::{Index, IndexError, key};
@@ -19,7 +21,7 @@ pub(super) struct Quotes(HashMap<Place, [Option<Latest>; key::REPORTS.end as usi
 #[derive(Debug, Default)]
 struct Latest {
     /// The fingerprints that were looked at, and whether each was shown already.
-    looked_at: HashMap<u64, bool>,
+    looked_at: BTreeMap<u64, bool>,
     /// Its fingerprint and the note; none where there is none.
     found: Option<(u64, Quote)>,
     /// Some of what was looked at is lost.
@@ -28,7 +30,7 @@ struct Latest {
 
 impl Latest {
     /// Whether it would be found again, where this was shown.
-    fn holds(&self, shown: &HashSet<u64>) -> bool {
+    fn holds(&self, shown: &BTreeSet<u64>) -> bool {
         let same =
             |(fingerprint, was_shown): (&u64, &bool)| shown.contains(fingerprint) == *was_shown;
         !self.lacks && self.looked_at.iter().all(same)
@@ -53,28 +55,32 @@ impl Index {
         question: &Question,
         places: &[Place],
         quotes: &mut Quotes,
-        shown: &mut HashSet<u64>,
+        shown: &mut BTreeSet<u64>,
         lacking: &mut Lacking,
     ) -> Result<Option<Quote>, IndexError> {
         for band in key::REPORTS {
             let at = usize::from(band);
+            let mut strongest: Option<(Timestamp, &Place)> = None;
             for place in places {
                 let bands = match quotes.0.get_mut(place) {
                     Some(bands) => bands,
                     None => quotes.0.entry(place.clone()).or_default(),
                 };
-                if !bands[at].as_ref().is_some_and(|latest| latest.holds(shown)) {
-                    bands[at] = Some(self.latest_in_band(question, place, band, shown, lacking)?);
+                let latest = match &mut bands[at] {
+                    Some(latest) if latest.holds(shown) => latest,
+                    stale => {
+                        stale.insert(self.latest_in_band(question, place, band, shown, lacking)?)
+                    }
+                };
+                if let Some((_, quote)) = &latest.found
+                    && strongest.is_none_or(|(strongest, _)| strongest < quote.at)
+                {
+                    strongest = Some((quote.at, place));
                 }
             }
-            let latest = places.iter().filter_map(|place| quotes.0.get(place)?[at].as_ref());
-            let mut strongest: Option<&(u64, Quote)> = None;
-            for found in latest.filter_map(|latest| latest.found.as_ref()) {
-                if strongest.is_none_or(|(_, strongest)| strongest.at < found.1.at) {
-                    strongest = Some(found);
-                }
-            }
-            if let Some((fingerprint, quote)) = strongest {
+            let found =
+                strongest.and_then(|(_, place)| quotes.0.get(place)?[at].as_ref()?.found.as_ref());
+            if let Some((fingerprint, quote)) = found {
                 shown.insert(*fingerprint);
                 return Ok(Some(quote.clone()));
             }
@@ -87,7 +93,7 @@ impl Index {
         question: &Question,
         place: &Place,
         band: u8,
-        shown: &HashSet<u64>,
+        shown: &BTreeSet<u64>,
         lacking: &mut Lacking,
     ) -> Result<Latest, IndexError> {
         let (mut latest, sieve) = (Latest::default(), sieve(question));
