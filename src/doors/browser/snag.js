@@ -70,12 +70,14 @@
   // An answer that tells what was rejected is the last word on all that was sent.
   const { fetch } = window;
   const send = () => {
-    const names = kept(), body = `[${names.map(name => store[name])}]`;
+    const names = kept(), body = `[${names.map(name => store[name])}]`, beyond = store[KEPT];
+    // Told once: what comes until the answer does is counted anew.
+    delete store[KEPT];
     return names[0] && fetch(beside(`browser/${said.key}/events`), { method: 'POST', body, keepalive: body.length < 2e4 })
       .then(answer => answer.json()).then(({ rejected: [...rejected] }) => {
-        names.forEach(name => delete store[name]);
+        names.forEach(name => name == KEPT || delete store[name]);
         return rejected;
-      }).catch(() => {});
+      }).catch(() => { if (beyond) store[KEPT] = +beyond + (store[KEPT] | 0); });
   };
 
   const tell = (name, { path, target }, what, count) => {

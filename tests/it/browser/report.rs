@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::site::{Shop, all_sent, daemon_for, line, listen, serve, serve_as, serve_with_snag};
 use crate::chromium::{Chromium, Page};
-use crate::harness::until;
+use crate::harness::{Snagd, until};
 
 /// What has the focus, seen through shadow roots.
 fn focused(page: &Page) -> String {
@@ -321,26 +321,39 @@ fn a_page_of_another_origin_leaves_nothing_and_reads_nothing() {
     until("it is recorded", || snagd.events().len() == 1);
 }
 
-#[test]
-fn twenty_signals_a_load_and_the_number_of_the_rest() {
-    let shop = Shop::open("data-person=\"ana\" data-dead-click=\"50\"");
-    let chromium = Chromium::start();
-    let page = chromium.open(&shop.origin);
+/// Buttons that do nothing when they are clicked.
+fn put_dead_buttons(page: &Page) {
     page.run(
         "const row = document.createElement('div'); row.id = 'row'; \
          row.style = 'position: fixed; top: 0; left: 0; z-index: 9'; document.body.append(row); \
          for (let n = 0; n < 23; n++) { const button = document.createElement('button'); \
          button.className = String.fromCharCode(97 + n); button.textContent = '.'; row.append(button); } 0",
     );
-    for n in 0..23_u8 {
+}
+
+/// Clicks some of them, each when the one before was found dead.
+fn click_dead_buttons(page: &Page, which: std::ops::Range<u8>) {
+    for n in which {
         let class = char::from(b'a' + n);
         page.click(page.middle(&format!("#row .{class}")));
         page.run("new Promise(then => setTimeout(then, 100))");
     }
-    until("the rest is counted", || {
-        let page = shop.snagd.get("/metrics").text();
-        page.contains("snag_browser_beyond_total{limit=\"load\"} 3")
-    });
+}
+
+/// Whether so many signals were said to be left out.
+fn is_beyond(snagd: &Snagd, count: u64) -> bool {
+    let counted = format!("snag_browser_beyond_total{{limit=\"load\"}} {count}\n");
+    snagd.get("/metrics").text().contains(&counted)
+}
+
+#[test]
+fn twenty_signals_a_load_and_the_number_of_the_rest() {
+    let shop = Shop::open("data-person=\"ana\" data-dead-click=\"50\"");
+    let chromium = Chromium::start();
+    let page = chromium.open(&shop.origin);
+    put_dead_buttons(&page);
+    click_dead_buttons(&page, 0..23);
+    until("the rest is counted", || is_beyond(&shop.snagd, 3));
     // That number may come with a load's first request, before any signal does.
     until("the signals are recorded", || 20 <= shop.events().len());
     all_sent(&page);
@@ -351,6 +364,29 @@ fn twenty_signals_a_load_and_the_number_of_the_rest() {
             .iter()
             .all(|event| event["signal"]["rule"].as_str().unwrap().contains("within 0.05 s"))
     );
+}
+
+#[test]
+fn what_is_counted_while_a_request_is_under_way_is_told_by_the_next() {
+    let (listener, origin) = listen();
+    let snagd = daemon_for(&origin);
+    let (line, _) = line(&snagd, "data-person=\"ana\" data-dead-click=\"50\"");
+    // Answers arrive when they are let go.
+    let held = "<script>const asked = fetch, held = new Promise(then => window.release = then); \
+        fetch = (...what) => asked(...what).then(answer => held.then(() => answer));</script>";
+    serve(listener, &format!("{held}{line}"));
+    let chromium = Chromium::start();
+    let page = chromium.open(&origin);
+    put_dead_buttons(&page);
+    click_dead_buttons(&page, 0..21);
+    until("the first beyond is counted", || is_beyond(&snagd, 1));
+    click_dead_buttons(&page, 21..23);
+    // Each click has the page send what it has three seconds later, answered or not.
+    page.run("new Promise(then => setTimeout(then, 3500))");
+    page.run("release(); 0");
+    all_sent(&page);
+    until("each is counted once", || is_beyond(&snagd, 3));
+    assert_eq!(snagd.events().len(), 20);
 }
 
 /// As the README has it for public pages, which may not reach a daemon on this machine themselves.
