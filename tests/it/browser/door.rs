@@ -38,7 +38,7 @@ const SCRIPTS: [(&str, &str, &str, usize); 2] = [
         "/snag.js",
         include_str!("../../../src/doors/browser/snag.min.js"),
         include_str!("../../../src/doors/browser/snag.js"),
-        2465,
+        2490,
     ),
     (
         "/snag-dialog.js",
