@@ -24,6 +24,19 @@ struct Visited {
     days: Vec<Day>,
 }
 
+/// Somebody at a place.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<'a> {
+    /// When.
+    pub day: Day,
+    /// Where.
+    pub place: &'a str,
+    /// Who.
+    pub person: &'a str,
+    /// What they are.
+    pub actor: Actor,
+}
+
 /// Who was at a place before a window.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Earlier {
@@ -35,26 +48,42 @@ pub struct Earlier {
     pub last: Day,
 }
 
+impl Visited {
+    /// Notes that somebody was there.
+    fn note(&mut self, day: Day) {
+        // Nearly all that comes is of the last day or of a new one.
+        if self.days.last() < Some(&day) {
+            self.days.push(day);
+        } else if let Err(at) = self.days.binary_search(&day) {
+            self.days.insert(at, day);
+        }
+    }
+}
+
 impl Visits {
     /// Notes a visit, of any day and however often.
     pub fn add(&mut self, key: &CellKey) {
-        let places = self.places.entry(key.actor).or_default();
-        let visited = match places.get_mut(&key.place) {
-            Some(visited) => visited,
-            None => places.entry(key.place.clone()).or_default(),
-        };
-        if let Some(first) = visited.first.get_mut(&key.person) {
-            *first = key.day.min(*first);
-        } else {
-            visited.first.insert(key.person.clone(), key.day);
+        let CellKey { day, place, person, actor, .. } = key;
+        let visit = Visit { day: *day, place: place.as_str(), person, actor: *actor };
+        if !self.add_known(visit) {
+            let visited = self.places.entry(*actor).or_default().entry(place.clone()).or_default();
+            visited.first.insert(person.clone(), *day);
+            visited.note(*day);
             self.many += 1;
         }
-        // Nearly all that comes is of the last day or of a new one.
-        if visited.days.last() < Some(&key.day) {
-            visited.days.push(key.day);
-        } else if let Err(at) = visited.days.binary_search(&key.day) {
-            visited.days.insert(at, key.day);
-        }
+    }
+
+    /// Notes a visit of somebody who was at the place before, whose names need not be copied; false
+    /// where that is news.
+    pub fn add_known(&mut self, visit: Visit<'_>) -> bool {
+        let places = self.places.get_mut(&visit.actor);
+        let Some(visited) = places.and_then(|places| places.get_mut(visit.place)) else {
+            return false;
+        };
+        let Some(first) = visited.first.get_mut(visit.person) else { return false };
+        *first = visit.day.min(*first);
+        visited.note(visit.day);
+        true
     }
 
     /// How many people are known at how many places: 30 to 60 bytes each, where names are shared.

@@ -1,7 +1,5 @@
 //! Keys and small values of the tree; the table in the parent module says which there are.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Fresh, IndexError, varint};
 use crate::event::{Actor, Class, Day, Event, Kind, Muting, Place, SignalName, Verdict, Word};
-use crate::hotspot::{Cell, CellKey};
+use crate::hotspot::{Cell, CellKey, Visit};
 
 pub(super) const POSITION: &[u8] = b"mposition";
 pub(super) const EVENTS: &[u8] = b"mevents";
@@ -350,23 +348,33 @@ pub(super) fn cell(cell: &CellKey) -> Short {
 }
 
 pub(super) fn read_cell(key: &[u8]) -> Result<CellKey, IndexError> {
-    let day = read_day(key)?;
-    let mut parts = key[5..].splitn(3, |byte| *byte == 0);
-    let mut part = || parts.next().ok_or(IndexError::Damaged("a cell's key is too short"));
-    let place = Place::parse(text(part()?)?);
+    let (Visit { day, place, person, actor }, rest) = visit_and_rest(key)?;
+    let place = Place::parse(place);
     let place = place.map_err(|_| IndexError::Damaged("a cell's place is no place"))?;
-    let person: Arc<str> = text(part()?)?.into();
-    let rest = part()?;
-    let [actor, kind] = array(rest, 0)?;
-    let version = text(&rest[2..])?;
+    let [kind] = array(rest, 0)?;
+    let version = text(&rest[1..])?;
     Ok(CellKey {
         day,
         place,
-        person,
-        actor: nth(actor)?,
+        person: person.into(),
+        actor,
         kind: read_code(kind)?,
         version: (!version.is_empty()).then(|| version.into()),
     })
+}
+
+/// Who was where, of a cell's key.
+pub(super) fn read_visit(key: &[u8]) -> Result<Visit<'_>, IndexError> {
+    Ok(visit_and_rest(key)?.0)
+}
+
+fn visit_and_rest(key: &[u8]) -> Result<(Visit<'_>, &[u8]), IndexError> {
+    let day = read_day(key)?;
+    let mut parts = key[5..].splitn(3, |byte| *byte == 0);
+    let mut part = || parts.next().ok_or(IndexError::Damaged("a cell's key is too short"));
+    let (place, person, rest) = (text(part()?)?, text(part()?)?, part()?);
+    let [actor] = array(rest, 0)?;
+    Ok((Visit { day, place, person, actor: nth(actor)? }, &rest[1..]))
 }
 
 /// The counts of a cell: varints, zeros at the end left out.

@@ -51,7 +51,11 @@ impl Index {
         let next = told().next();
         let mut visits = Visits::default();
         for entry in self.store.beginning_with(&[key::CELL]) {
-            let mut key = key::read_cell(&entry?.0)?;
+            let (cell, _) = entry?;
+            if visits.add_known(key::read_visit(&cell)?) {
+                continue;
+            }
+            let mut key = key::read_cell(&cell)?;
             self.days.share_names(&mut key);
             visits.add(&key);
         }
