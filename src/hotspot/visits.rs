@@ -50,7 +50,7 @@ pub struct Earlier {
 
 impl Visited {
     /// Notes that somebody was there.
-    fn note(&mut self, day: Day) {
+    fn add(&mut self, day: Day) {
         // Nearly all that comes is of the last day or of a new one.
         if self.days.last() < Some(&day) {
             self.days.push(day);
@@ -68,7 +68,7 @@ impl Visits {
         if !self.add_known(visit) {
             let visited = self.places.entry(*actor).or_default().entry(place.clone()).or_default();
             visited.first.insert(person.clone(), *day);
-            visited.note(*day);
+            visited.add(*day);
             self.many += 1;
         }
     }
@@ -82,7 +82,7 @@ impl Visits {
         };
         let Some(first) = visited.first.get_mut(visit.person) else { return false };
         *first = visit.day.min(*first);
-        visited.note(visit.day);
+        visited.add(visit.day);
         true
     }
 

@@ -52,6 +52,7 @@ impl Index {
         let mut visits = Visits::default();
         for entry in self.store.beginning_with(&[key::CELL]) {
             let (cell, _) = entry?;
+            // Nearly all were there before: nothing has to be copied for them.
             if visits.add_known(key::read_visit(&cell)?) {
                 continue;
             }

@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use args::{Act, Cli, Command, Formats, Global, Hotspots, Later};
+use args::{Act, Cli, Command, Formats, Global, Later};
 use output::{Format, Output};
 use stop::{Code, stop};
 use tokio::time::timeout;
@@ -83,7 +83,7 @@ fn start(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     let command = match act {
         Some(Act::Run(Later(said))) => return Ok(run::run(&said, global.url, output)),
         Some(Act::Command(command)) => command,
-        None => Command::Hotspots(Later(Box::<Hotspots>::default())),
+        None => Command::Hotspots(Later::default()),
     };
     // One connection at a time: a current-thread runtime starts fastest.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

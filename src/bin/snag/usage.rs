@@ -60,8 +60,8 @@ fn parse(said: &[OsString]) -> Result<Cli, Error> {
     Cli::from_arg_matches(&program(said).try_get_matches_from(said)?)
 }
 
-/// The program, with no other command than the one it was called with: each is given a copy of every flag
-/// that all of them take.
+/// The program, with no other command than the one it was called with: clap copies the flags that all
+/// commands take to each that there is.
 fn program(said: &[OsString]) -> Command {
     let program = Cli::command();
     let Some(command) = said.get(1).and_then(|word| program.find_subcommand(word)) else {

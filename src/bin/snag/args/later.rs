@@ -8,7 +8,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 /// the time in which `snag --version` comes and goes.
 ///
 /// Until it is built ([`Command::build`]), a command shows no arguments.
-#[derive(Debug)]
+#[derive(Default)]
 pub(crate) struct Later<T>(pub(crate) Box<T>);
 
 impl<T: FromArgMatches> FromArgMatches for Later<T> {
