@@ -17,6 +17,8 @@ use crate::story::Story;
 
 /// The question behind a place's rank.
 pub(crate) const WHY: &str = "why a place";
+/// Who used what lately.
+pub(crate) const COVERAGE: &str = "/v1/coverage?since=28d";
 /// As many rows a ranking has at most.
 const MOST_ROWS: usize = 1000;
 /// How many events lie before a page that comes late.
@@ -74,7 +76,7 @@ pub(crate) async fn all(
     let late = page(format!("events, a page of 50 behind {before}"), ours, theirs);
     let coverage = Question {
         what: "coverage of 28 days".to_owned(),
-        ours: Box::new(|_| "/v1/coverage?since=28d".to_owned()),
+        ours: Box::new(|_| COVERAGE.to_owned()),
         theirs: Box::new(move |_| format!("/coverage/{window}")),
         compare: same_coverage,
     };

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gather::Group;
 use super::pain::{PersonDay, hours, points};
-use super::{Cell, CellKey, Earlier, Question, Rate, Window};
+use super::{Cell, CellKey, Question, Rate, Visits, Window};
 use crate::event::{Day, Place};
 
 /// Uses from which on silence says something.
@@ -143,11 +143,10 @@ struct OfPerson {
     places: BTreeSet<Place>,
     uses: u64,
     reports: u64,
-    first_times: usize,
 }
 
 impl<'a> Coverage<'a> {
-    /// Nothing yet; `known` are the places there are.
+    /// Nothing yet; `known` are all the places there are.
     #[must_use]
     pub fn new(question: &'a Question, known: impl IntoIterator<Item = Place>) -> Self {
         let is_asked =
@@ -155,17 +154,6 @@ impl<'a> Coverage<'a> {
         let known = known.into_iter().filter(is_asked);
         let places = known.map(|place| (place, AtPlace::default())).collect();
         Self { question, places, people: BTreeMap::new(), numbers: HashMap::new() }
-    }
-
-    /// Adds who was at a place before the window, in place of the cells of that time.
-    pub fn add_earlier(&mut self, earlier: Earlier) {
-        let Earlier { place, people, last } = earlier;
-        let place = self.places.entry(place).or_default();
-        for (person, first) in people {
-            let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-            place.first.insert(*self.numbers.entry(person).or_insert(next), first);
-        }
-        place.last = place.last.max(Some(last));
     }
 
     /// Adds a cell; those of earlier days come first.
@@ -193,7 +181,6 @@ impl<'a> Coverage<'a> {
         let of_person = self.people.entry(key.person.clone()).or_default();
         of_person.uses += cell.uses;
         of_person.reports += reports;
-        of_person.first_times += usize::from(is_new);
         let sets = [
             (cell.uses != 0, &mut place.users),
             (reports != 0, &mut place.told),
@@ -205,6 +192,22 @@ impl<'a> Coverage<'a> {
         }
         if cell.uses != 0 {
             of_person.places.insert(key.place.clone());
+        }
+    }
+
+    /// Takes in who was where before the window, in place of the cells of that time, once those of the
+    /// window are there.
+    pub fn look_back(&mut self, visits: &Visits) {
+        let Question { window: Window { since, .. }, actor, .. } = *self.question;
+        let known = self.numbers.iter().filter_map(|(name, at)| Some((*at, visits.number(name)?)));
+        let known: HashMap<_, _> = known.collect();
+        for (place, at) in &mut self.places {
+            let Some(visited) = visits.at(place, actor) else { continue };
+            at.last = at.last.max(visited.last_before(since));
+            let is_new =
+                |person: &u32| known.get(person).is_none_or(|known| !visited.knew(*known, since));
+            at.fresh.retain(is_new);
+            at.fresh_hurt.retain(is_new);
         }
     }
 
@@ -226,16 +229,21 @@ impl<'a> Coverage<'a> {
     #[must_use]
     pub fn finish(self) -> (Vec<PlaceCoverage>, Vec<PersonCoverage>, Crowd) {
         let window = self.question.window;
+        let mut first_times: HashMap<_, usize> = HashMap::new();
+        for person in self.places.values().flat_map(|at| &at.fresh) {
+            *first_times.entry(*person).or_default() += 1;
+        }
+        let first_times = |person: &Arc<str>| first_times.get(self.numbers.get(person)?).copied();
         let places = self.places.into_iter().map(|(place, at)| at.told_of(place, window));
         let people: Vec<_> = self
             .people
             .into_iter()
             .map(|(person, of)| PersonCoverage {
+                first_times: first_times(&person).unwrap_or_default(),
                 person: person.to_string(),
                 places: of.places.len(),
                 uses: of.uses,
                 reports: of.reports,
-                first_times: of.first_times,
             })
             .collect();
         let crowd = Crowd {

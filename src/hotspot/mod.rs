@@ -49,6 +49,6 @@ pub use sort::Sort;
 pub use standing::Standing;
 pub use trend::{Trend, TrendWord, Weeks, binomial_tail};
 pub use version::newest_first;
-pub use visits::{Earlier, Visit, Visits};
+pub use visits::{Visit, Visits};
 pub use why::{DayTerm, PersonTerm, Said, VersionLine, Why, why};
 pub use window::{Window, WindowError};

@@ -3,8 +3,9 @@
 //! It is all that [`super::Coverage`] has to know of the time before its window, and little enough to be
 //! kept in memory: as much as there are people and days at places, however often they met what.
 
+use std::cmp::Ordering;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use super::{CellKey, Question};
 use crate::event::{Actor, Day, Place};
@@ -12,14 +13,17 @@ use crate::event::{Actor, Day, Place};
 /// Who was where, of all days.
 #[derive(Debug, Default)]
 pub struct Visits {
-    places: BTreeMap<Actor, HashMap<Place, Visited>>,
+    places: BTreeMap<Actor, HashMap<Box<str>, Visited>>,
+    /// A number for each person.
+    numbers: HashMap<Box<str>, u32>,
     many: usize,
 }
 
+/// Who was at one place.
 #[derive(Debug, Default)]
-struct Visited {
+pub(super) struct Visited {
     /// The first day of each person.
-    first: HashMap<Arc<str>, Day>,
+    first: HashMap<u32, Day>,
     /// Each day anybody was there, the earliest first.
     days: Vec<Day>,
 }
@@ -37,80 +41,75 @@ pub struct Visit<'a> {
     pub actor: Actor,
 }
 
-/// Who was at a place before a window.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Earlier {
-    /// Where.
-    pub place: Place,
-    /// Who, and the first day of each.
-    pub people: Vec<(Arc<str>, Day)>,
-    /// The last day before the window that anybody was there.
-    pub last: Day,
+impl<'a> From<&'a CellKey> for Visit<'a> {
+    fn from(CellKey { day, place, person, actor, .. }: &'a CellKey) -> Self {
+        Self { day: *day, place: place.as_str(), person, actor: *actor }
+    }
 }
 
 impl Visited {
-    /// Notes that somebody was there.
     fn add(&mut self, day: Day) {
         // Nearly all that comes is of the last day or of a new one.
-        if self.days.last() < Some(&day) {
-            self.days.push(day);
-        } else if let Err(at) = self.days.binary_search(&day) {
-            self.days.insert(at, day);
+        match self.days.last().map_or(Ordering::Less, |last| last.cmp(&day)) {
+            Ordering::Less => self.days.push(day),
+            Ordering::Equal => {}
+            Ordering::Greater => {
+                if let Err(at) = self.days.binary_search(&day) {
+                    self.days.insert(at, day);
+                }
+            }
         }
+    }
+
+    /// The last day before this one that anybody was there.
+    pub(super) fn last_before(&self, day: Day) -> Option<Day> {
+        self.days[..self.days.partition_point(|at| *at < day)].last().copied()
+    }
+
+    /// Whether the person of this number was there before a day.
+    pub(super) fn knew(&self, person: u32, day: Day) -> bool {
+        self.first.get(&person).is_some_and(|first| *first < day)
     }
 }
 
 impl Visits {
     /// Notes a visit, of any day and however often.
-    pub fn add(&mut self, key: &CellKey) {
-        let CellKey { day, place, person, actor, .. } = key;
-        let visit = Visit { day: *day, place: place.as_str(), person, actor: *actor };
-        if !self.add_known(visit) {
-            let visited = self.places.entry(*actor).or_default().entry(place.clone()).or_default();
-            visited.first.insert(person.clone(), *day);
-            visited.add(*day);
-            self.many += 1;
-        }
-    }
-
-    /// Notes a visit of somebody who was at the place before, whose names need not be copied; false
-    /// where that is news.
-    pub fn add_known(&mut self, visit: Visit<'_>) -> bool {
-        let places = self.places.get_mut(&visit.actor);
-        let Some(visited) = places.and_then(|places| places.get_mut(visit.place)) else {
-            return false;
+    pub fn add(&mut self, visit: Visit<'_>) {
+        let Visit { day, place, person, actor } = visit;
+        let person = self.numbers.get(person).copied().unwrap_or_else(|| {
+            let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+            *self.numbers.entry(person.into()).or_insert(next)
+        });
+        let places = self.places.entry(actor).or_default();
+        let visited = match places.get_mut(place) {
+            Some(known) => known,
+            None => places.entry(place.into()).or_default(),
         };
-        let Some(first) = visited.first.get_mut(visit.person) else { return false };
-        *first = visit.day.min(*first);
-        visited.add(visit.day);
-        true
+        visited.add(day);
+        let first = visited.first.entry(person);
+        self.many += usize::from(matches!(first, Entry::Vacant(_)));
+        first.and_modify(|first| *first = day.min(*first)).or_insert(day);
     }
 
-    /// How many people are known at how many places: 30 to 60 bytes each, where names are shared.
+    /// How many people are known at how many places: 10 to 20 bytes each.
     #[must_use]
     pub fn many(&self) -> usize {
         self.many
     }
 
-    /// Who was where before the window of a question; none where it asks for some people or one version
-    /// only, of which too little is known.
+    /// Whether they tell all that a question has to know of the time before its window: of some people
+    /// or one version only, too little is known.
     #[must_use]
-    pub fn before(&self, question: &Question) -> Option<Vec<Earlier>> {
-        if question.person.is_some() || question.version.is_some() {
-            return None;
-        }
-        let since = question.window.since;
-        let is_asked =
-            |place: &Place| question.under.as_ref().is_none_or(|under| place.is_under(under));
-        let places = self.places.get(&question.actor).into_iter().flatten();
-        let earlier = places.filter(|(place, _)| is_asked(place)).filter_map(|(place, visited)| {
-            let before = visited.days.partition_point(|day| *day < since);
-            let last = *visited.days[..before].last()?;
-            let people = visited.first.iter().filter(|(_, first)| **first < since);
-            let people = people.map(|(person, first)| (person.clone(), *first)).collect();
-            Some(Earlier { place: place.clone(), people, last })
-        });
-        Some(earlier.collect())
+    pub fn suffice(question: &Question) -> bool {
+        question.person.is_none() && question.version.is_none()
+    }
+
+    pub(super) fn at(&self, place: &Place, actor: Actor) -> Option<&Visited> {
+        self.places.get(&actor)?.get(place.as_str())
+    }
+
+    pub(super) fn number(&self, person: &str) -> Option<u32> {
+        self.numbers.get(person).copied()
     }
 }
 
@@ -137,21 +136,20 @@ mod tests {
             let mut visits = Visits::default();
             // In the order in which they were told.
             for (key, _) in &events {
-                visits.add(key);
+                visits.add(key.into());
             }
             let cells = add_up(events);
 
-            let mut all = Coverage::new(&question, [place("web/never")]);
+            let known = || cells.keys().map(|key| key.place.clone()).chain([place("web/never")]);
+            let mut all = Coverage::new(&question, known());
             for (key, cell) in cells.iter().filter(|(key, _)| key.day <= window.until) {
                 all.add(key, cell);
             }
-            let mut some = Coverage::new(&question, [place("web/never")]);
-            for earlier in visits.before(&question).unwrap() {
-                some.add_earlier(earlier);
-            }
+            let mut some = Coverage::new(&question, known());
             for (key, cell) in cells.iter().filter(|(key, _)| window.contains(key.day)) {
                 some.add(key, cell);
             }
+            some.look_back(&visits);
             prop_assert_eq!(some.hurt_at_first(), all.hurt_at_first());
             prop_assert_eq!(some.finish(), all.finish());
         }
@@ -165,9 +163,8 @@ mod tests {
             person: person.map(str::to_owned),
             ..question.clone()
         };
-        let before = |question| Visits::default().before(&question);
-        assert_eq!(before(asked(None, None)), Some(vec![]));
-        assert_eq!(before(asked(Some("1.0"), None)), None);
-        assert_eq!(before(asked(None, Some("ana"))), None);
+        assert!(Visits::suffice(&asked(None, None)));
+        assert!(!Visits::suffice(&asked(Some("1.0"), None)));
+        assert!(!Visits::suffice(&asked(None, Some("ana"))));
     }
 }

@@ -147,7 +147,7 @@ impl Index {
                 first = Some(first.map_or(at, |first| first.min(at)));
             }
         }
-        Ok(first.and_then(|at| Timestamp::from_millisecond(at).ok()).map(Day::of))
+        Ok(first.and_then(key::day))
     }
 
     fn add_cells(&self, sums: &mut Sums) -> Result<(), IndexError> {

@@ -73,11 +73,6 @@ impl Days {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&day).cloned()
     }
 
-    /// Has a key's names be the ones that are there already.
-    pub(super) fn share_names(&self, key: &mut CellKey) {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner).share(key);
-    }
-
     fn keep(&self, day: Day, cells: DayCells) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(day, cells);

@@ -1,5 +1,5 @@
-//! Coverage over everything that is kept: of the time before the window what is known of visits, then a
-//! day at a time, so that years take no memory.
+//! Coverage over everything that is kept: a day at a time, so that years take no memory, and of the time
+//! before the window what is known of visits.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
@@ -8,9 +8,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ask::{Lacking, MOST_GLANCES, MOST_TRIES, fits, quote, sieve, suits};
+use super::list::Spot;
 use super::{Index, IndexError, key};
 use crate::event::{Day, Place};
-use crate::hotspot::{Coverage, Crowd, PersonCoverage, PlaceCoverage, Question, Quote, Window};
+use crate::hotspot::{
+    Coverage, Crowd, PersonCoverage, PlaceCoverage, Question, Quote, Visits, Window,
+};
 
 /// Of one place so much is quoted of what somebody said on the first day there.
 const MOST_FIRST_WORDS: usize = 3;
@@ -43,17 +46,15 @@ impl Index {
     pub fn coverage(&self, question: &Question) -> Result<CoverageAnswer, IndexError> {
         let Window { since, until } = question.window;
         let mut coverage = Coverage::new(question, self.places());
-        let mut from = self.first_day()?.unwrap_or(since);
-        if let Some(before) = self.visits_before(question)? {
-            for earlier in before {
-                coverage.add_earlier(earlier);
-            }
-            from = from.max(since);
-        }
+        let first = self.first_day()?.unwrap_or(since);
+        let from = if Visits::suffice(question) { first.max(since) } else { first };
         for day in (from.0..=until.0).map(Day) {
             for (key, cell) in self.cells(day, day)?.iter().flat_map(|cells| cells.iter()) {
                 coverage.add(key, cell);
             }
+        }
+        if Visits::suffice(question) {
+            self.look_back(&mut coverage)?;
         }
         let (mut first_words, mut lacking) = (Vec::new(), Lacking::new());
         for (place, firsts) in coverage.hurt_at_first() {
@@ -72,24 +73,44 @@ impl Index {
         firsts: &BTreeSet<(Arc<str>, Day)>,
         lacking: &mut Lacking,
     ) -> Result<Vec<Quote>, IndexError> {
-        let (mut said, sieve) = (Vec::new(), sieve(question));
+        let (mut said, mut known) = (Vec::new(), HashSet::new());
+        for spot in self.spots_of(question, place, firsts)?.into_iter().take(MOST_TRIES) {
+            let Some(event) = self.told_of(spot.sequence, lacking)? else { continue };
+            let is_first = firsts.contains(&(event.person.as_str().into(), Day::of(event.at)));
+            if !is_first || !fits(question, &event) {
+                continue;
+            }
+            let quote = quote(event);
+            if known.insert(quote.text.clone()) {
+                said.push(quote);
+            }
+            if said.len() == MOST_FIRST_WORDS {
+                break;
+            }
+        }
+        Ok(said)
+    }
+
+    /// Where that may be said, as far as it can be told without reading the events, the latest first.
+    fn spots_of(
+        &self,
+        question: &Question,
+        place: &Place,
+        firsts: &BTreeSet<(Arc<str>, Day)>,
+    ) -> Result<Vec<Spot>, IndexError> {
+        let (mut spots, sieve) = (Vec::new(), sieve(question));
+        let firsts: HashSet<_> = firsts.iter().map(|(who, day)| (key::tag(who), *day)).collect();
         for band in key::REPORTS {
-            let glances = self.glances(question.window, place, band).take(MOST_GLANCES);
-            let suiting = glances.filter(|found| {
-                found.as_ref().map_or(true, |(_, at)| suits(question, &sieve, *at))
-            });
-            for entry in suiting.take(MOST_TRIES) {
-                let Some(event) = self.told_of(entry?.1.sequence, lacking)? else { continue };
-                let is_first = firsts.contains(&(event.person.as_str().into(), Day::of(event.at)));
-                if is_first && fits(question, &event) {
-                    said.push(quote(event));
+            for found in self.glances(question.window, place, band).take(MOST_GLANCES) {
+                let (spot, glance) = found?;
+                let is_first =
+                    || key::day(spot.at).is_some_and(|day| firsts.contains(&(glance.person, day)));
+                if suits(question, &sieve, glance) && is_first() {
+                    spots.push(spot);
                 }
             }
         }
-        said.sort_by_key(|quote| Reverse((quote.at, quote.id)));
-        let mut known = HashSet::new();
-        said.retain(|quote| known.insert(quote.text.clone()));
-        said.truncate(MOST_FIRST_WORDS);
-        Ok(said)
+        spots.sort_unstable_by_key(|spot| Reverse((spot.at, spot.id)));
+        Ok(spots)
     }
 }

@@ -31,6 +31,11 @@ pub(super) fn millis(at: Timestamp) -> Millis {
     at.as_millisecond()
 }
 
+/// The day an instant falls on, if there is such an instant.
+pub(super) fn day(at: Millis) -> Option<Day> {
+    Timestamp::from_millisecond(at).ok().map(Day::of)
+}
+
 fn sortable(at: Millis) -> [u8; 8] {
     (at.cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }

@@ -272,6 +272,19 @@ fn coverage_tells_good_from_unused_and_first_times_apart() {
     assert_eq!(once.as_array().unwrap().len(), 1, "{once}");
     tell("web/pay", "ben", 21, json!({"note": "where is the total?", "outcome": "retried"}));
     assert_eq!(first_words().as_array().unwrap().len(), 1, "the same words are quoted once");
+    let later = |nth: u32| {
+        let note = format!("still looking, {nth}");
+        json!({"place": "web/pay", "person": "ben", "at": "2026-10-23T10:00:00Z", "note": note, "outcome": "retried"})
+    };
+    let much: Vec<_> = (0..80).map(|nth| later(nth).to_string()).collect();
+    snagd.post_as("application/x-ndjson", much.join("\n").as_bytes()).is(200);
+    let after_much = first_words();
+    assert_eq!(
+        after_much.as_array().unwrap().len(),
+        1,
+        "however much was said since: {after_much}"
+    );
+    assert_eq!(after_much[0]["text"], "where is the total?");
 }
 
 /// How many signals were counted only, whatever their source.
