@@ -33,9 +33,12 @@ impl KnownVisits {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Tells a coverage what is known; false where nothing is.
     fn tell(&self, coverage: &mut Coverage<'_>) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().map(|visits| coverage.look_back(visits)).is_some()
+        let Some(visits) = &*known else { return false };
+        coverage.look_back(visits);
+        true
     }
 
     fn keep(&self, visits: Visits) {
