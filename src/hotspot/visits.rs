@@ -16,8 +16,17 @@ pub struct Visits {
     places: BTreeMap<Actor, HashMap<Box<str>, Visited>>,
     /// A number for each person.
     numbers: HashMap<Box<str>, u32>,
-    many: usize,
+    bytes: usize,
 }
+
+/// About what each takes in memory, in bytes, names aside: a person,
+const PERSON: usize = 64;
+/// a place, whose map is empty yet,
+const PLACE: usize = 300;
+/// somebody at a place,
+const PAIR: usize = 20;
+/// and a day of a place.
+const DAY: usize = 8;
 
 /// Who was at one place.
 #[derive(Debug, Default)]
@@ -48,17 +57,18 @@ impl<'a> From<&'a CellKey> for Visit<'a> {
 }
 
 impl Visited {
-    fn add(&mut self, day: Day) {
+    /// Notes a day; false where it is known.
+    fn add(&mut self, day: Day) -> bool {
         // Nearly all that comes is of the last day or of a new one.
         match self.days.last().map_or(Ordering::Less, |last| last.cmp(&day)) {
             Ordering::Less => self.days.push(day),
-            Ordering::Equal => {}
-            Ordering::Greater => {
-                if let Err(at) = self.days.binary_search(&day) {
-                    self.days.insert(at, day);
-                }
-            }
+            Ordering::Equal => return false,
+            Ordering::Greater => match self.days.binary_search(&day) {
+                Ok(_) => return false,
+                Err(at) => self.days.insert(at, day),
+            },
         }
+        true
     }
 
     /// The last day before this one that anybody was there.
@@ -77,24 +87,27 @@ impl Visits {
     pub fn add(&mut self, visit: Visit<'_>) {
         let Visit { day, place, person, actor } = visit;
         let person = self.numbers.get(person).copied().unwrap_or_else(|| {
+            self.bytes += PERSON + person.len();
             let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
             *self.numbers.entry(person.into()).or_insert(next)
         });
         let places = self.places.entry(actor).or_default();
-        let visited = match places.get_mut(place) {
-            Some(known) => known,
-            None => places.entry(place.into()).or_default(),
+        let visited = if let Some(known) = places.get_mut(place) {
+            known
+        } else {
+            self.bytes += PLACE + place.len();
+            places.entry(place.into()).or_default()
         };
-        visited.add(day);
+        self.bytes += DAY * usize::from(visited.add(day));
         let first = visited.first.entry(person);
-        self.many += usize::from(matches!(first, Entry::Vacant(_)));
+        self.bytes += PAIR * usize::from(matches!(first, Entry::Vacant(_)));
         first.and_modify(|first| *first = day.min(*first)).or_insert(day);
     }
 
-    /// How many people are known at how many places: 10 to 20 bytes each.
+    /// About how many bytes they take in memory.
     #[must_use]
-    pub fn many(&self) -> usize {
-        self.many
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether they tell all that a question has to know of the time before its window: of some people
@@ -153,6 +166,24 @@ mod tests {
             prop_assert_eq!(some.hurt_at_first(), all.hurt_at_first());
             prop_assert_eq!(some.finish(), all.finish());
         }
+    }
+
+    #[test]
+    fn what_is_known_takes_no_more_room() {
+        let mut visits = Visits::default();
+        let mut grown = |place: &str, person: &str, ago: i32| {
+            let before = visits.bytes();
+            visits.add(Visit { day: UNTIL.plus(-ago), place, person, actor: Actor::Human });
+            visits.bytes() - before
+        };
+        let new = ["web/a".len(), PLACE, "ana".len(), PERSON, PAIR, DAY];
+        assert_eq!(grown("web/a", "ana", 3), new.iter().sum::<usize>());
+        assert_eq!(grown("web/a", "ana", 3), 0, "the same once more");
+        assert_eq!(grown("web/a", "ana", 2), DAY, "another day");
+        assert_eq!(grown("web/a", "ana", 9), DAY, "an earlier one");
+        assert_eq!(grown("web/a", "ana", 9), 0, "known by now");
+        assert_eq!(grown("web/a", "ben", 2), "ben".len() + PERSON + PAIR);
+        assert_eq!(grown("web/b", "ben", 2), "web/b".len() + PLACE + PAIR + DAY);
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Index {
         Ok(said)
     }
 
-    /// Where that may be said, as far as it can be told without reading the events, the latest first.
+    /// Where they may have said it, as far as can be told without reading the events, the latest first.
     fn spots_of(
         &self,
         question: &Question,
@@ -99,9 +99,13 @@ impl Index {
         firsts: &BTreeSet<(Arc<str>, Day)>,
     ) -> Result<Vec<Spot>, IndexError> {
         let (mut spots, sieve) = (Vec::new(), sieve(question));
+        // What others said before and after takes nothing of what is looked at.
+        let mut window = question.window;
+        window.since = firsts.iter().map(|(_, day)| *day).min().unwrap_or(window.since);
+        window.until = firsts.iter().map(|(_, day)| *day).max().unwrap_or(window.until);
         let firsts: HashSet<_> = firsts.iter().map(|(who, day)| (key::tag(who), *day)).collect();
         for band in key::REPORTS {
-            for found in self.glances(question.window, place, band).take(MOST_GLANCES) {
+            for found in self.glances(window, place, band).take(MOST_GLANCES) {
                 let (spot, glance) = found?;
                 let is_first =
                     || key::day(spot.at).is_some_and(|day| firsts.contains(&(glance.person, day)));

@@ -6,16 +6,16 @@ use std::sync::{Mutex, PoisonError};
 use super::{Index, IndexError, key};
 use crate::hotspot::{CellKey, Coverage, Visits};
 
-/// With more people at places than this, which take up to 160 MiB, every day is read each time: no fewer
-/// events have as many.
-const MOST: usize = 8_000_000;
+/// With visits that take more memory than this, in bytes, every day is read each time: some eight million,
+/// of thousands of people at thousands of places.
+const MOST: usize = 160 * 1024 * 1024;
 
 /// What is known of all days up to the batch applied last; none until somebody asks, and once more
 /// happened than that something came.
 #[derive(Debug, Default)]
 pub(super) struct KnownVisits {
     known: Mutex<Option<Visits>>,
-    /// One reads every day, and who asks meanwhile waits for what that one learns.
+    /// One reads every day at a time; who asks meanwhile waits for what that one learns, if it is kept.
     reading: Mutex<()>,
 }
 
@@ -25,7 +25,7 @@ impl KnownVisits {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(visits) = &mut *known {
             keys.into_iter().for_each(|key| visits.add(key.into()));
-            known.take_if(|visits| MOST < visits.many());
+            known.take_if(|visits| MOST < visits.bytes());
         }
     }
 
@@ -42,7 +42,7 @@ impl KnownVisits {
     }
 
     fn keep(&self, visits: Visits) {
-        let kept = Some(visits).filter(|visits| visits.many() <= MOST);
+        let kept = Some(visits).filter(|visits| visits.bytes() <= MOST);
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = kept;
     }
 }
