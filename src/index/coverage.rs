@@ -31,8 +31,8 @@ pub struct CoverageAnswer {
     pub people: Vec<PersonCoverage>,
     /// How many people there were in all.
     pub crowd: Crowd,
-    /// What somebody said of a place on the first day there: a few of each place, each once, the
-    /// latest first.
+    /// What somebody said of a place on the first day there: a few of each place, of notes alike the
+    /// latest, the latest first.
     #[serde(default)]
     pub first_words: Vec<Quote>,
     /// Events looked at for its words that the journal has lost; told beside the answer.
@@ -47,13 +47,14 @@ impl Index {
         let Window { since, until } = question.window;
         let mut coverage = Coverage::new(question, self.places());
         let first = self.first_day()?.unwrap_or(since);
-        let from = if Visits::suffice(question) { first.max(since) } else { first };
+        let visits_suffice = Visits::suffice(question);
+        let from = if visits_suffice { first.max(since) } else { first };
         for day in (from.0..=until.0).map(Day) {
             for (key, cell) in self.cells(day, day)?.iter().flat_map(|cells| cells.iter()) {
                 coverage.add(key, cell);
             }
         }
-        if Visits::suffice(question) {
+        if visits_suffice {
             self.look_back(&mut coverage)?;
         }
         let (mut first_words, mut lacking) = (Vec::new(), Lacking::new());
@@ -73,31 +74,33 @@ impl Index {
         firsts: &BTreeSet<(Arc<str>, Day)>,
         lacking: &mut Lacking,
     ) -> Result<Vec<Quote>, IndexError> {
-        let (mut said, mut known) = (Vec::new(), HashSet::new());
-        for spot in self.spots_of(question, place, firsts)?.into_iter().take(MOST_TRIES) {
-            let Some(event) = self.told_of(spot.sequence, lacking)? else { continue };
-            let is_first = firsts.contains(&(event.person.as_str().into(), Day::of(event.at)));
-            if !is_first || !fits(question, &event) {
+        let (mut said, mut shown, mut tries) = (Vec::new(), HashSet::new(), 0);
+        for (spot, fingerprint) in self.spots_of(question, place, firsts)? {
+            if shown.contains(&fingerprint) {
                 continue;
             }
-            let quote = quote(event);
-            if known.insert(quote.text.clone()) {
-                said.push(quote);
-            }
-            if said.len() == MOST_FIRST_WORDS {
+            if tries == MOST_TRIES || said.len() == MOST_FIRST_WORDS {
                 break;
+            }
+            tries += 1;
+            let Some(event) = self.told_of(spot.sequence, lacking)? else { continue };
+            let is_first = firsts.contains(&(event.person.as_str().into(), Day::of(event.at)));
+            if is_first && fits(question, &event) {
+                shown.insert(fingerprint);
+                said.push(quote(event));
             }
         }
         Ok(said)
     }
 
-    /// Where they may have said it, as far as can be told without reading the events, the latest first.
+    /// Where they may have said it, as far as can be told without reading the events, the latest first;
+    /// and what it is like.
     fn spots_of(
         &self,
         question: &Question,
         place: &Place,
         firsts: &BTreeSet<(Arc<str>, Day)>,
-    ) -> Result<Vec<Spot>, IndexError> {
+    ) -> Result<Vec<(Spot, u64)>, IndexError> {
         let (mut spots, sieve) = (Vec::new(), sieve(question));
         // What others said before and after takes nothing of what is looked at.
         let mut window = question.window;
@@ -110,11 +113,11 @@ impl Index {
                 let is_first =
                     || key::day(spot.at).is_some_and(|day| firsts.contains(&(glance.person, day)));
                 if suits(question, &sieve, glance) && is_first() {
-                    spots.push(spot);
+                    spots.push((spot, glance.fingerprint));
                 }
             }
         }
-        spots.sort_unstable_by_key(|spot| Reverse((spot.at, spot.id)));
+        spots.sort_unstable_by_key(|(spot, _)| Reverse((spot.at, spot.id)));
         Ok(spots)
     }
 }

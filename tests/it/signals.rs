@@ -285,6 +285,14 @@ fn coverage_tells_good_from_unused_and_first_times_apart() {
         "however much was said since: {after_much}"
     );
     assert_eq!(after_much[0]["text"], "where is the total?");
+
+    tell("web/map", "eva", 24, json!({"note": "it shows the sea", "outcome": "retried"}));
+    let same = json!({"place": "web/map", "person": "eva", "at": "2026-10-24T11:00:00Z", "note": "it is blank", "outcome": "retried"});
+    snagd.post_as("application/x-ndjson", format!("{same}\n").repeat(80).as_bytes()).is(200);
+    let of_map = first_words().as_array().unwrap().clone();
+    let of_map: Vec<_> = of_map.iter().filter(|quote| quote["place"] == "web/map").collect();
+    let texts: Vec<_> = of_map.iter().map(|quote| quote["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["it is blank", "it shows the sea"], "however often one was said");
 }
 
 /// How many signals were counted only, whatever their source.
