@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::open::Daemon;
 use super::{forget, pulse, recover, retain, systemd};
 use crate::doors::drop::{self, DropError};
-use crate::doors::http::{self, Door};
+use crate::doors::http::{self, Door, Lanes};
 use crate::doors::{browser, sentry};
 use crate::index::IndexError;
 use crate::recorder::{Inspection, WritingError, keep_until_dropped};
@@ -77,8 +77,9 @@ impl Daemon {
         let mut doors = JoinSet::new();
         let beside = vec![sentry::door(desk.clone()), browser::door(desk.clone())];
         let door = Arc::new(Door::new(desk.clone(), beside, stop.clone()));
+        let lanes = Arc::new(Lanes::open().map_err(|_| RunError::Died)?);
         for listener in listeners {
-            let serving = http::serve(door.clone(), listener, stop.clone());
+            let serving = http::serve(door.clone(), listener, lanes.clone(), stop.clone());
             doors.spawn(async move {
                 serving.await;
                 Ok(())

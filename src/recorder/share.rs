@@ -5,6 +5,8 @@ use std::panic::resume_unwind;
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
 
+use tokio::task::spawn_blocking;
+
 /// Fewer items than this take less time than it takes to hand them over.
 const FEWEST: usize = 16;
 
@@ -14,8 +16,8 @@ static PROCESSORS: LazyLock<usize> =
 
 /// What `work` makes of each item, in their order.
 ///
-/// Many items are worked on by several tasks: one of a thousand events would keep its own processor
-/// from all else for some 10 ms, and whoever sent it waiting.
+/// Many items are worked on by several threads: a thousand events would keep one from all else for some
+/// 10 ms, and whoever sent them waiting.
 pub async fn to_each<T, R>(items: Vec<T>, work: impl Fn(T) -> R + Clone + Send + 'static) -> Vec<R>
 where
     T: Send + 'static,
@@ -28,7 +30,7 @@ where
     while rest.len() > 0 {
         let items: Vec<T> = rest.by_ref().take(share).collect();
         let work = work.clone();
-        others.push(tokio::spawn(async move { items.into_iter().map(work).collect::<Vec<R>>() }));
+        others.push(spawn_blocking(move || items.into_iter().map(work).collect::<Vec<R>>()));
     }
     let mut done: Vec<R> = first.into_iter().map(work).collect();
     for other in others {

@@ -135,7 +135,8 @@ fn allow_descriptors() {
 
 fn run(sources: Sources, inherited: Inherited) -> anyhow::Result<ExitCode> {
     allow_descriptors();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // Connections have threads of their own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the async runtime does not start")?;

@@ -23,6 +23,7 @@ pub mod fuzzing;
 mod gate;
 mod health;
 mod keys;
+mod lanes;
 mod metrics;
 mod openapi;
 mod pack;
@@ -52,6 +53,7 @@ pub use ask::{
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 pub use forget::Forgetting;
 pub use keys::{KeyList, Made, Wanted};
+pub use lanes::Lanes;
 pub use page::PageLink;
 pub use serve::{BEHIND, Door, LACKS, Listener, serve};
 

@@ -16,7 +16,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -25,6 +25,7 @@ use tower::ServiceExt;
 
 use super::deadline::Deadline;
 use super::gate::{self, Peer};
+use super::lanes::Lanes;
 use super::pack::{self, Packing};
 use super::requests::{NONE, Requests};
 use super::route::Routes;
@@ -88,10 +89,16 @@ impl Door {
     }
 }
 
-/// Accepts until told to stop, then lets the requests in flight finish.
+/// Accepts until told to stop, then lets the requests in flight finish. Each connection is served in
+/// one of these lanes.
 ///
 /// Dropping the future cuts every connection off.
-pub async fn serve(door: Arc<Door>, listener: Listener, stop: CancellationToken) {
+pub async fn serve(
+    door: Arc<Door>,
+    listener: Listener,
+    lanes: Arc<Lanes>,
+    stop: CancellationToken,
+) {
     let room = Arc::new(Semaphore::new(most_connections()));
     let mut connections = JoinSet::new();
     loop {
@@ -102,7 +109,7 @@ pub async fn serve(door: Arc<Door>, listener: Listener, stop: CancellationToken)
         };
         match accepted {
             Ok(connection) => {
-                connections.spawn(connection);
+                connections.spawn_on(connection, lanes.next());
             }
             Err(error) => {
                 // Out of descriptors, most likely: waiting is all that helps.
@@ -139,25 +146,35 @@ impl Door {
                 let (stream, remote) = listener.accept().await?;
                 stream.set_nodelay(true)?;
                 let peer = Peer::Tcp { remote, local: stream.local_addr()? };
-                Ok(Box::pin(self.clone().converse(stream, peer, stop.clone(), permit)))
+                let stream = stream.into_std()?;
+                let open = move || TcpStream::from_std(stream);
+                Ok(Box::pin(self.clone().converse(open, peer, stop.clone(), permit)))
             }
             Listener::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let peer = Peer::Unix { uid: stream.peer_cred()?.uid() };
-                Ok(Box::pin(self.clone().converse(stream, peer, stop.clone(), permit)))
+                let stream = stream.into_std()?;
+                let open = move || UnixStream::from_std(stream);
+                Ok(Box::pin(self.clone().converse(open, peer, stop.clone(), permit)))
             }
         }
     }
 
-    /// Answers the requests of one connection until it ends or the daemon stops.
-    async fn converse(
+    /// Answers the requests of one connection, opened in its lane, until it ends or the daemon stops.
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         self: Arc<Self>,
-        stream: impl AsyncRead + AsyncWrite + Unpin,
+        open: impl FnOnce() -> io::Result<S>,
         peer: Peer,
         stop: CancellationToken,
         _permit: OwnedSemaphorePermit,
     ) {
-        let stream = Deadline::new(stream, WRITE_TIME, stop.clone());
+        let stream = match open() {
+            Ok(stream) => Deadline::new(stream, WRITE_TIME, stop.clone()),
+            Err(error) => {
+                tracing::warn!(%error, "could not take a connection");
+                return;
+            }
+        };
         let service = service_fn(async |request: Request<Incoming>| {
             let has_body = !request.body().is_end_stream();
             let answer = self.answer(request, peer).await;
