@@ -1,7 +1,7 @@
 //! Hotspots and why: cells for the figures, a few events for the words.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -113,8 +113,11 @@ impl Index {
 
     /// Everything behind a place's rank; none if nothing was ever recorded there or below.
     pub fn why(&self, question: &Question, place: &Place) -> Result<Option<WhyAnswer>, IndexError> {
-        if !self.places().iter().any(|known| known.is_under(place)) {
-            return Ok(None);
+        {
+            let known = self.places.read().unwrap_or_else(PoisonError::into_inner);
+            if !known.keys().any(|known| known.is_under(place)) {
+                return Ok(None);
+            }
         }
         let span = self.span(question)?;
         let by_place = Question { by: By::Place, ..question.clone() };

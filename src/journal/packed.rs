@@ -178,11 +178,12 @@ pub(super) fn is_whole(packed: &[u8], first: u64) -> bool {
 
 /// The blocks of a packed file that are whole, in its order.
 ///
-/// None reaches beyond `most` bytes of the segment.
+/// None reaches beyond `most` bytes of the segment, nor begins before the end of another.
 pub(super) fn blocks(packed: &[u8], most: usize) -> Vec<Block> {
-    let (mut blocks, mut at) = (Vec::new(), PACKED_HEADER);
+    let (mut blocks, mut at): (Vec<Block>, _) = (Vec::new(), PACKED_HEADER);
     while at < packed.len() {
-        match Block::read(packed, at, most) {
+        let end = blocks.last().map_or(0, Block::end);
+        match Block::read(packed, at, most).filter(|block| end <= block.at) {
             Some(block) => {
                 at = (block.offset + block.length).next_multiple_of(ALIGN);
                 blocks.push(block);

@@ -86,18 +86,19 @@ impl PackedFile {
     }
 
     fn len(&self) -> usize {
-        self.blocks.iter().map(Block::end).max().unwrap_or(0)
+        self.blocks.last().map_or(0, Block::end)
     }
 
     fn read(&mut self, buffer: &mut [u8], offset: usize) -> io::Result<usize> {
         let length = self.len().saturating_sub(offset).min(buffer.len());
         let buffer = &mut buffer[..length];
         buffer.fill(0);
-        for nth in 0..self.blocks.len() {
+        let first = self.blocks.partition_point(|block| block.end() <= offset);
+        for nth in first..self.blocks.len() {
             let block = self.blocks[nth];
             let (from, to) = (block.at.max(offset), block.end().min(offset + length));
             if to <= from {
-                continue;
+                break;
             }
             let plain = self.unpack(block)?;
             if let Some(plain) = plain.get(from - block.at..to - block.at) {

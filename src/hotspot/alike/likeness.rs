@@ -5,9 +5,11 @@
 //! 1 + ln(texts / those that have it), the logarithm being the sum of 1/k between the two. Function
 //! words are left out: among the few notes of one place they would be what is alike.
 
+use std::collections::HashMap;
+
 use rust_stemmers::{Algorithm, Stemmer};
 
-/// Three or four letters, 21 bits each: one number is sorted faster than a list. The first and the
+/// Three or four letters, 21 bits each: one number is found faster than a list. The first and the
 /// last letter of a word have a blank beside them.
 type Piece = u128;
 
@@ -43,16 +45,13 @@ pub(super) const fn percent(percent: u64) -> u64 {
 impl Likeness {
     /// Compares each two texts.
     pub(super) fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        let stemmer = Stemmer::create(Algorithm::English);
-        let mut pieces = Vec::new();
+        let mut pieces = Pieces::none();
         let mut count = 0;
         for text in texts {
-            of_text(text, &stemmer, |piece| pieces.push((piece, count)));
+            pieces.add(text, count);
             count += 1;
         }
-        pieces.sort_unstable();
-        pieces.dedup();
-        Self { texts: count, cosines: cosines(products(&pieces, count), count) }
+        Self { texts: count, cosines: cosines(products(&pieces.owners, count), count) }
     }
 
     /// How many texts there are.
@@ -66,14 +65,52 @@ impl Likeness {
     }
 }
 
-/// Calls with each piece of a text.
-fn of_text(text: &str, stemmer: &Stemmer, mut call: impl FnMut(Piece)) {
-    let text = text.to_lowercase().replace('’', "'");
-    let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '\'');
-    let words = words.map(|word| word.trim_matches('\'')).filter(|word| says_what(word));
-    for word in words.take(MOST_WORDS) {
-        let letters: Vec<_> = format!(" {} ", stemmer.stem(word)).chars().collect();
-        letters.windows(3).chain(letters.windows(4)).map(piece).for_each(&mut call);
+/// Which texts have which pieces.
+struct Pieces {
+    stemmer: Stemmer,
+    /// The pieces of each word by their numbers: whoever writes of one place uses the same words.
+    words: HashMap<String, Vec<usize>>,
+    /// A number for each piece.
+    numbers: HashMap<Piece, usize>,
+    /// The texts that have each, in order.
+    owners: Vec<Vec<usize>>,
+}
+
+impl Pieces {
+    fn none() -> Self {
+        let stemmer = Stemmer::create(Algorithm::English);
+        Self { stemmer, words: HashMap::new(), numbers: HashMap::new(), owners: Vec::new() }
+    }
+
+    /// Adds the text that comes next, by its number.
+    fn add(&mut self, text: &str, nth: usize) {
+        let text = text.to_lowercase().replace('’', "'");
+        let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '\'');
+        let words = words.map(|word| word.trim_matches('\'')).filter(|word| says_what(word));
+        for word in words.take(MOST_WORDS) {
+            if !self.words.contains_key(word) {
+                let pieces = self.of_word(word);
+                self.words.insert(word.to_owned(), pieces);
+            }
+            for piece in &self.words[word] {
+                let owners = &mut self.owners[*piece];
+                if owners.last() != Some(&nth) {
+                    owners.push(nth);
+                }
+            }
+        }
+    }
+
+    fn of_word(&mut self, word: &str) -> Vec<usize> {
+        let letters: Vec<_> = format!(" {} ", self.stemmer.stem(word)).chars().collect();
+        let pieces = letters.windows(3).chain(letters.windows(4)).map(piece);
+        let number = |piece| {
+            *self.numbers.entry(piece).or_insert_with(|| {
+                self.owners.push(Vec::new());
+                self.owners.len() - 1
+            })
+        };
+        pieces.map(number).collect()
     }
 }
 
@@ -87,9 +124,8 @@ fn says_what(word: &str) -> bool {
     !word.is_empty() && !is_name && !FUNCTION_WORDS.contains(&word)
 }
 
-/// The scalar product of each of `count` texts with itself and those behind it, from the sorted pieces and
-/// whose they are.
-fn products(pieces: &[(Piece, usize)], count: usize) -> Vec<u64> {
+/// The scalar product of each of `count` texts with itself and those behind it, from whose each piece is.
+fn products(owners: &[Vec<usize>], count: usize) -> Vec<u64> {
     // Of a piece that so many have, from all of them down to one.
     let mut weights = vec![ONE];
     weights.extend((2..=count).rev().scan(ONE, |weight, k| {
@@ -97,11 +133,12 @@ fn products(pieces: &[(Piece, usize)], count: usize) -> Vec<u64> {
         Some(*weight)
     }));
     let mut products = vec![0; count * count];
-    for owners in pieces.chunk_by(|(one, _), (other, _)| one == other) {
+    for owners in owners {
         let weight = weights[count - owners.len()];
-        for (nth, (_, one)) in owners.iter().enumerate() {
-            for (_, other) in &owners[nth..] {
-                products[one * count + other] += weight * weight;
+        for (nth, one) in owners.iter().enumerate() {
+            let products = &mut products[one * count..][..count];
+            for other in &owners[nth..] {
+                products[*other] += weight * weight;
             }
         }
     }

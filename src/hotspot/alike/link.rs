@@ -3,36 +3,37 @@
 
 use super::likeness::Likeness;
 
-/// A group that may still grow.
-struct Cluster {
-    members: Vec<usize>,
-    /// The likeness of its members to those of each other group, summed up.
+/// Groups that may still grow, each by the number of one of its texts.
+struct Clusters {
+    members: Vec<Vec<usize>>,
+    /// How many members each has; 0 where it is a group no more.
+    sizes: Vec<u64>,
+    /// The likeness of the members of each to those of each other, summed up: a row for each.
     sums: Vec<u64>,
 }
 
 /// Joins what is alike by at least `cut` on average; members and groups in order.
 pub(super) fn average(likeness: &Likeness, cut: u64) -> Vec<Vec<usize>> {
-    let count = likeness.texts();
-    let mut clusters: Vec<_> = (0..count).map(|at| Some(Cluster::of(at, likeness))).collect();
+    let mut clusters = Clusters::of(likeness);
     let mut groups = Vec::new();
     let mut chain = Vec::new();
     let mut first = 0;
-    while let Some(top) = chain.last().copied().or_else(|| next(&clusters, &mut first)) {
+    while let Some(top) = chain.last().copied().or_else(|| clusters.next(&mut first)) {
         if chain.is_empty() {
             chain.push(top);
         }
         let before = chain.len().checked_sub(2).map(|at| chain[at]);
-        match nearest(&clusters, top, before, cut) {
+        match clusters.nearest(top, before, cut) {
             // What it is near to is nearer to something else: look from there.
             Some(other) if Some(other) != before => chain.push(other),
             Some(other) => {
                 chain.truncate(chain.len() - 2);
-                join(&mut clusters, top, other);
+                clusters.join(top, other);
             }
             // Nothing that happens to others can bring them nearer to it.
             None => {
                 chain.pop();
-                groups.extend(clusters[top].take().map(|cluster| cluster.members));
+                groups.push(clusters.take(top));
             }
         }
     }
@@ -43,59 +44,63 @@ pub(super) fn average(likeness: &Likeness, cut: u64) -> Vec<Vec<usize>> {
     groups
 }
 
-impl Cluster {
-    fn of(member: usize, likeness: &Likeness) -> Self {
-        let sums = (0..likeness.texts()).map(|other| likeness.of_pair(member, other)).collect();
-        Self { members: vec![member], sums }
-    }
-
-    fn size(&self) -> u64 {
-        self.members.len() as u64
-    }
-}
-
-/// The next cluster that may still grow.
-fn next(clusters: &[Option<Cluster>], first: &mut usize) -> Option<usize> {
-    *first += clusters.get(*first..)?.iter().position(Option::is_some)?;
-    Some(*first)
-}
-
-/// What a cluster is most like, if by `cut` at least: of equals `before`, then the first.
-fn nearest(
-    clusters: &[Option<Cluster>],
-    top: usize,
-    before: Option<usize>,
-    cut: u64,
-) -> Option<usize> {
-    let top_cluster = clusters[top].as_ref()?;
-    let mut nearest: Option<(usize, u64, u64)> = None;
-    let others = clusters.iter().enumerate().filter(|(at, _)| *at != top);
-    for (at, other) in others.filter_map(|(at, other)| Some((at, other.as_ref()?))) {
-        let (sum, size) = (top_cluster.sums[at], other.size());
-        if sum < cut * size * top_cluster.size() {
-            continue;
-        }
-        // Averages, compared without a division.
-        let is_nearer = nearest.is_none_or(|(_, most, of)| {
-            let (this, that) = (sum * of, most * size);
-            that < this || (that == this && Some(at) == before)
-        });
-        if is_nearer {
-            nearest = Some((at, sum, size));
+impl Clusters {
+    /// Each text by itself.
+    fn of(likeness: &Likeness) -> Self {
+        let texts = 0..likeness.texts();
+        let row = |one| texts.clone().map(move |other| likeness.of_pair(one, other));
+        Self {
+            members: texts.clone().map(|text| vec![text]).collect(),
+            sizes: vec![1; texts.len()],
+            sums: texts.clone().flat_map(row).collect(),
         }
     }
-    nearest.map(|(at, _, _)| at)
-}
 
-/// Moves the members of `one` to `other`.
-fn join(clusters: &mut [Option<Cluster>], one: usize, other: usize) {
-    let Some(moved) = clusters[one].take() else { return };
-    for cluster in clusters.iter_mut().flatten() {
-        cluster.sums[other] += cluster.sums[one];
+    /// The next cluster that may still grow.
+    fn next(&self, first: &mut usize) -> Option<usize> {
+        *first += self.sizes.get(*first..)?.iter().position(|size| *size != 0)?;
+        Some(*first)
     }
-    if let Some(joined) = &mut clusters[other] {
-        joined.members.extend(moved.members);
-        joined.sums.iter_mut().zip(moved.sums).for_each(|(sum, more)| *sum += more);
+
+    /// What a cluster is most like, if by `cut` at least: of equals `before`, then the first.
+    fn nearest(&self, top: usize, before: Option<usize>, cut: u64) -> Option<usize> {
+        let row = &self.sums[top * self.sizes.len()..];
+        let least = cut * self.sizes[top];
+        let mut nearest: Option<(usize, u64, u64)> = None;
+        for (at, (&sum, &size)) in row.iter().zip(&self.sizes).enumerate() {
+            if sum < least * size || size == 0 || at == top {
+                continue;
+            }
+            // Averages, compared without a division.
+            let is_nearer = nearest.is_none_or(|(_, most, of)| {
+                let (this, that) = (sum * of, most * size);
+                that < this || (that == this && Some(at) == before)
+            });
+            if is_nearer {
+                nearest = Some((at, sum, size));
+            }
+        }
+        nearest.map(|(at, _, _)| at)
+    }
+
+    /// Moves the members of `one` to `other`.
+    fn join(&mut self, one: usize, other: usize) {
+        let count = self.sizes.len();
+        for row in self.sums.chunks_exact_mut(count) {
+            row[other] += row[one];
+        }
+        for at in 0..count {
+            self.sums[other * count + at] += self.sums[one * count + at];
+        }
+        self.sizes[other] += self.sizes[one];
+        let moved = self.take(one);
+        self.members[other].extend(moved);
+    }
+
+    /// The members of a cluster, which is one no more.
+    fn take(&mut self, at: usize) -> Vec<usize> {
+        self.sizes[at] = 0;
+        std::mem::take(&mut self.members[at])
     }
 }
 

@@ -159,6 +159,8 @@ fn a_bad_packed_file_is_told_and_never_read_wrong() {
         }
         check(&whole[..at], &format!("cut at {at}"), true);
     }
+    let twice = [&whole, &whole[PACKED_HEADER..]].concat();
+    check(&twice, "a block that stands there twice", false);
 }
 
 #[test]
