@@ -135,8 +135,9 @@ fn allow_descriptors() {
 
 fn run(sources: Sources, inherited: Inherited) -> anyhow::Result<ExitCode> {
     allow_descriptors();
-    // Connections have threads of their own.
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // The other threads have connections of their own.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .context("the async runtime does not start")?;

@@ -7,41 +7,65 @@
 
 use std::io;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// As many lanes as there are processors.
+/// As many lanes as there are processors. The first is the runtime that accepts: who comes alone, as a
+/// command does, need not wait for another thread to wake up.
 #[derive(Debug)]
 pub struct Lanes {
-    /// Of one thread each; there is at least one.
-    lanes: Vec<Runtime>,
-    /// How many connections came.
-    came: AtomicUsize,
+    first: Lane,
+    others: Vec<Lane>,
+    /// Those of the others.
+    runtimes: Vec<Runtime>,
 }
 
+#[derive(Debug)]
+struct Lane {
+    handle: Handle,
+    /// Held by each of its connections, too.
+    seat: Arc<()>,
+}
+
+/// Says that a connection is in its lane, as long as it is there.
+#[derive(Debug)]
+pub(super) struct Seat(#[expect(dead_code, reason = "only counted")] Arc<()>);
+
 impl Lanes {
-    /// Opens them.
+    /// Opens them beside the runtime that this is called in.
     pub fn open() -> io::Result<Self> {
         let many = available_parallelism().map_or(1, NonZero::get);
         // Not of the current thread: whatever is told to one of these from outside is a system call.
-        let lane = || Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let lanes = (0..many).map(|_| lane()).collect::<Result<_, _>>()?;
-        Ok(Self { lanes, came: AtomicUsize::default() })
+        let another = |_| Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtimes = (1..many).map(another).collect::<Result<Vec<_>, _>>()?;
+        let others = runtimes.iter().map(|runtime| Lane::on(runtime.handle().clone())).collect();
+        Ok(Self { first: Lane::on(Handle::current()), others, runtimes })
     }
 
-    /// The lane of the next connection.
-    pub(super) fn next(&self) -> &Handle {
-        let nth = self.came.fetch_add(1, Ordering::Relaxed) % self.lanes.len();
-        self.lanes[nth].handle()
+    /// The lane that has fewest connections, of equals the first; and a seat in it.
+    pub(super) fn free(&self) -> (&Handle, Seat) {
+        let fewer = |free, lane| if Lane::taken(lane) < Lane::taken(free) { lane } else { free };
+        let Lane { handle, seat } = self.others.iter().fold(&self.first, fewer);
+        (handle, Seat(seat.clone()))
+    }
+}
+
+impl Lane {
+    fn on(handle: Handle) -> Self {
+        Self { handle, seat: Arc::new(()) }
+    }
+
+    fn taken(&self) -> usize {
+        Arc::strong_count(&self.seat)
     }
 }
 
 impl Drop for Lanes {
     /// Waits for nobody, since it may happen in a task, where nothing may block.
     fn drop(&mut self) {
-        self.lanes.drain(..).for_each(Runtime::shutdown_background);
+        self.runtimes.drain(..).for_each(Runtime::shutdown_background);
     }
 }
 
@@ -52,16 +76,29 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn each_lane_has_its_thread_and_gets_every_so_manieth_connection() {
-        let lanes = Lanes::open().unwrap();
-        let mut served: HashMap<ThreadId, usize> = HashMap::new();
-        for _ in 0..3 * lanes.lanes.len() {
-            let thread = lanes.next().spawn(async { current().id() }).await.unwrap();
-            *served.entry(thread).or_default() += 1;
-        }
-        assert_eq!(served.len(), lanes.lanes.len());
-        assert!(served.values().all(|served| *served == 3), "{served:?}");
-        assert!(!served.contains_key(&current().id()));
+    #[test]
+    fn each_lane_has_its_thread_and_its_share_of_connections() {
+        let main = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        main.block_on(main.spawn(async {
+            let (here, lanes) = (current().id(), Lanes::open().unwrap());
+            let mut served: HashMap<ThreadId, usize> = HashMap::new();
+            let mut seats = Vec::new();
+            let many = 1 + lanes.others.len();
+            for _ in 0..3 * many {
+                let (lane, seat) = lanes.free();
+                let thread = lane.spawn(async { current().id() }).await.unwrap();
+                *served.entry(thread).or_default() += 1;
+                seats.push(seat);
+            }
+            assert_eq!(served.len(), many);
+            assert!(served.values().all(|served| *served == 3), "{served:?}");
+            seats.clear();
+            for _ in 0..3 {
+                let (lane, _seat) = lanes.free();
+                let thread = lane.spawn(async { current().id() }).await.unwrap();
+                assert_eq!(thread, here, "who comes alone stays where it was accepted");
+            }
+        }))
+        .unwrap();
     }
 }

@@ -109,7 +109,12 @@ pub async fn serve(
         };
         match accepted {
             Ok(connection) => {
-                connections.spawn_on(connection, lanes.next());
+                let (lane, seat) = lanes.free();
+                let seated = async move {
+                    connection.await;
+                    std::mem::drop(seat);
+                };
+                connections.spawn_on(seated, lane);
             }
             Err(error) => {
                 // Out of descriptors, most likely: waiting is all that helps.
