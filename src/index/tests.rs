@@ -187,6 +187,25 @@ fn what_the_journal_lost_is_told() {
 }
 
 #[test]
+fn of_many_notes_all_are_shown_and_what_is_lost_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let letter = |n: u32| char::from(b'a' + u8::try_from(n % 26).unwrap());
+    let say = |n: u32| {
+        event(&json!({"id": format!("00000000-0000-7000-8000-{n:012x}"), "place": "web/a",
+            "note": format!("{} {} broke", letter(n), letter(n / 26)), "at": "2026-11-10T10:00:00Z"}))
+    };
+    apply_at_once(&index, &(1..=300).map(say).collect::<Vec<_>>());
+    for lost in [1, 150, 300] {
+        fs::remove_file(dir.path().join(format!("records/{lost}"))).unwrap();
+    }
+    let place = Place::parse("web/a").unwrap();
+    let answer = index.why(&Question::over(window()), &place).unwrap().unwrap();
+    let notes: usize = answer.notes.iter().map(|group| group.count).sum();
+    assert_eq!((notes, answer.lacks), (297, 3));
+}
+
+#[test]
 fn the_last_digits_find_an_id() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(dir.path());

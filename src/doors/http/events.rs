@@ -24,7 +24,7 @@ use crate::doors::{Desk, now};
 use crate::event::{
     Draft, Event, MAX_EVENT, Place, Record, Retraction, Sender, Source, nearest_places,
 };
-use crate::index::{IndexError, Stored};
+use crate::index::{IndexError, Page, Stored};
 use crate::recorder::{Fate, Recorded, to_each};
 
 /// The most events one request may carry.
@@ -231,10 +231,21 @@ pub(super) async fn list(
     require_reader(&sender)?;
     let query = query::Events::read(uri.query().unwrap_or_default())?;
     let limit = query.limit;
-    let page =
-        read(&desk, move |desk| desk.index.list(&query.filter, query.order, query.after, limit))
-            .await?;
+    let (page, json) = read(&desk, move |desk| {
+        let page = desk.index.list(&query.filter, query.order, query.after, limit)?;
+        let json = page_to_json(&page);
+        Ok((page, json))
+    })
+    .await?;
+    let mut response = json_response(StatusCode::OK, json);
     let next = page.next.map(|cursor| cursor.to_string());
+    if let Some(link) = next.and_then(|next| query::next_link(&uri, &next)) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(lacking(page.lacks, response))
+}
+
+fn page_to_json(page: &Page) -> Vec<u8> {
     let mut json = Vec::from(*b"{\"v\":1,\"events\":[");
     for (position, event) in page.events.iter().enumerate() {
         if position != 0 {
@@ -243,15 +254,11 @@ pub(super) async fn list(
         json.extend(event.to_json());
     }
     json.push(b']');
-    if let Some(next) = &next {
+    if let Some(next) = page.next {
         json.extend(format!(",\"next\":\"{next}\"").into_bytes());
     }
     json.push(b'}');
-    let mut response = json_response(StatusCode::OK, json);
-    if let Some(link) = next.and_then(|next| query::next_link(&uri, &next)) {
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(lacking(page.lacks, response))
+    json
 }
 
 /// `GET /v1/events/{id}` shows one event; its last digits are enough.
