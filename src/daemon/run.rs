@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::open::Daemon;
 use super::{forget, pulse, recover, retain, systemd};
 use crate::doors::drop::{self, DropError};
-use crate::doors::http::{self, Door, Lanes};
+use crate::doors::http::{self, Door, Workers};
 use crate::doors::{browser, sentry};
 use crate::index::IndexError;
 use crate::recorder::{Inspection, WritingError, keep_until_dropped};
@@ -32,6 +32,11 @@ pub enum RunError {
     /// The drop directory cannot be used.
     #[error(transparent)]
     Drop(#[from] DropError),
+    /// The threads that serve connections could not be started.
+    #[error(
+        "connections cannot be served: allow snagd more open files and threads (`ulimit -n`, `ulimit -u`; for systemd `LimitNOFILE=`, `TasksMax=`)"
+    )]
+    Workers(#[source] std::io::Error),
     /// A thread could not be started, or it died.
     #[error("a part of snagd died: start it again, and report what its log says")]
     Died,
@@ -63,6 +68,7 @@ impl Daemon {
         // The lock stays in `self` until the end.
         let Self { desk, listeners, mut writing, mut packer, room, configuration, paths, .. } =
             self;
+        let workers = Arc::new(Workers::start().map_err(RunError::Workers)?);
         let changes = writing.changes();
         let (index, doubted) = (desk.index.clone(), desk.index.clone());
         let doubt = desk.doubt.clone();
@@ -77,9 +83,8 @@ impl Daemon {
         let mut doors = JoinSet::new();
         let beside = vec![sentry::door(desk.clone()), browser::door(desk.clone())];
         let door = Arc::new(Door::new(desk.clone(), beside, stop.clone()));
-        let lanes = Arc::new(Lanes::open().map_err(|_| RunError::Died)?);
         for listener in listeners {
-            let serving = http::serve(door.clone(), listener, lanes.clone(), stop.clone());
+            let serving = http::serve(door.clone(), listener, workers.clone(), stop.clone());
             doors.spawn(async move {
                 serving.await;
                 Ok(())

@@ -16,7 +16,7 @@ pub(super) const PACKED_HEADER: usize = 56;
 /// twice as much is unpacked for an event that is read by itself.
 const BLOCK: usize = 16 * 1024;
 /// The bytes before a block's content.
-const BLOCK_HEAD: usize = 20;
+pub(super) const BLOCK_HEAD: usize = 20;
 /// How hard zstd tries. Of events in such blocks 3 takes half as long again, for a fiftieth less.
 const LEVEL: i32 = 1;
 

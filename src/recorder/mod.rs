@@ -40,6 +40,7 @@ pub use replay::{
     CatchUpError, CaughtUp, Progress, agrees, catch_up, catch_up_to, holds, open_index,
 };
 pub use room::Room;
+pub(crate) use share::PROCESSORS;
 pub use share::to_each;
 pub use writing::{Writing, WritingError};
 

@@ -10,8 +10,8 @@ use tokio::task::spawn_blocking;
 /// Fewer items than this take less time than it takes to hand them over.
 const FEWEST: usize = 16;
 
-/// Asking how many there are reads files.
-static PROCESSORS: LazyLock<usize> =
+/// How many processors there are for this process. Asking for it reads files.
+pub(crate) static PROCESSORS: LazyLock<usize> =
     LazyLock::new(|| available_parallelism().map_or(1, NonZero::get));
 
 /// What `work` makes of each item, in their order.

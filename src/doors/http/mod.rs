@@ -23,7 +23,6 @@ pub mod fuzzing;
 mod gate;
 mod health;
 mod keys;
-mod lanes;
 mod metrics;
 mod openapi;
 mod pack;
@@ -35,6 +34,7 @@ mod route;
 mod serve;
 mod stream;
 mod weight;
+mod workers;
 
 use std::sync::Arc;
 
@@ -53,9 +53,9 @@ pub use ask::{
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 pub use forget::Forgetting;
 pub use keys::{KeyList, Made, Wanted};
-pub use lanes::Lanes;
 pub use page::PageLink;
 pub use serve::{BEHIND, Door, LACKS, Listener, serve};
+pub use workers::Workers;
 
 /// Every route of the API; those of the page are in [`page`].
 fn routes() -> Vec<Route> {

@@ -25,11 +25,11 @@ use tower::ServiceExt;
 
 use super::deadline::Deadline;
 use super::gate::{self, Peer};
-use super::lanes::Lanes;
 use super::pack::{self, Packing};
 use super::requests::{NONE, Requests};
 use super::route::Routes;
 use super::stream::Streams;
+use super::workers::Workers;
 use super::{Hall, page};
 use crate::doors::side::{RouteName, SideDoor};
 use crate::doors::{Desk, chain};
@@ -89,14 +89,14 @@ impl Door {
     }
 }
 
-/// Accepts until told to stop, then lets the requests in flight finish. Each connection is served in
-/// one of these lanes.
+/// Accepts until told to stop, then lets the requests in flight finish. Each connection is served by
+/// one of these workers.
 ///
 /// Dropping the future cuts every connection off.
 pub async fn serve(
     door: Arc<Door>,
     listener: Listener,
-    lanes: Arc<Lanes>,
+    workers: Arc<Workers>,
     stop: CancellationToken,
 ) {
     let room = Arc::new(Semaphore::new(most_connections()));
@@ -109,12 +109,12 @@ pub async fn serve(
         };
         match accepted {
             Ok(connection) => {
-                let (lane, seat) = lanes.free();
-                let seated = async move {
+                let (worker, held) = workers.free();
+                let held_to_its_end = async move {
                     connection.await;
-                    std::mem::drop(seat);
+                    std::mem::drop(held);
                 };
-                connections.spawn_on(seated, lane);
+                connections.spawn_on(held_to_its_end, worker);
             }
             Err(error) => {
                 // Out of descriptors, most likely: waiting is all that helps.
@@ -165,7 +165,7 @@ impl Door {
         }
     }
 
-    /// Answers the requests of one connection, opened in its lane, until it ends or the daemon stops.
+    /// Answers the requests of one connection, opened by its worker, until it ends or the daemon stops.
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         self: Arc<Self>,
         open: impl FnOnce() -> io::Result<S>,
