@@ -45,7 +45,7 @@ pub(super) const fn percent(percent: u64) -> u64 {
 impl Likeness {
     /// Compares each two texts.
     pub(super) fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut pieces = Pieces::none();
+        let mut pieces = Pieces::new();
         let mut count = 0;
         for text in texts {
             pieces.add(text, count);
@@ -77,7 +77,7 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn none() -> Self {
+    fn new() -> Self {
         let stemmer = Stemmer::create(Algorithm::English);
         Self { stemmer, words: HashMap::new(), numbers: HashMap::new(), owners: Vec::new() }
     }
