@@ -1,7 +1,7 @@
 //! Who was where, kept in memory once somebody asks for coverage: to know it, every day there is has to
 //! be read, which takes long.
 
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::{Index, IndexError, key};
 use crate::hotspot::{CellKey, Coverage, Visits};
@@ -10,55 +10,83 @@ use crate::hotspot::{CellKey, Coverage, Visits};
 /// of thousands of people at thousands of places.
 const MOST: usize = 160 * 1024 * 1024;
 
-/// What is known of all days up to the batch applied last; none until somebody asks, and once more
-/// happened than that something came.
+/// Who was where, once somebody asked for it.
 #[derive(Debug, Default)]
 pub(super) struct KnownVisits {
-    known: Mutex<Option<Visits>>,
+    /// None once more happened than that something came. Nobody holds this for long.
+    known: Mutex<Option<Arc<Known>>>,
+    /// One reads every day at a time; who asks meanwhile waits for what that one learns, if it is kept.
+    reading: Mutex<()>,
+}
+
+/// What is known of all days up to the batch applied last.
+#[derive(Debug, Default)]
+struct Known {
+    visits: Mutex<Visits>,
     /// What came to cells while a coverage was told what is known, which may take a while: who records
     /// does not wait for that.
     came: Mutex<Vec<CellKey>>,
-    /// One reads every day at a time; who asks meanwhile waits for what that one learns, if it is kept.
-    reading: Mutex<()>,
 }
 
 impl KnownVisits {
     /// Adds what came to cells.
     pub(super) fn add<'a>(&self, keys: impl IntoIterator<Item = &'a CellKey>) {
-        let mut came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut known = match self.known.try_lock() {
-            Ok(known) => known,
-            Err(TryLockError::Poisoned(known)) => known.into_inner(),
-            Err(TryLockError::WouldBlock) => return came.extend(keys.into_iter().cloned()),
-        };
-        if let Some(visits) = &mut *known {
-            came.iter().for_each(|key| visits.add(key.into()));
-            keys.into_iter().for_each(|key| visits.add(key.into()));
-            known.take_if(|visits| MOST < visits.bytes());
+        if let Some(known) = self.get()
+            && known.add(keys).is_some_and(|bytes| MOST < bytes)
+        {
+            self.forget();
         }
-        came.clear();
     }
 
     pub(super) fn forget(&self) {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.came.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Tells a coverage what is known; false where nothing is.
     fn tell(&self, coverage: &mut Coverage<'_>) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(visits) = &mut *known else { return false };
-        let came = std::mem::take(&mut *self.came.lock().unwrap_or_else(PoisonError::into_inner));
-        for key in &came {
-            visits.add(key.into());
-        }
-        coverage.look_back(visits);
+        let Some(known) = self.get() else { return false };
+        let mut visits = known.visits.lock().unwrap_or_else(PoisonError::into_inner);
+        known.catch_up(&mut visits);
+        coverage.look_back(&visits);
         true
     }
 
     fn keep(&self, visits: Visits) {
-        let kept = Some(visits).filter(|visits| visits.bytes() <= MOST);
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        let known = Known { visits: Mutex::new(visits), ..Known::default() };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(known));
+    }
+
+    fn get(&self) -> Option<Arc<Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Known {
+    /// Adds what came to cells; says how many bytes it is now, unless somebody is told.
+    fn add<'a>(&self, keys: impl IntoIterator<Item = &'a CellKey>) -> Option<usize> {
+        let mut visits = match self.visits.try_lock() {
+            Ok(visits) => visits,
+            Err(TryLockError::Poisoned(visits)) => visits.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                self.came().extend(keys.into_iter().cloned());
+                return None;
+            }
+        };
+        self.catch_up(&mut visits);
+        for key in keys {
+            visits.add(key.into());
+        }
+        Some(visits.bytes())
+    }
+
+    fn catch_up(&self, visits: &mut Visits) {
+        for key in &std::mem::take(&mut *self.came()) {
+            visits.add(key.into());
+        }
+    }
+
+    fn came(&self) -> MutexGuard<'_, Vec<CellKey>> {
+        self.came.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -84,7 +112,9 @@ impl Index {
         if let Some(batches) = told.between(next, told.next()) {
             let came = batches.iter().flat_map(|batch| batch.iter());
             came.for_each(|(key, _)| visits.add(key.into()));
-            self.visits.keep(visits);
+            if visits.bytes() <= MOST {
+                self.visits.keep(visits);
+            }
         }
         Ok(())
     }
@@ -120,26 +150,29 @@ mod tests {
 
     #[test]
     fn who_records_waits_for_nobody_who_is_told_and_nothing_is_missed() {
-        let known = KnownVisits::default();
-        known.keep(Visits::default());
+        let visits = KnownVisits::default();
+        visits.keep(Visits::default());
+        let known = visits.get().unwrap();
         {
-            let _told = known.known.lock().unwrap();
-            known.add(&[met(3)]);
+            let _told = known.visits.lock().unwrap();
+            visits.add(&[met(3)]);
         }
-        assert!(!is_first_time(&known));
+        assert!(!is_first_time(&visits));
     }
 
     #[test]
-    fn what_came_before_all_was_forgotten_is_forgotten_too() {
-        let known = KnownVisits::default();
-        {
-            let _told = known.known.lock().unwrap();
-            known.add(&[met(3)]);
-        }
-        known.forget();
-        known.keep(Visits::default());
-        assert!(is_first_time(&known));
-        known.add(&[met(3)]);
-        assert!(!is_first_time(&known));
+    fn who_takes_something_back_waits_for_nobody_who_is_told_and_all_is_forgotten() {
+        let visits = KnownVisits::default();
+        visits.keep(Visits::default());
+        let known = visits.get().unwrap();
+        let told = known.visits.lock().unwrap();
+        visits.add(&[met(3)]);
+        visits.forget();
+        assert!(visits.get().is_none());
+        visits.keep(Visits::default());
+        assert!(is_first_time(&visits));
+        drop(told);
+        visits.add(&[met(3)]);
+        assert!(!is_first_time(&visits));
     }
 }
