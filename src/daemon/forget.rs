@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::open::{OpenError, unusable};
 use super::paths::Paths;
 use super::systemd;
-use crate::doors::Wish;
+use crate::doors::{Granted, Wish};
 use crate::event::{Forget, Record, Remains};
 use crate::journal::{Fate, JournalError, Opened, SEGMENT_BYTES};
 use crate::recorder::Room;
@@ -41,15 +41,17 @@ fn note(state_dir: &Path) -> PathBuf {
 /// Waits until somebody wants something forgotten, and writes that down: then the daemon has to
 /// start anew. Where there is nothing of it, nothing is done.
 pub(super) async fn wait(paths: &Paths, room: &Room, mut wished: mpsc::Receiver<Wish>) {
-    while let Some(Wish { forget, is_recorded, answer }) = wished.recv().await {
-        let written = if is_recorded || has_copies(paths, &forget) {
-            note_down(&paths.state_dir, room, &forget).map(|()| true)
-        } else {
-            Ok(false)
-        };
-        let is_written = matches!(written, Ok(true));
+    while let Some(Wish { forget, is_recorded, is_dry, answer }) = wished.recv().await {
+        let granted = copies(paths, &forget).and_then(|copies| {
+            let is_written = !is_dry && (is_recorded || !copies.is_empty());
+            if is_written {
+                note_down(&paths.state_dir, room, &forget)?;
+            }
+            Ok(Granted { copies, is_written })
+        });
+        let is_written = granted.as_ref().is_ok_and(|granted| granted.is_written);
         // Whoever asked may be gone; what is written down is done all the same.
-        let _ = answer.send(written);
+        let _ = answer.send(granted);
         if is_written {
             return;
         }
@@ -161,10 +163,9 @@ fn sweep(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<()> {
 
 /// Rejected files, with the reasons, and notes that name it.
 fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Vec<PathBuf>> {
-    let needle = forget.needle();
     let names_it = |path: &Path| {
         let bytes = fs::read(path).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).contains(&needle)
+        forget.is_named_in(&String::from_utf8_lossy(&bytes))
     };
     let is_reason = |path: &Path| path.extension().is_some_and(|ending| ending == "why");
     let mut paths = entries(&drop_dir.join("rejected"))?;
@@ -173,14 +174,15 @@ fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Ve
     Ok(paths)
 }
 
-/// Whether anything beside the journal may name it: what was set aside is damaged, and nobody can
-/// tell what is in it.
-fn has_copies(paths: &Paths, forget: &Forget) -> bool {
+/// What beside the journal names it, or may: what was set aside is damaged, and nobody can tell what is
+/// in it.
+fn copies(paths: &Paths, forget: &Forget) -> io::Result<Vec<PathBuf>> {
     let state_dir = &paths.state_dir;
-    let has_aside = entries(&state_dir.join("journal/aside")).map_or(true, |it| !it.is_empty());
-    let has_notes = notes_of(state_dir, &paths.drop_dir, forget).map_or(true, |it| !it.is_empty());
-    let has_indexes = indexes(state_dir).map_or(true, |found| 1 < found.len());
-    has_aside || has_notes || has_indexes
+    let mut copies = notes_of(state_dir, &paths.drop_dir, forget)?;
+    copies.append(&mut entries(&state_dir.join("journal/aside"))?);
+    copies.extend(indexes(state_dir)?.into_iter().filter(|dir| *dir != state_dir.join("index")));
+    copies.sort();
+    Ok(copies)
 }
 
 /// Removes the index and those that were set aside.

@@ -60,15 +60,25 @@ pub struct Desk {
     pub side: side::Side,
 }
 
-/// A wish to have something forgotten; answered once it is written down and will be granted, or
-/// with `false` where there is nothing of it.
+/// A wish to have something forgotten, answered once it is written down and will be granted.
 pub struct Wish {
     /// What.
     pub forget: Forget,
     /// Whether the journal has, or may have, anything of it.
     pub is_recorded: bool,
+    /// Whether nothing is to be written down.
+    pub is_dry: bool,
     /// Who waits.
-    pub answer: oneshot::Sender<io::Result<bool>>,
+    pub answer: oneshot::Sender<io::Result<Granted>>,
+}
+
+/// What becomes of a [`Wish`].
+#[derive(Debug)]
+pub struct Granted {
+    /// Files beside the journal that go with it.
+    pub copies: Vec<PathBuf>,
+    /// Whether it is written down: not where there is nothing of it.
+    pub is_written: bool,
 }
 
 /// What the doors go by: the part of the configuration that may change while the daemon runs.

@@ -3,6 +3,7 @@
 //! The words of others are not looked into: who is named in somebody else's note stays named there.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Decided, Decision, Event, Muting, Place, Record, Retraction};
@@ -42,6 +43,33 @@ impl Forget {
             }
             Self::Place(place) => place.to_string(),
             Self::Id(id) => id.to_string(),
+        }
+    }
+
+    /// Whether a text that is no record names it: a file that was not taken, whole or torn.
+    ///
+    /// Of JSON a text in it has to say it and nothing else; of what is none, words of it have to.
+    #[must_use]
+    pub fn is_named_in(&self, text: &str) -> bool {
+        match serde_json::from_str(text) {
+            Ok(value) => self.is_said_in(&value),
+            Err(_) => text.lines().any(|line| match serde_json::from_str(line) {
+                Ok(value) => self.is_said_in(&value),
+                Err(_) => has_words(line, &self.needle()),
+            }),
+        }
+    }
+
+    fn is_said_in(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => match self {
+                Self::Person(name) => text == name,
+                Self::Place(place) => Place::parse(text).is_ok_and(|it| it.is_under(place)),
+                Self::Id(id) => Uuid::try_parse(text).is_ok_and(|it| it == *id),
+            },
+            Value::Array(values) => values.iter().any(|value| self.is_said_in(value)),
+            Value::Object(fields) => fields.values().any(|value| self.is_said_in(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }
     }
 
@@ -108,6 +136,14 @@ impl Forget {
     }
 }
 
+/// Whether words stand in a text, and not as a part of longer ones.
+fn has_words(text: &str, words: &str) -> bool {
+    let goes_on = |letter: char| letter.is_alphanumeric() || "-_.".contains(letter);
+    text.match_indices(words).any(|(at, _)| {
+        !text[..at].ends_with(goes_on) && !text[at + words.len()..].starts_with(goes_on)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +208,27 @@ mod tests {
         assert_eq!(remains(&id, muting()), Remains::All);
         let Remains::Changed(changed) = remains(&ana, muting()) else { panic!() };
         assert!(!String::from_utf8(changed.encode()).unwrap().contains("ana"));
+    }
+
+    #[test]
+    fn it_is_named_by_what_says_it_and_not_by_what_only_has_its_letters() {
+        let person = |name: &str| Forget::Person(name.to_owned());
+        let web = Forget::Place(Place::parse("web/pay").unwrap());
+        let id = Forget::Id(Uuid::from_u128(7));
+        let named = r#"{"place":"Web/Pay/card","nte":"the bold button of ana","person":"bo","same_as":"00000000-0000-0000-0000-000000000007"}"#;
+        let lines = format!("{{\"torn\n{named}\n");
+        for text in [named, &format!("[{named}]"), &lines] {
+            for forget in [&person("bo"), &web, &id] {
+                assert!(forget.is_named_in(text), "{forget:?} in {text}");
+            }
+            let we = Forget::Place(Place::parse("web/pa").unwrap());
+            for forget in [&person("b"), &person("ana"), &person("bol"), &we] {
+                assert!(!forget.is_named_in(text), "{forget:?} in {text}");
+            }
+        }
+        let torn = r#"{"place":"web/pay/card","person":"Ana Bo","#;
+        assert!(person("Ana Bo").is_named_in(torn) && web.is_named_in(torn));
+        assert!(!person("na Bo").is_named_in(torn) && !person("Ana B").is_named_in(torn));
     }
 
     #[test]

@@ -58,13 +58,23 @@ fn who_is_forgotten_is_gone_to_the_last_byte() {
     until("the file is rejected", || daemon.drop_dir().join("rejected/bad.json").exists());
     let bobs = of_bob(&daemon);
     let looked = daemon.snag(&["forget", "--person", "ana", "--dry-run"]).ok();
-    assert_eq!(looked.stdout, "would forget 100 events of 1 person at 3 places\n");
+    let rejected = daemon.drop_dir().join("rejected");
+    let [file, reason] = ["bad.json", "bad.json.why"].map(|name| rejected.join(name));
+    let would = format!(
+        "would forget 100 events of 1 person at 3 places, and 2 files beside the journal\n  {}\n  {}\n",
+        file.display(),
+        reason.display()
+    );
+    assert_eq!(looked.stdout, would);
     assert_eq!(daemon.events().len(), 199);
     let refused = daemon.snag(&["forget", "--person", "ana"]).ended(2);
     assert!(refused.stderr.contains("--yes"), "{refused:#?}");
 
     let done = daemon.snag(&["forget", "--person", "ana", "--yes"]).ok();
-    assert_eq!(done.stdout, "forgotten: 100 events of 1 person at 3 places\n");
+    assert_eq!(
+        done.stdout,
+        "forgotten: 100 events of 1 person at 3 places, and 2 files beside the journal\n"
+    );
     let left: Vec<_> = fs::read_dir(daemon.drop_dir().join("rejected")).unwrap().collect();
     assert!(left.is_empty(), "the reason goes with the file: {left:?}");
     until("the index is whole", || daemon.get("/v1/status").header("snag-behind").is_none());
@@ -86,9 +96,14 @@ fn who_is_forgotten_is_gone_to_the_last_byte() {
     assert_eq!(daemon.get("/v1/status").json()["started_at"], started);
     fs::create_dir_all(daemon.drop_dir().join("rejected")).unwrap();
     fs::write(daemon.drop_dir().join("rejected/late.json"), r#"{"person":"ana"}"#).unwrap();
+    let others = daemon.drop_dir().join("rejected/others.json");
+    fs::write(&others, r#"{"person":"anabel","nte":"what ana had said"}"#).unwrap();
     let done = daemon.snag(&["forget", "--person", "ana", "--yes"]).ok();
-    assert_eq!(done.stdout, "forgotten: no event, and what named it beside the journal\n");
+    assert_eq!(done.stdout, "forgotten: no event, and 1 file beside the journal\n");
     assert!(!daemon.drop_dir().join("rejected/late.json").exists());
+    assert!(others.exists(), "it is about somebody else");
+    let nobody = daemon.snag(&["forget", "--person", "", "--yes"]).ended(2);
+    assert!(nobody.stderr.contains("`person` is empty"), "{nobody:#?}");
     until("the index is whole", || daemon.get("/v1/status").header("snag-behind").is_none());
     daemon.stop();
     let said = verify(&daemon).ok();

@@ -14,7 +14,7 @@ use crate::args::{Forget, Global};
 use crate::log::event_path;
 use crate::output::Output;
 use crate::reach;
-use crate::render::plural;
+use crate::render::{plural, text_for_terminal};
 use crate::stop::{Code, stop};
 
 /// How often it is looked whether snagd is back,
@@ -47,10 +47,15 @@ pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> an
     let answer = ask(&mut connection, &dry, wish.clone()).await?;
     let forgetting: Forgetting = read(&answer)?;
     let what = in_words(&forgetting);
-    let is_nothing = forgetting.records + forgetting.damaged == 0;
+    let copies = &forgetting.copies;
+    let is_nothing = forgetting.records + forgetting.damaged == 0 && copies.is_empty();
     if said.dry_run {
         let would = if is_nothing { NOTHING.to_owned() } else { format!("would forget {what}") };
-        return output.json_or(&forgetting, |_| would);
+        return output.json_or(&forgetting, |look| {
+            let lines = copies.iter().map(|path| path.to_string_lossy());
+            let lines: Vec<_> = std::iter::once(would.into()).chain(lines).collect();
+            text_for_terminal(&lines.join("\n  "), look)
+        });
     }
     if !said.yes && !is_nothing {
         confirm(&what)?;
@@ -75,14 +80,23 @@ fn in_words(forgetting: &Forgetting) -> String {
     let events = plural(forgetting.events, "event", "events");
     let people = plural(forgetting.people as u64, "person", "people");
     let places = plural(forgetting.places as u64, "place", "places");
-    if forgetting.events + forgetting.records + forgetting.damaged == 0 {
-        return "no event, and what named it beside the journal".to_owned();
-    }
+    let mut what = vec![match forgetting.events {
+        0 => "no event".to_owned(),
+        _ => format!("{events} of {people} at {places}"),
+    }];
     if forgetting.events == 0 && 0 < forgetting.records {
         let records = plural(forgetting.records, "record", "records");
-        return format!("no event, and what {records} of decisions say of it");
+        what.push(format!("what {records} of decisions say of it"));
     }
-    format!("{events} of {people} at {places}")
+    if 0 < forgetting.damaged {
+        let stretches = plural(forgetting.damaged, "damaged stretch", "damaged stretches");
+        what.push(format!("{stretches} of the journal"));
+    }
+    if !forgetting.copies.is_empty() {
+        let copies = plural(forgetting.copies.len() as u64, "file", "files");
+        what.push(format!("{copies} beside the journal"));
+    }
+    what.join(", and ")
 }
 
 async fn ask(connection: &mut Connection, path: &str, wish: Bytes) -> Result<Answer, ClientError> {

@@ -1,6 +1,7 @@
 //! `POST /v1/forget`: a person, a place or one event, to the last byte.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -35,6 +36,9 @@ pub struct Forgetting {
     pub places: usize,
     /// Damaged stretches of the journal, which go with it.
     pub damaged: u64,
+    /// Files beside the journal that go with it: they name it, or were set aside and may.
+    #[serde(default)]
+    pub copies: Vec<PathBuf>,
     /// Whether something asked for before is still to be forgotten, for which there was no room.
     #[serde(default)]
     pub waits: bool,
@@ -65,6 +69,9 @@ pub(super) async fn forget(
             "say what to forget, as one of {{\"person\":\"ana\"}}, {{\"place\":\"web/pay\"}} or {{\"id\":\"…\"}} with a whole id: {error}"
         ))
     })?;
+    if forget == Forget::Person(String::new()) {
+        return Err(Problem::malformed("`person` is empty: name whom to forget"));
+    }
     let what = forget.clone();
     let forgetting = read(&desk, move |desk| Ok(count(&desk.journal, &what))).await?;
     let mut forgetting = forgetting.map_err(|error| {
@@ -75,19 +82,17 @@ pub(super) async fn forget(
     if 0 < forgetting.damaged && !loses_damaged {
         return Err(damaged(forgetting.damaged));
     }
-    if is_dry {
-        return Ok(json_response(StatusCode::OK, to_json(&forgetting)));
-    }
     let (answer, answered) = oneshot::channel();
     let stopping = |()| Problem::from(crate::recorder::Refusal::Failed);
     let is_recorded = 0 < forgetting.records + forgetting.damaged;
-    let wish = Wish { forget, is_recorded, answer };
+    let wish = Wish { forget, is_recorded, is_dry, answer };
     desk.wishes.send(wish).await.map_err(|_| stopping(()))?;
-    let is_written = answered.await.map_err(|_| stopping(()))?.map_err(|error| {
+    let granted = answered.await.map_err(|_| stopping(()))?.map_err(|error| {
         tracing::error!(%error, "what is to be forgotten cannot be written down");
         no_room(desk.facts.waits_to_forget)
     })?;
-    let status = if is_written { StatusCode::ACCEPTED } else { StatusCode::OK };
+    forgetting.copies = granted.copies;
+    let status = if granted.is_written { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok(json_response(status, to_json(&forgetting)))
 }
 
@@ -144,6 +149,7 @@ fn count(journal: &Reader, forget: &Forget) -> Result<Forgetting, JournalError> 
         people: people.len(),
         places: places.len(),
         damaged,
+        copies: Vec::new(),
         waits: false,
     })
 }
