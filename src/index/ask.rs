@@ -1,6 +1,7 @@
 //! Hotspots and why: cells for the figures, a few events for the words.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use super::order::Order;
 use super::quotes::Quotes;
 use super::ranking::only;
 use super::{Index, IndexError};
-use crate::event::{Actor, Day, Event, Kind, Place, SignalName};
+use crate::event::{Actor, Class, Day, Event, Kind, Place, SignalName};
 use crate::hotspot::{
     By, Cell, CellKey, DaySum, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Shape, Sort,
     Why, Window, calendar, group, painless, why,
@@ -58,7 +59,7 @@ pub struct WhyAnswer {
     /// The figures.
     #[serde(flatten)]
     pub why: Why,
-    /// What people said, grouped by likeness; of the latest notes.
+    /// What was said, grouped by likeness; of the latest notes.
     pub notes: Vec<NoteGroup>,
     /// The rules of the signals that count here, as they last fired.
     pub rules: BTreeMap<SignalName, String>,
@@ -189,7 +190,7 @@ impl Index {
     ) -> Result<Vec<Note>, IndexError> {
         let (mut found, sieve) = (Vec::new(), sieve(question));
         for place in places {
-            for band in 0..key::BANDS {
+            for band in bands(question.class) {
                 let glances = self.glances(question.window, place, band).take(MOST_GLANCES);
                 let suiting = glances.filter(|found| {
                     found.as_ref().map_or(true, |(_, glance)| suits(question, &sieve, *glance))
@@ -290,8 +291,19 @@ pub(super) fn sieve(question: &Question) -> Sieve {
     }
 }
 
+/// The lists that hold what counts as a class; a confirmed signal counts as a report.
+pub(super) fn bands(class: Option<Class>) -> Range<u8> {
+    match class {
+        None => 0..key::BANDS,
+        Some(Class::Report) => key::REPORTS,
+        Some(Class::Signal) => key::SIGNALS..key::SIGNALS + 1,
+        Some(Class::Use) => key::USES..key::USES + 1,
+    }
+}
+
 pub(super) fn fits(question: &Question, event: &Event) -> bool {
-    question.version.as_ref().is_none_or(|version| event.version.as_ref() == Some(version))
+    question.under.as_ref().is_none_or(|under| event.place.is_under(under))
+        && question.version.as_ref().is_none_or(|version| event.version.as_ref() == Some(version))
         && question.person.as_ref().is_none_or(|person| event.person == *person)
         && event.actor == if question.actor == Actor::Agent { Actor::Agent } else { Actor::Human }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::ask::{Lacking, MOST_GLANCES, MOST_TRIES, fits, quote, sieve, suits};
+use super::ask::{Lacking, MOST_GLANCES, MOST_TRIES, bands, fits, quote, sieve, suits};
 use super::{Index, IndexError, key};
 use crate::event::Place;
 use crate::hotspot::{Cell, CellKey, Question, Quote};
@@ -58,7 +58,8 @@ impl Index {
         shown: &mut BTreeSet<u64>,
         lacking: &mut Lacking,
     ) -> Result<Option<Quote>, IndexError> {
-        for band in key::REPORTS {
+        let wanted = bands(question.class);
+        for band in key::REPORTS.filter(|band| wanted.contains(band)) {
             let at = usize::from(band);
             let mut strongest: Option<(Timestamp, &Place)> = None;
             for place in places {

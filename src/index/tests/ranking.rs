@@ -155,3 +155,31 @@ fn a_place_that_comes_back_was_seen_when_it_was() {
     let row = rows.iter().find(|row| row.key.name() == Some("web/a")).unwrap();
     assert_eq!(row.first_seen, Some(Day::parse("2026-03-01").unwrap()));
 }
+
+#[test]
+fn words_are_of_the_class_that_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let said = [
+        json!({"place": "web/a", "note": "a person said this"}),
+        json!({"place": "web/a", "note": "TypeError", "class": "signal", "signal": {"name": "crash"}}),
+    ];
+    apply(&index, &said.map(|fields| event(&fields)));
+    let place = Place::parse("web/a").unwrap();
+    for (class, under, notes, quote) in [
+        (None, "web", &["TypeError", "a person said this"][..], true),
+        (Some(Class::Report), "web", &["a person said this"], true),
+        (Some(Class::Signal), "web", &["TypeError"], false),
+        (Some(Class::Use), "web", &[], false),
+        (None, "cli", &[], false),
+    ] {
+        let under = Some(Place::parse(under).unwrap());
+        let question = Question { under, class, ..Question::over(window()) };
+        let why = index.why(&question, &place).unwrap().unwrap();
+        let mut found: Vec<&str> = why.notes.iter().map(|note| note.text.as_str()).collect();
+        found.sort_unstable();
+        assert_eq!(found, notes, "{class:?}");
+        let rows = index.hotspots(&question, 9).unwrap().rows;
+        assert_eq!(rows.iter().any(|row| row.quote.is_some()), quote, "{class:?}");
+    }
+}

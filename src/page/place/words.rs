@@ -77,7 +77,7 @@ fn counts(title: &str, reports: u64, groups: &[(&str, Counted)]) -> Markup {
     }
 }
 
-/// What people said, similar notes together.
+/// What was said, similar notes together.
 pub(super) fn notes(groups: &[NoteGroup], today: Day) -> Markup {
     if groups.is_empty() {
         return html! {};

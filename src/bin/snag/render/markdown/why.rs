@@ -95,12 +95,12 @@ impl Report {
         }
     }
 
-    /// What people said: notes that say the same once, similar ones together.
+    /// What was said: notes that say the same once, similar ones together.
     fn notes(&mut self, answer: &WhyAnswer) {
         if answer.notes.is_empty() {
             return;
         }
-        self.about("What people said.", "");
+        self.about("What was said.", "");
         for group in answer.notes.iter().take(MOST_GROUPS) {
             self.quote(&group.text);
             for wording in group.also.iter().take(MOST_WORDINGS) {

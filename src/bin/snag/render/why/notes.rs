@@ -1,4 +1,4 @@
-//! What people said: notes that say the same once, similar ones together.
+//! What was said: notes that say the same once, similar ones together.
 
 use snag::hotspot::NoteGroup;
 
@@ -25,7 +25,7 @@ pub(super) fn notes(groups: &[NoteGroup], page: &mut Page, look: &Look) {
         beside.push_str(", similar ones together");
     }
     page.blank();
-    page.push(heading("What people said", &beside, look));
+    page.push(heading("What was said", &beside, look));
     for group in groups.iter().take(MOST_GROUPS) {
         quote(&group.text, page, look);
         also(&group.also, page, look);
