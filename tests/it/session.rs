@@ -70,3 +70,30 @@ fn without_a_daemon_a_session_goes_on() {
     let log = said(&["end", "--export", "md"]).ok().stdout;
     assert!(log.contains("1. silence for 40 s <!-- ") && log.contains("felt: anxious"), "{log}");
 }
+
+#[test]
+fn what_is_taken_back_is_in_no_log_and_what_ended_goes_on_no_more() {
+    let snagd = Snagd::start();
+    let said = |args: &[&str]| snagd.snag(args).ok().stdout;
+    said(&["session", "start", "buy", "--place", "web/shop"]);
+    said(&["session", "note", "meant for another", "--felt", "confused"]);
+    let taken_back = said(&["undo"]);
+    assert!(taken_back.starts_with("taken back"), "{taken_back}");
+    said(&["session", "note", "the total is hidden", "--felt", "confused"]);
+    said(&["session", "note", "named by its last digits", "--felt", "confused"]);
+    let steps = snagd.snag(&["session", "--json"]).ok().json()["steps"].take();
+    let id = steps[1]["id"].as_str().unwrap();
+    said(&["undo", &id[id.len() - 8..]]);
+    let running = said(&["session"]);
+    assert!(running.contains("1 step\n") && running.contains("snag session note"), "{running}");
+    let ended = said(&["session", "end", "--con", "no guest checkout"]);
+    for (words, is_there) in [
+        ("the total is hidden", true),
+        ("no guest checkout", true),
+        ("meant for another", false),
+        ("named by its last digits", false),
+        ("snag session", false),
+    ] {
+        assert_eq!(ended.contains(words), is_there, "{words}: {ended}");
+    }
+}

@@ -16,6 +16,7 @@ use crate::log::event_path;
 use crate::outbox::{self, Outbox};
 use crate::output::Output;
 use crate::reach;
+use crate::session;
 use crate::stop::{Code, stop};
 
 /// What was logged last to one daemon.
@@ -102,10 +103,12 @@ pub(crate) async fn undo(
     match (delete(&path, url).await, is_unseen) {
         (Ok(()), _) => {
             forget(url);
+            session::leave_out(&id)?;
             tell(&id, "", output)
         }
         (Err(error), true) if is_absence(&error) => {
             forget(url);
+            session::leave_out(&id)?;
             tell(&id, ", before snagd saw it", output)
         }
         (Err(error), true) => Err(error).context(

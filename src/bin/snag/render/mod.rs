@@ -44,7 +44,7 @@ pub(crate) use hotspots::hotspots;
 pub(crate) use manual::{Section, manual};
 pub(crate) use safe::{is_obeyed, json_for_terminal, text_for_terminal};
 pub(crate) use service::{log_of, service, uninstalled};
-pub(crate) use session::session;
+pub(crate) use session::{ended_session, session};
 pub(crate) use signals::{decided, muted, signal_group, signals};
 pub(crate) use status::{reach, status, to_go, waits};
 pub(crate) use tail::{tail_head, tailed, taken_back};

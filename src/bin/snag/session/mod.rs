@@ -121,10 +121,23 @@ async fn end(said: EndSession, global: &Global, output: &Output) -> anyhow::Resu
     match said.export {
         Some(_) => output.document(&markdown::write(&session, now()))?,
         None if output.format == Format::Json => output.json(&serde_json::to_vec(&session)?)?,
-        None => output.line(&render::session(&session, output.look()))?,
+        None => output.line(&render::ended_session(&session, output.look()))?,
     }
     let path = path()?;
     fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))
+}
+
+/// Leaves out of the session that runs, if one does, what was taken back; its last digits are enough.
+pub(crate) fn leave_out(id: &str) -> anyhow::Result<()> {
+    let Ok(mut session) = running() else { return Ok(()) };
+    let digits = id.replace('-', "").to_ascii_lowercase();
+    let (mut before, mut left) = (0, 0);
+    for met in [&mut session.steps, &mut session.pros, &mut session.cons] {
+        before += met.len();
+        met.retain(|event| !event.id.simple().to_string().ends_with(&digits));
+        left += met.len();
+    }
+    if left < before { keep(&session) } else { Ok(()) }
 }
 
 /// Records one step where the session is.
