@@ -105,13 +105,21 @@ pub(crate) fn restore(said: &Restore, output: &Output) -> anyhow::Result<ExitCod
         other @ RestoreError::Open(_) => other.into(),
     })?;
     tell_wrong(&report, output);
-    let told = json!({"state_dir": state_dir, "restored": report});
+    let told = json!({"v": 1, "state_dir": state_dir, "restored": report});
     output.json_or(&told, |_| {
         let events = plural(report.events, "event", "events");
         format!("restored {events} to {}", state_dir.display())
     })?;
     output.note("start snagd: it builds its index from that");
     Ok(if report.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was found in a backup.
+#[derive(Serialize)]
+struct Verified<'a> {
+    v: u32,
+    #[serde(flatten)]
+    report: &'a Report,
 }
 
 /// `snag backup --verify`.
@@ -121,7 +129,7 @@ fn verify(path: &Path, output: &Output) -> anyhow::Result<ExitCode> {
     if !report.damaged.is_empty() {
         output.note(&cure(path));
     }
-    output.json_or(&report, |_| {
+    output.json_or(&Verified { v: 1, report: &report }, |_| {
         let events = plural(report.events, "event", "events");
         let parts = plural(report.parts as u64, "part", "parts");
         let made = report.made_at.map(|at| format!(", made {at}")).unwrap_or_default();
@@ -173,6 +181,7 @@ fn cure(path: &Path) -> String {
 /// What was backed up, as JSON.
 #[derive(Serialize)]
 struct Told<'a> {
+    v: u32,
     records: u64,
     parts: usize,
     bytes: u64,
@@ -213,8 +222,18 @@ fn tell_made(made: &Made, to: &Path, output: &Output) -> anyhow::Result<()> {
     }
     let (parts, new_parts, new_bytes) = (manifest.parts.len(), *new_parts, *new_bytes);
     let bytes = size;
-    let told =
-        Told { records, parts, bytes, new_parts, new_bytes, healed, removed, damage, manifest };
+    let told = Told {
+        v: 1,
+        records,
+        parts,
+        bytes,
+        new_parts,
+        new_bytes,
+        healed,
+        removed,
+        damage,
+        manifest,
+    };
     output.json_or(&told, |_| text)
 }
 

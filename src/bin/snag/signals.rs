@@ -52,6 +52,7 @@ pub(crate) async fn signals(said: Signals, global: &Global, output: &Output) -> 
 /// A rule at a place as it is now.
 #[derive(Deserialize, Serialize)]
 struct Set {
+    v: u32,
     #[serde(flatten)]
     muting: Muting,
     /// Whether it was another before.

@@ -51,6 +51,7 @@ struct RuleAt {
 /// A rule at a place as it is now.
 #[derive(Debug, Serialize)]
 struct Set {
+    v: u32,
     #[serde(flatten)]
     muting: Muting,
     /// Whether it was another before.
@@ -181,7 +182,7 @@ pub(super) async fn set_muted(
     let muting = if changed { muting } else { before.unwrap_or(muting) };
     let is_new_place = desk.index.first_seen(&muting.place).is_none();
     let mut response =
-        json_response(StatusCode::OK, to_json(&Set { muting: muting.clone(), changed }));
+        json_response(StatusCode::OK, to_json(&Set { v: 1, muting: muting.clone(), changed }));
     if is_new_place {
         tell_new_place(&desk, &muting.place, true, &mut response);
     }
