@@ -4,8 +4,9 @@
 //! A note that was torn or changed says nothing, which means a rebuild too many or one too few; so it
 //! is not synced.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A note.
@@ -29,7 +30,9 @@ impl Note {
         let path = path(index);
         let new = path.with_extension("checkpoint.new");
         let said = self.said();
-        fs::write(&new, format!("{said} {:08x}\n", crc32c::crc32c(said.as_bytes())))?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        writeln!(file, "{said} {:08x}", crc32c::crc32c(said.as_bytes()))?;
         fs::rename(new, path)
     }
 

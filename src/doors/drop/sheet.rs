@@ -46,15 +46,20 @@ impl Sheet {
     pub(super) fn confess(&mut self) -> (String, String) {
         self.bad.sort_by_key(|(position, _)| *position);
         let (mut lines, mut reasons) = (String::new(), String::new());
-        for (position, reason) in &self.bad {
+        for (here, (position, reason)) in (1..).zip(&self.bad) {
             let Line { number, span } = &self.lines[*position];
             let text = String::from_utf8_lossy(&self.file.bytes[span.clone()]);
             // Where JSON may have a line break it may as well have a space.
             lines.push_str(&text.replace('\n', " "));
             lines.push('\n');
             if !reason.is_empty() {
+                let before = if *number == here {
+                    String::new()
+                } else {
+                    format!(" ({number} as it was dropped)")
+                };
                 // Writing to memory does not fail.
-                let _ = writeln!(reasons, "line {number}: {}", printable(reason));
+                let _ = writeln!(reasons, "line {here}{before}: {}", printable(reason));
             }
         }
         if MOST_REASONS < self.bad.len() {

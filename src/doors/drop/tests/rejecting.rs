@@ -14,8 +14,9 @@ fn bad_lines_cost_no_good_ones() {
     assert_eq!(bench.rejected("mixed.ndjson"), format!("nope\n{wrong}\n"));
     let why = bench.why("mixed.ndjson");
     let why: Vec<&str> = why.lines().collect();
-    assert!(why[0].starts_with("line 2: this is no JSON"), "{why:?}");
-    assert!(why[1].starts_with("line 4: /kind: ") && why[1].contains("did you mean `error`"));
+    assert!(why[0].starts_with("line 1 (2 as it was dropped): this is no JSON"), "{why:?}");
+    assert!(why[1].starts_with("line 2 (4 as it was dropped): /kind: "), "{why:?}");
+    assert!(why[1].contains("did you mean `error`"), "{why:?}");
     assert!(why[1].contains("; /mood: ") && why.len() == 2, "{why:?}");
     let mode = fs::metadata(bench.path("rejected")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
@@ -143,7 +144,10 @@ fn many_lines_of_one_file_are_several_jobs() {
     assert_eq!(bench.rejected("many").lines().count(), 100);
     let why = bench.why("many");
     let last = why.lines().last().unwrap();
-    assert!(why.lines().count() == 100 && last.starts_with("line 991: "), "{last}");
+    assert!(
+        why.lines().count() == 100 && last.starts_with("line 100 (991 as it was dropped): "),
+        "{last}"
+    );
 }
 
 #[test]
