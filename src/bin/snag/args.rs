@@ -336,7 +336,7 @@ pub(crate) struct About {
     /// Only what happened to this person
     #[arg(long)]
     pub(crate) person: Option<String>,
-    /// human or agent [default: human]
+    /// human or agent [rankings: human unless said]
     #[arg(long)]
     pub(crate) actor: Option<String>,
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use hyper::StatusCode;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::{Map, Value};
 use snag::client::{Answer, ClientError, Connection, Target};
 use snag::doors::http::{NEAR_PLACES, NEW_PLACE};
@@ -114,7 +114,8 @@ fn read_at(text: &str) -> anyhow::Result<String> {
         written => Day::parse(written).ok(),
     };
     let ago = written.strip_suffix("ago").unwrap_or(written).trim();
-    let ago = ago.parse::<SignedDuration>().ok().filter(|ago| !ago.is_negative());
+    let ago = ago.parse::<Span>().ok().filter(|ago| !ago.is_negative());
+    let ago = ago.and_then(|ago| ago.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
     let at = if let Some(day) = day {
         let noon = format!("{day}T12:00:00Z").parse::<Timestamp>()?;
         if day == today() { noon.min(now()) } else { noon }
@@ -126,7 +127,7 @@ fn read_at(text: &str) -> anyhow::Result<String> {
         return Err(stop(
             Code::Usage,
             format!(
-                "`--at {text}` is no time: write an instant with its zone, like 2026-11-20T14:30:00Z, a day like 2026-11-20 or yesterday, or how long ago it was, like 2h"
+                "`--at {text}` is no time: write an instant with its zone, like 2026-11-20T14:30:00Z, a day like 2026-11-20 or yesterday, or how long ago it was, like 2h or 3d"
             ),
         ));
     };

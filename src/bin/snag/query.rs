@@ -3,9 +3,13 @@
 //! of the same pairs.
 
 use form_urlencoded::Serializer;
+use snag::hotspot::Window;
 
 use crate::args::{About, Asked};
 use crate::render;
+
+/// Days offered where nothing was met within fewer.
+const WIDER: [i32; 4] = [28, 90, 365, 3650];
 
 /// Names and values in the order they were said; the daemon checks them.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +36,10 @@ impl Query {
         self
     }
 
+    pub(crate) fn says(&self, name: &str) -> bool {
+        self.0.iter().any(|(said, _)| *said == name)
+    }
+
     /// The address to ask at.
     pub(crate) fn on(&self, path: &str) -> String {
         format!("{path}?{}", Serializer::new(String::new()).extend_pairs(&self.0).finish())
@@ -45,11 +53,42 @@ impl Query {
             value => format!("{command} --{name} {}", render::shell(value)),
         })
     }
+
+    /// `command` over more days that end on the same one; none where there are many already.
+    pub(crate) fn further_back(
+        &self,
+        command: &str,
+        window: Window,
+        but: &[&str],
+    ) -> Option<String> {
+        let is_wider = |days: &i32| window.until.plus(1 - days) < window.since;
+        let days = WIDER.into_iter().find(is_wider)?;
+        let first = window.until.plus(1 - days);
+        let since = if self.says("until") { first.to_string() } else { format!("{days}d") };
+        Some(self.again(&format!("{command} --since {since}"), &[but, &["since"]].concat()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use snag::event::Day;
+
     use super::*;
+
+    #[test]
+    fn further_back_ends_on_the_same_day() {
+        let until = Day::parse("2026-11-20").unwrap();
+        let mut query = Query::default();
+        query.say("since", Some("7d")).say("under", Some("web"));
+        let further = |query: &Query, days| {
+            query.further_back("snag x", Window::ending(until, days), &["under"])
+        };
+        assert_eq!(further(&query, 28).unwrap(), "snag x --since 90d");
+        assert_eq!(further(&query, 3650), None);
+        query.say("until", Some("2026-11-20"));
+        let dated = "snag x --since 2025-11-21 --until 2026-11-20";
+        assert_eq!(further(&query, 90).unwrap(), dated);
+    }
 
     #[test]
     fn what_was_asked_is_asked_again() {

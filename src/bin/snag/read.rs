@@ -186,7 +186,7 @@ pub(crate) async fn coverage(
     }
     let coverage: CoverageAnswer = read(&answer)?;
     let look = as_of(coverage.window, output);
-    output.line(&render::coverage(&coverage, &look))
+    output.line(&render::coverage(&coverage, &query, &look))
 }
 
 /// `snag show`.

@@ -222,16 +222,9 @@ fn no_command(word: &str, help: &Help<'_>, words: &[String]) -> String {
 fn unknown(error: &Error, arg: &str, help: &Help<'_>, words: &[String]) -> String {
     // A sentence is no flag, whatever it begins with.
     let is_sentence = |word: &&String| word.starts_with(arg) && word.contains(' ');
-    if let Some(sentence) = words.iter().skip(1).find(is_sentence).filter(|_| arg.starts_with('-'))
-    {
-        let place = words.iter().skip_while(|word| *word != "log").nth(1);
-        let place =
-            place.filter(|place| *place != sentence).map_or("web/checkout/pay", |place| place);
-        return format!(
-            "what begins with a dash is taken for a flag: write -- before it: snag log {} -- {}",
-            shell(place),
-            shell(sentence)
-        );
+    let at = words.iter().skip(1).position(|word| is_sentence(&word));
+    if let Some(at) = at.filter(|_| arg.starts_with('-')) {
+        return dashed(&words[1..], at);
     }
     if !arg.starts_with('-') {
         let example = help.example();
@@ -247,9 +240,45 @@ fn unknown(error: &Error, arg: &str, help: &Help<'_>, words: &[String]) -> Strin
     }
 }
 
+/// How to say the word at a place that begins with a dash.
+fn dashed(words: &[String], at: usize) -> String {
+    let is_flag = |word: &str| {
+        word.starts_with("--") && word.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase())
+    };
+    let sentence = shell(&words[at]);
+    if let Some(flag) = at.checked_sub(1).map(|before| &words[before]).filter(|it| is_flag(it)) {
+        return format!("what begins with a dash is taken for a flag: write {flag}={sentence}");
+    }
+    let said = |word: &String| if is_flag(word) { word.clone() } else { shell(word) };
+    let mut others: Vec<String> = words.iter().map(said).collect();
+    others.remove(at);
+    if others == ["log"] {
+        others.push("web/checkout/pay".to_owned());
+    }
+    let others = others.join(" ");
+    format!(
+        "what begins with a dash is taken for a flag: write -- before it: snag {others} -- {sentence}"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_begins_with_a_dash_is_said_where_it_was() {
+        for (said, advice) in [
+            (&["session", "end", "--con", "- it"][..], "write --con='- it'"),
+            (&["log", "- it"], "snag log web/checkout/pay -- '- it'"),
+            (&["log", "web/x", "- it"], "snag log web/x -- '- it'"),
+            (&["session", "note", "- it", "--felt", "x"], "snag session note --felt x -- '- it'"),
+        ] {
+            let words: Vec<String> = said.iter().map(|word| (*word).to_owned()).collect();
+            let at = said.iter().position(|word| *word == "- it").unwrap();
+            let advised = dashed(&words, at);
+            assert!(advised.ends_with(advice), "{advised}");
+        }
+    }
 
     #[test]
     fn a_command_alone_is_what_it_is_among_all() {

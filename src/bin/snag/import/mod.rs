@@ -9,7 +9,7 @@ mod sheet;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
@@ -214,7 +214,12 @@ fn open(file: &Path) -> anyhow::Result<(Box<dyn BufRead>, Option<u64>)> {
     let opened = File::open(file).map_err(|error| {
         stop(Code::Usage, format!("{} cannot be read: {error}", file.display()))
     })?;
-    let size = opened.metadata().map(|found| found.len()).ok();
+    let found = opened.metadata().ok();
+    if found.as_ref().is_some_and(Metadata::is_dir) {
+        let message = format!("{} is a directory: name a file in it", file.display());
+        return Err(stop(Code::Usage, message));
+    }
+    let size = found.map(|found| found.len());
     Ok((Box::new(BufReader::new(opened)), size))
 }
 

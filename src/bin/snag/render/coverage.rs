@@ -7,6 +7,7 @@ use super::Look;
 use super::line::{Page, Tone};
 use super::table::{Column, GAP, Give, Table};
 use super::words::{number, plural, shell, short_rate, window};
+use crate::query::Query;
 
 /// From here on a table says how often using a place hurts.
 const WIDE: usize = 80;
@@ -14,7 +15,7 @@ const WIDE: usize = 80;
 const MOST_UNTOUCHED: usize = 20;
 
 /// Who used what, and what nobody touched.
-pub(crate) fn coverage(answer: &CoverageAnswer, look: &Look) -> String {
+pub(crate) fn coverage(answer: &CoverageAnswer, asked: &Query, look: &Look) -> String {
     let mut page = look.page();
     page.push(look.line().bold("Coverage").space(GAP).dim(window(answer.window)));
     page.prose(0, Tone::Plain, &crowd(answer.crowd, &answer.places));
@@ -45,7 +46,11 @@ pub(crate) fn coverage(answer: &CoverageAnswer, look: &Look) -> String {
             let why = format!("snag why {}", shell(at.place.as_str()));
             page.next("what hurts there:", &why);
         }
-        None => page.next("look further back:", "snag coverage --since 8w"),
+        None => {
+            if let Some(wider) = asked.further_back("snag coverage", answer.window, &[]) {
+                page.next("look further back:", &wider);
+            }
+        }
     }
     page.finish()
 }

@@ -262,7 +262,14 @@ fn stored(event: &Event, page: &mut Page, look: &Look) {
         field(page, "me too to", &format!("…{} ({same_as})", id_tail(same_as)), look);
     }
     if let Some(decision) = &event.decision {
-        let by = format!("{} by {}, {}", decision.verdict, decision.by, moment(decision.at, look));
+        let severity = decision.severity.map(|severity| format!(" as {severity}"));
+        let by = format!(
+            "{}{} by {}, {}",
+            decision.verdict,
+            severity.unwrap_or_default(),
+            decision.by,
+            moment(decision.at, look)
+        );
         field(page, "decided", &by, look);
         if let Some(note) = &decision.note {
             field(page, "said", note, look);

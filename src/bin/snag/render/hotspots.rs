@@ -29,8 +29,6 @@ const PLACE: usize = 16;
 const STEPS: std::ops::RangeInclusive<usize> = 7..=56;
 /// Places shown under a row.
 const MOST_CHILDREN: usize = 5;
-/// Lengths offered when nothing was met within a shorter one.
-const WIDER: [usize; 4] = [28, 90, 365, 3650];
 
 /// The ranking of a store that holds `events`.
 pub(crate) fn hotspots(answer: &HotspotsAnswer, events: u64, asked: &Query, look: &Look) -> String {
@@ -79,10 +77,8 @@ fn nothing(answer: &HotspotsAnswer, events: u64, asked: &Query, page: &mut Page,
     let looked = "none that this question looks at has points in these days";
     page.prose(0, Tone::Plain, &format!("{recorded} recorded in all; {looked}."));
     page.blank();
-    let days = answer.window.days();
-    if let Some(wider) = WIDER.into_iter().find(|&wider| days < wider) {
-        let wider = format!("snag hotspots --since {wider}d");
-        page.next("look further back:", &asked.again(&wider, &["since", "until"]));
+    if let Some(wider) = asked.further_back("snag hotspots", answer.window, &[]) {
+        page.next("look further back:", &wider);
     }
     page.next("see what is recorded:", "snag events");
 }
@@ -296,6 +292,12 @@ fn explained(key: &Key, asked: &Query) -> Option<(String, String)> {
         asked.again(&command, &["by", "top", "depth", flag])
     };
     Some(match key {
+        // Of these a row is the sum; there may be nothing at the place itself.
+        Key::Place(_) if asked.says("depth") => {
+            let command = format!("snag hotspots --under {word} --flat");
+            let command = asked.again(&command, &["under", "depth", "flat", "top"]);
+            ("what the first is made of:".to_owned(), command)
+        }
         Key::Place(_) => {
             let command = asked.again(&format!("snag why {word}"), &OF_LISTS);
             ("every figure behind the first:".to_owned(), command)

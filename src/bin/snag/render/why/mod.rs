@@ -141,9 +141,9 @@ pub(super) fn next(answer: &WhyAnswer, asked: &Query) -> Vec<(&'static str, Stri
     } else if let Some(first) = why.below.first() {
         next.push(("the worst of these:", of(first.place.as_str())));
     } else if why.figures.pain == 0 {
-        let wider = format!("snag why {place} --since 365d");
-        let but = ["place", "under", "since", "until"];
-        next.push(("look further back:", asked.again(&wider, &but)));
+        let wider =
+            asked.further_back(&format!("snag why {place}"), why.window, &["place", "under"]);
+        next.extend(wider.map(|wider| ("look further back:", wider)));
     }
     if why.figures.pain != 0 {
         let events = format!("snag events --under {place}");
