@@ -420,6 +420,7 @@ fn people_appear_by_name_to_themselves_only() {
         snagd.ask_tcp(&format!("GET {path} HTTP/1.1\r\n{token}Connection: close\r\n\r\n"))
     };
     ask("/v1/hotspots?by=person&person=ben").tells(403, "names");
+    ask("/v1/hotspots?person=ben").tells(403, "names");
     ask("/v1/why?place=web/checkout/pay&person=ben").tells(403, "names");
     assert_eq!(ask("/v1/known").is(200).json()["people"], json!([]), "none of them is us");
     let nobody = "GET /v1/known HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";

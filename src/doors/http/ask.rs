@@ -34,7 +34,7 @@ pub(super) async fn hotspots(
     require_reader(&sender)?;
     let query::Hotspots { mut question, top } =
         query::Hotspots::read(uri.query().unwrap_or_default())?;
-    if question.by == By::Person {
+    if question.by == By::Person || question.person.is_some() {
         question.person = may_ask_about(&desk, &sender, question.person)?;
     }
     let tag = etag::of_ranking(desk.facts.started_at, desk.index.position(), &question, top);
