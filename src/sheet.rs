@@ -91,10 +91,17 @@ fn find<'a>(row: &'a Value, field: &str) -> &'a Value {
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) if text.starts_with(FORMULA) => quoted(&format!("'{text}")),
+        Value::String(text) if would_be_obeyed(text) => quoted(&format!("'{text}")),
         Value::String(text) => quoted(text),
         value => quoted(&value.to_string()),
     }
+}
+
+/// Whether a text is to be led by `'`: a spreadsheet would calculate it, or it would be taken for one
+/// that is led already.
+#[must_use]
+pub fn would_be_obeyed(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(FORMULA)
 }
 
 fn quoted(text: &str) -> String {

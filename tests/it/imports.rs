@@ -143,11 +143,31 @@ fn a_row_is_known_by_its_content_whatever_the_clock_made_of_it() {
 }
 
 #[test]
+fn a_row_is_known_wherever_it_stands_and_met_twice_where_it_stands_twice() {
+    let snagd = Snagd::start();
+    let first = import(&snagd, "a.csv", "place,note\nweb/a,one\nweb/a,\nweb/a,three\nweb/a,one\n");
+    assert_eq!(first.ended(2).stdout, "imported 3, known before 0, rejected 1\n");
+    let mended =
+        import(&snagd, "a.csv", "place,note\nweb/a,new\nweb/a,three\nweb/a,one\nweb/a,one\n");
+    assert_eq!(mended.ok().stdout, "imported 1, known before 3, rejected 0\n");
+    let lines = |text: &str| import(&snagd, "a.ndjson", text).ok().stdout;
+    let [one, two] = ["one", "two"].map(|note| json!({"place": "web/b", "note": note}));
+    assert_eq!(lines(&format!("{one}\n")), "imported 1, known before 0, rejected 0\n");
+    assert_eq!(lines(&format!("{two}\n{one}\n")), "imported 1, known before 1, rejected 0\n");
+    let log = |steps: &str| {
+        let text = format!("# Buy\n## Context\n- Place: web/c\n## Steps\n{steps}");
+        import(&snagd, "log.md", &text).ok().stdout
+    };
+    assert_eq!(log("- one\n"), "imported 1, known before 0, rejected 0\n");
+    assert_eq!(log("- two\n- one\n"), "imported 1, known before 1, rejected 0\n");
+}
+
+#[test]
 fn what_snag_prints_as_csv_it_takes_back_as_it_was() {
     let (snagd, other) = (Snagd::start(), Snagd::start());
     let events = [
         json!({"place": "web/a", "note": "=HYPERLINK(\"x\")\nand, more", "person": "ana", "tags": {"a": "+1", "b": "x;y"}}),
-        json!({"place": "web/b", "expected": "-", "got": "'t was", "outcome": "abandoned", "lost_minutes": 5, "version": "1.10"}),
+        json!({"place": "web/b", "expected": "-", "got": "'=SUM(A1)", "outcome": "abandoned", "lost_minutes": 5, "version": "1.10"}),
         json!({"place": "web/c", "class": "signal", "kind": "error", "signal": {"name": "crash", "count": 3, "rule": "exit by signal 11"}, "evidence": {"exit_code": 139}}),
         json!({"place": "web/c", "class": "use", "count": 7}),
     ];

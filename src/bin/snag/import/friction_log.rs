@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use anyhow::Context;
 
-use super::{Row, Rows, ready};
+use super::{Met, Row, Rows, ready};
 use crate::session::markdown;
 use crate::stop::{Code, stop};
 
@@ -19,14 +19,15 @@ pub(super) fn read(mut input: Box<dyn BufRead>) -> anyhow::Result<Rows> {
     if steps.is_empty() {
         return Err(stop(Code::Usage, NO_LOG));
     }
-    let rows = steps.into_iter().enumerate().map(|(number, (line, read))| {
+    let mut met = Met::default();
+    let rows = steps.into_iter().map(move |(line, read)| {
         let event = read.and_then(|mut draft| {
             if draft.has("id") {
                 // `snag session` recorded it, as `snag log` would have.
                 draft.set("source", "cli");
             }
             let content = draft.to_json();
-            ready(draft, number, &content)
+            ready(draft, &mut met, &content)
         });
         Ok(Row { line, bytes: 0, event })
     });

@@ -5,17 +5,18 @@ use std::io::BufRead;
 use anyhow::Context;
 use snag::event::{Draft, MAX_EVENT};
 
-use super::{Ready, Row, ready};
+use super::{Met, Ready, Row, ready};
 
 /// The events of an NDJSON text.
 pub(super) struct Lines {
     input: Box<dyn BufRead>,
     number: usize,
+    met: Met,
 }
 
 impl Lines {
     pub(super) fn new(input: Box<dyn BufRead>) -> Self {
-        Self { input, number: 0 }
+        Self { input, number: 0, met: Met::default() }
     }
 }
 
@@ -31,7 +32,7 @@ impl Iterator for Lines {
                 Ok(bytes) => {
                     self.number += 1;
                     if !line.trim_ascii().is_empty() {
-                        let event = read(&line, self.number);
+                        let event = read(&line, &mut self.met);
                         return Some(Ok(Row { line: self.number, bytes, event }));
                     }
                 }
@@ -40,10 +41,10 @@ impl Iterator for Lines {
     }
 }
 
-fn read(line: &[u8], number: usize) -> Result<Ready, String> {
+fn read(line: &[u8], met: &mut Met) -> Result<Ready, String> {
     if MAX_EVENT < line.len() {
         return Err(format!("has {} bytes, at most {MAX_EVENT} are kept: shorten it", line.len()));
     }
     let draft = Draft::parse(line).map_err(|error| error.to_string())?;
-    ready(draft, number, line.trim_ascii())
+    ready(draft, met, line.trim_ascii())
 }

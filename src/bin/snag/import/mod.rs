@@ -268,12 +268,26 @@ impl Batch {
     }
 }
 
+/// How often each content was met: what is said twice in a file happened twice, wherever it stands.
+#[derive(Default)]
+struct Met(HashMap<Uuid, usize>);
+
+impl Met {
+    /// The id of what is met once more: the same again for the same file, whatever else is put into it or
+    /// taken out.
+    fn id(&mut self, content: &[u8]) -> Uuid {
+        let times = self.0.entry(Uuid::new_v5(&NAMESPACE, content)).or_default();
+        *times += 1;
+        let content = [times.to_string().as_bytes(), b"\n", content].concat();
+        Uuid::new_v5(&NAMESPACE, &content)
+    }
+}
+
 /// A draft as it is sent: with an id, with where it comes from, with a severity of ours.
-fn ready(mut draft: Draft, number: usize, content: &[u8]) -> Result<Ready, String> {
+fn ready(mut draft: Draft, met: &mut Met, content: &[u8]) -> Result<Ready, String> {
     let is_named_here = !draft.has("id");
     if is_named_here {
-        let content = [number.to_string().as_bytes(), b"\n", content].concat();
-        draft.set("id", Uuid::new_v5(&NAMESPACE, &content).to_string());
+        draft.set("id", met.id(content).to_string());
     }
     if !draft.has("source") {
         draft.set("source", "import");

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use snag::event::{Day, Draft, Field, MAX_EVENT, Word, nearest};
 
-use super::{Ready, Row, ready};
-use crate::render::csv::FORMULA;
+use super::{Met, Ready, Row, ready};
+use crate::render::csv::would_be_obeyed;
 use crate::stop::{Code, stop};
 
 /// What may stand between two cells.
@@ -26,8 +26,7 @@ pub(super) struct Sheet {
     text: Bytes,
     reader: csv::Reader<BytesReader<Bytes>>,
     columns: Vec<Column>,
-    /// The row read last, from 1.
-    number: usize,
+    met: Met,
     /// Up to where lines were counted, and how many.
     counted: usize,
     lines: usize,
@@ -60,7 +59,7 @@ impl Sheet {
         let mut reader = reader(&text, separator);
         let mut header = csv::ByteRecord::new();
         reader.read_byte_record(&mut header).context("the header cannot be read")?;
-        Ok(Self { text, reader, columns, number: 0, counted: 0, lines: 1 })
+        Ok(Self { text, reader, columns, met: Met::default(), counted: 0, lines: 1 })
     }
 
     /// The line on which what was read at `offset` begins: line ends before it are not part of it.
@@ -73,7 +72,7 @@ impl Sheet {
         self.lines
     }
 
-    fn event(&self, cells: &csv::ByteRecord) -> Result<Ready, String> {
+    fn event(&mut self, cells: &csv::ByteRecord) -> Result<Ready, String> {
         let draft = draft(&self.columns, cells)?;
         let content = draft.to_json();
         if MAX_EVENT < content.len() {
@@ -83,7 +82,7 @@ impl Sheet {
                 content.len()
             ));
         }
-        ready(draft, self.number, &content)
+        ready(draft, &mut self.met, &content)
     }
 }
 
@@ -96,7 +95,7 @@ impl Iterator for Sheet {
             match self.reader.read_byte_record(&mut cells).context("the sheet cannot be read") {
                 Err(error) => return Some(Err(error)),
                 Ok(false) => return None,
-                Ok(true) => self.number += 1,
+                Ok(true) => {}
             }
             if cells.iter().all(|cell| cell.trim_ascii().is_empty()) {
                 continue;
@@ -247,7 +246,7 @@ fn say(fields: &mut Map<String, Value>, field: &str, value: Value) {
 
 /// The cell as it was before it was made safe for spreadsheets.
 fn plain(cell: &str) -> &str {
-    cell.strip_prefix('\'').filter(|rest| rest.starts_with(FORMULA)).unwrap_or(cell)
+    cell.strip_prefix('\'').filter(|rest| would_be_obeyed(rest)).unwrap_or(cell)
 }
 
 /// What a cell says of a field.
@@ -358,7 +357,9 @@ mod tests {
             ("'＝1", "＝1"),
             ("-x", "-x"),
             ("'tis", "'tis"),
-            ("''=1", "''=1"),
+            ("''=1", "'=1"),
+            ("'''=1", "''=1"),
+            ("''tis", "''tis"),
         ] {
             let text = format!("place,note\nweb,{cell}\n");
             assert_eq!(rows(&text), [(2, Ok(json!({"place": "web", "note": note})))], "{cell}");
