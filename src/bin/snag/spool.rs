@@ -44,6 +44,8 @@ pub(crate) fn write(path: &Path, body: &[u8], mode: u32) -> io::Result<()> {
 
 /// Makes names in a directory stay after a power cut.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    // What a relative path begins in has no name in it.
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     match File::open(dir) {
         Ok(dir) => dir.sync_all(),
         // The system's drop directory cannot be read by those who write to it, nor opened.
