@@ -132,6 +132,9 @@ fn read_at(claim: &mut Claim, now: Timestamp) -> (Timestamp, bool) {
 fn read_place(claim: &mut Claim, original: Option<&Place>) -> Place {
     let fault = match (claim.take(Field::Place), original) {
         (None, Some(place)) => return place.clone(),
+        (None, None) if claim.says(Field::SameAs) => {
+            "`place` is missing, and the event that `same_as` names is not known here yet: record that one first, or name the place as well".into()
+        }
         (None, None) => {
             "`place` is missing: name where it happened, like `web/checkout/pay`".into()
         }

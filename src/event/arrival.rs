@@ -69,6 +69,8 @@ impl Original {
     /// What is copied from `event`.
     #[must_use]
     pub fn of(event: &Event) -> Self {
-        Self { place: event.place.clone(), kind: event.kind, severity: event.severity }
+        // What a confirmed signal weighs, its decision says.
+        let severity = event.reported_severity().or(event.severity);
+        Self { place: event.place.clone(), kind: event.kind, severity }
     }
 }

@@ -268,13 +268,52 @@ fn me_too_and_undo() {
     tell(&["me-too", &id[28..], "same here", "--person", "ben"]);
     let me_too = snagd.events().remove(0);
     assert_eq!((&me_too["same_as"], &me_too["severity"]), (&json!(id), &json!("blocker")));
-    tell(&["me-too", "web/checkout", "--person", "chi"]);
+    let above = snagd.snag(&["me-too", "web", "--person", "chi"]).ended(2);
+    assert!(above.stderr.contains("nobody met anything at web itself"), "{above:#?}");
+    tell(&["me-too", "web/checkout/pay", "--person", "chi"]);
     snagd.snag(&["undo"]).ok();
     assert_eq!(snagd.events().len(), 8);
     let again = snagd.snag(&["undo"]).ended(2);
     assert!(again.stderr.contains("nothing was logged"), "{again:#?}");
-    let of_another = snagd.snag(&["undo", me_too["id"].as_str().unwrap()]).ok();
+    let id = me_too["id"].as_str().unwrap();
+    let of_another = snagd.snag(&["undo", id]).ok();
     assert!(of_another.stdout.starts_with("taken back"), "{of_another:#?}");
+    let gone = snagd.snag(&["me-too", id]).ended(2);
+    assert!(gone.stderr.contains("taken back"), "{gone:#?}");
+}
+
+#[test]
+fn me_too_of_a_signal_weighs_what_was_decided() {
+    let snagd = Snagd::start();
+    let id = "01938a5e-0000-7000-8000-000000000009";
+    let signal =
+        json!({"id": id, "class": "signal", "place": "web/a", "signal": {"name": "crash"}});
+    snagd.post(&signal.to_string()).is(201);
+    let weight = |args: &[&str]| {
+        let me_too = snagd.snag(&[&["me-too"], args, &["--json"]].concat()).ok().json();
+        me_too["severity"].clone()
+    };
+    assert_eq!(weight(&["web/a", "--person", "ben"]), "minor");
+    snagd.snag(&["signals", "confirm", id, "--severity", "blocker"]).ok();
+    assert_eq!(weight(&[id, "--person", "chi"]), "blocker");
+    let sent = format!(r#"{{"same_as":"{id}","person":"dan"}}"#);
+    assert_eq!(snagd.post(&sent).is(201).json()["severity"], "blocker");
+}
+
+#[test]
+fn a_drop_directory_may_be_relative_and_new() {
+    let dir = Dir::new();
+    for drop in ["new", "a/new", "a/b/new"] {
+        let said = Said::new(
+            snag(dir.path())
+                .current_dir(dir.path())
+                .env("SNAG_DROP", drop)
+                .args(["log", "web/a", "x"]),
+            &["log"],
+        );
+        said.ok();
+        assert_eq!(std::fs::read_dir(dir.path().join(drop)).unwrap().count(), 1, "{drop}");
+    }
 }
 
 #[test]

@@ -298,7 +298,7 @@ fn me_too_copies_what_it_refers_to() {
     assert_eq!((&me_too["kind"], &me_too["severity"]), (&json!("slow"), &json!("major")));
     assert_eq!(snagd.get("/v1/hotspots").json()["rows"][0]["people"], 2);
     let nobody = "01938a5e-7c3b-7d4e-9f00-8a1b4be19c08";
-    snagd.post(&format!(r#"{{"same_as":"{nobody}"}}"#)).tells(422, "`place` is missing");
+    snagd.post(&format!(r#"{{"same_as":"{nobody}"}}"#)).tells(422, "is not known here yet");
 }
 
 #[test]

@@ -14,9 +14,11 @@ use hyper::StatusCode;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::{Map, Value};
 use snag::client::{Answer, ClientError, Connection, Target};
-use snag::doors::http::{NEAR_PLACES, NEW_PLACE};
+use snag::doors::http::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 use snag::doors::{now, person, today};
-use snag::event::{Arrival, Day, Draft, Event, Rejection, Sender, Source};
+use snag::event::{
+    Arrival, Class, Day, Draft, Event, Kind, Place, Rejection, Sender, Source, Word,
+};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -379,12 +381,13 @@ pub(crate) fn new_place(answer: &Answer) -> Option<String> {
 pub(crate) async fn me_too(me_too: MeToo, global: &Global, output: &Output) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let original = find_original(&mut connection, &me_too.of).await?;
+    let severity = original.reported_severity().or(original.severity);
     let mut draft = Draft::default();
     draft.set("same_as", original.id.to_string());
     draft.set("place", original.place.as_str());
     let copied = [
         ("kind", original.kind.map(|kind| kind.to_string())),
-        ("severity", original.severity.map(|severity| severity.to_string())),
+        ("severity", severity.map(|severity| severity.to_string())),
         ("note", me_too.note),
         ("person", me_too.person),
     ];
@@ -396,7 +399,7 @@ pub(crate) async fn me_too(me_too: MeToo, global: &Global, output: &Output) -> a
     record(draft, global, output).await
 }
 
-/// The event of an id, or the latest report at a place.
+/// The event of an id, or the latest at a place.
 async fn find_original(connection: &mut Connection, of: &str) -> anyhow::Result<Event> {
     let digits = of.trim_start_matches('…');
     // Shorter ones may be words: `feed`, `cafe`.
@@ -404,6 +407,10 @@ async fn find_original(connection: &mut Connection, of: &str) -> anyhow::Result<
     let may_be_id = is_long && digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     if may_be_id {
         match connection.get(&event_path(digits)?).await {
+            Ok(answer) if answer.headers.contains_key(RETRACTED) => {
+                let message = "that event was taken back: say what you met with `snag log`";
+                return Err(stop(Code::Usage, message));
+            }
             Ok(answer) => {
                 return serde_json::from_slice(&answer.body)
                     .context("snagd's answer cannot be read");
@@ -412,21 +419,36 @@ async fn find_original(connection: &mut Connection, of: &str) -> anyhow::Result<
             Err(error) => return Err(error.into()),
         }
     }
+    let place =
+        Place::parse(of).map_err(|error| stop(Code::Usage, format!("the place {error}")))?;
+    for class in [Class::Report, Class::Signal] {
+        if let Some(latest) = latest_at(connection, &place, class).await? {
+            return Ok(latest);
+        }
+    }
+    let place = render::shell(place.as_str());
+    let message = format!(
+        "nobody met anything at {place} itself: log it with `snag log {place} \"what happened\"`; what lies below it lists `snag events --under {place}`"
+    );
+    Err(stop(Code::Usage, message))
+}
+
+/// The latest event of a class at a place that stood in the way, else the latest; of the last few hundred
+/// there and below it.
+async fn latest_at(
+    connection: &mut Connection,
+    place: &Place,
+    class: Class,
+) -> anyhow::Result<Option<Event>> {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    let query =
-        query.append_pair("under", of).append_pair("class", "report").append_pair("limit", "1");
-    let answer = connection.get(&format!("/v1/events?{}", query.finish())).await?;
+    let query = query.append_pair("under", place.as_str()).append_pair("class", class.word());
+    let answer = connection.get(&format!("/v1/events?{}&limit=500", query.finish())).await?;
     let page: crate::read::Page =
         serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
-    page.events.into_iter().next().ok_or_else(|| {
-        stop(
-            Code::Usage,
-            format!(
-                "nobody reported anything at {of}: log it with `snag log {} \"what happened\"`",
-                render::shell(of)
-            ),
-        )
-    })
+    let mut there: Vec<Event> =
+        page.events.into_iter().filter(|event| event.place == *place).collect();
+    let hurts = there.iter().position(|event| event.kind != Some(Kind::Delight));
+    Ok((!there.is_empty()).then(|| there.swap_remove(hurts.unwrap_or(0))))
 }
 
 /// Where the API has the event of an id, or of its last digits.

@@ -149,6 +149,8 @@ pub(super) fn next(answer: &WhyAnswer, asked: &Query) -> Vec<(&'static str, Stri
         let events = format!("snag events --under {place}");
         next.push(("each event in full:", asked.again(&events, &["place", "under"])));
     }
-    next.push(("met it too?", format!("snag me-too {place}")));
+    if why.figures.pain != 0 || !answer.notes.is_empty() {
+        next.push(("met it too?", format!("snag me-too {place}")));
+    }
     next
 }
