@@ -283,40 +283,6 @@ fn me_too_and_undo() {
 }
 
 #[test]
-fn me_too_of_a_signal_weighs_what_was_decided() {
-    let snagd = Snagd::start();
-    let id = "01938a5e-0000-7000-8000-000000000009";
-    let signal =
-        json!({"id": id, "class": "signal", "place": "web/a", "signal": {"name": "crash"}});
-    snagd.post(&signal.to_string()).is(201);
-    let weight = |args: &[&str]| {
-        let me_too = snagd.snag(&[&["me-too"], args, &["--json"]].concat()).ok().json();
-        me_too["severity"].clone()
-    };
-    assert_eq!(weight(&["web/a", "--person", "ben"]), "minor");
-    snagd.snag(&["signals", "confirm", id, "--severity", "blocker"]).ok();
-    assert_eq!(weight(&[id, "--person", "chi"]), "blocker");
-    let sent = format!(r#"{{"same_as":"{id}","person":"dan"}}"#);
-    assert_eq!(snagd.post(&sent).is(201).json()["severity"], "blocker");
-}
-
-#[test]
-fn a_drop_directory_may_be_relative_and_new() {
-    let dir = Dir::new();
-    for drop in ["new", "a/new", "a/b/new"] {
-        let said = Said::new(
-            snag(dir.path())
-                .current_dir(dir.path())
-                .env("SNAG_DROP", drop)
-                .args(["log", "web/a", "x"]),
-            &["log"],
-        );
-        said.ok();
-        assert_eq!(std::fs::read_dir(dir.path().join(drop)).unwrap().count(), 1, "{drop}");
-    }
-}
-
-#[test]
 fn text_comes_from_stdin_too() {
     let snagd = Snagd::start();
     let mut child = snag(snagd.dir.path())

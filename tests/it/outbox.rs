@@ -307,3 +307,19 @@ fn what_cannot_be_kept_waits_for_a_slow_daemon() {
     assert!(said.stdout.starts_with("recorded"), "{said:#?}");
     assert_eq!(snagd.events().len(), 1);
 }
+
+#[test]
+fn a_drop_directory_may_be_relative_and_new() {
+    let dir = Dir::new();
+    for drop in ["new", "a/new", "a/b/new"] {
+        let said = Said::new(
+            snag(dir.path())
+                .current_dir(dir.path())
+                .env("SNAG_DROP", drop)
+                .args(["log", "web/a", "x"]),
+            &["log"],
+        );
+        said.ok();
+        assert_eq!(std::fs::read_dir(dir.path().join(drop)).unwrap().count(), 1, "{drop}");
+    }
+}

@@ -354,3 +354,21 @@ fn sixty_of_a_person_an_hour_are_kept_at_every_door() {
     assert_eq!(snagd.events().len(), before + 3);
     snagd.stop();
 }
+
+#[test]
+fn me_too_of_a_signal_weighs_what_was_decided() {
+    let snagd = Snagd::start();
+    let id = "01938a5e-0000-7000-8000-000000000009";
+    let signal =
+        json!({"id": id, "class": "signal", "place": "web/a", "signal": {"name": "crash"}});
+    snagd.post(&signal.to_string()).is(201);
+    let weight = |args: &[&str]| {
+        let me_too = snagd.snag(&[&["me-too"], args, &["--json"]].concat()).ok().json();
+        me_too["severity"].clone()
+    };
+    assert_eq!(weight(&["web/a", "--person", "ben"]), "minor");
+    snagd.snag(&["signals", "confirm", id, "--severity", "blocker"]).ok();
+    assert_eq!(weight(&[id, "--person", "chi"]), "blocker");
+    let sent = format!(r#"{{"same_as":"{id}","person":"dan"}}"#);
+    assert_eq!(snagd.post(&sent).is(201).json()["severity"], "blocker");
+}
