@@ -120,7 +120,11 @@ fn heat(
                     text x="0" y=(TOP + row as u64 * SIDE + 12) { (name) }
                 }
                 @for (column, monday) in weeks.iter().enumerate() {
-                    @if let Some(month) = month_begins(*monday, column) { text x=(x(column)) y="11" { (month) } }
+                    @if let Some(month) = month_begins(*monday, column, window.until) {
+                        // Behind the last week there is no room for a name.
+                        @if column + 1 == weeks.len() { text x=(width) y="11" text-anchor="end" { (month) } }
+                        @else { text x=(x(column)) y="11" { (month) } }
+                    }
                 }
                 (squares(window, days, measure))
                 @for (column, monday) in weeks.iter().enumerate() {
@@ -186,10 +190,10 @@ fn square(class: &str, side: u64) -> Markup {
     html! { rect class=[(!class.is_empty()).then_some(class)] x=(corner) y=(corner) width=(side) height=(side) rx="2" {} }
 }
 
-/// The name of the month that begins in a week.
-fn month_begins(monday: Day, column: usize) -> Option<String> {
+/// The name of the month that begins in a week, up to the last day shown.
+fn month_begins(monday: Day, column: usize, until: Day) -> Option<String> {
     let name = |day: Day| words::day(day, day).split(' ').next().unwrap_or_default().to_owned();
-    let (now, before) = (name(monday.plus(6)), name(monday.plus(-1)));
+    let (now, before) = (name(until.min(monday.plus(6))), name(monday.plus(-1)));
     // The month that is there from the start has no room for its name where the next one begins
     // a week later.
     let is_first = column == 0 && now == name(monday.plus(13));
@@ -297,12 +301,14 @@ mod tests {
 
     #[test]
     fn names_of_months_do_not_touch() {
-        let begins = |monday, column| month_begins(Day::parse(monday).unwrap(), column);
+        let until = Day::parse("2026-11-30").unwrap();
+        let begins = |monday, column| month_begins(Day::parse(monday).unwrap(), column, until);
         assert_eq!(begins("2025-11-24", 0).as_deref(), None, "Dec begins a week later");
         assert_eq!(begins("2025-12-01", 1).as_deref(), Some("Dec"));
         assert_eq!(begins("2025-12-29", 5).as_deref(), Some("Jan"), "a new year has its January");
         assert_eq!(begins("2026-11-09", 0).as_deref(), Some("Nov"));
         assert_eq!(begins("2026-11-16", 1).as_deref(), None);
+        assert_eq!(begins("2026-11-30", 3).as_deref(), None, "Dec has not begun");
     }
 
     #[test]
