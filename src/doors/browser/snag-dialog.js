@@ -7,7 +7,7 @@
   const choice = words => words.split(' ').map(word => `<option value="${word}">${word.replace(/-/g, ' ')}</option>`).join('');
   const FORM = `<form><h2 id="title">Report friction</h2>
 <label>What did you expect?<textarea name="expected" maxlength="1000"></textarea></label>
-<label>What did you get?<textarea name="got" maxlength="1000" required></textarea></label>
+<label>What did you get?<textarea name="got" maxlength="1000"></textarea></label>
 <label>How did that feel?<select name="feeling">${choice(' delighted calm surprised confused anxious frustrated resigned')}</select></label>
 <label>What did you do?<select name="outcome">${choice(' continued retried worked-around asked-for-help abandoned switched')}</select></label>
 <label>Your name<input name="person" maxlength="20"></label>
@@ -47,11 +47,16 @@ pre{font:12px monospace;white-space:pre-wrap;max-height:9em;overflow:auto;border
     close.onclick = () => dialog.close();
     form.onsubmit = async event => {
       event.preventDefault();
-      const sent = report(), name = keep(sent);
+      const sent = report();
+      if (!sent.note && !sent.expected && !sent.got) {
+        status.textContent = 'Say what you expected, or what you got.';
+        return form.expected.focus();
+      }
+      const name = keep(sent);
       submit.disabled = true;
       const refused = (await send())?.find(({ id }) => id == sent.id);
       status.textContent = refused ? 'Not recorded: ' + refused.detail
-        : store()[name] ? 'Kept in this browser; it is sent when snag can be reached.' : 'Recorded. Thank you.';
+        : store()[name] ? 'Kept in this browser: snag cannot be reached, or does not take it from this page. It is sent once it does.' : 'Recorded. Thank you.';
       close.textContent = 'Close';
       close.focus();
       if (!begun.person && sent.person) store()['snag-person'] = sent.person;

@@ -107,6 +107,23 @@ fn a_report_by_keyboard_alone() {
 }
 
 #[test]
+fn what_was_expected_is_enough_and_nothing_is_not() {
+    let shop = Shop::open("data-person=\"ana\"");
+    let chromium = Chromium::start();
+    let page = chromium.open(&shop.origin);
+    report(&page, "");
+    let status = || said(&page, "[role=status]").unwrap();
+    until("it says what is missing", || status().contains("Say what you expected"));
+    assert_eq!(focused(&page), "expected");
+    assert!(shop.events().is_empty());
+    page.type_text("a total");
+    page.click(page.middle("snag-report >> button"));
+    until("it is recorded", || !shop.events().is_empty());
+    let event = &shop.events()[0];
+    assert_eq!((&event["expected"], &event["got"]), (&json!("a total"), &Value::Null));
+}
+
+#[test]
 fn the_dialog_has_names_for_everything_and_no_style_of_the_page() {
     let shop = Shop::open("data-person=\"ana\"");
     let chromium = Chromium::start();
