@@ -151,3 +151,27 @@ fn the_demo_shows_a_month_and_stays_until_ctrl_c() {
     let socket = dir.path().join("demo/snag.sock");
     until("its daemon is gone", || !socket.exists());
 }
+
+#[test]
+fn a_demo_whose_terminal_is_closed_leaves_nothing() {
+    let dir = Dir::new();
+    let log = fs::File::create(dir.path().join("said")).unwrap();
+    let mut demo = crate::harness::snag(dir.path())
+        .arg("demo")
+        .env("TMPDIR", dir.path())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let said = || fs::read_to_string(dir.path().join("said")).unwrap();
+    until("the demo is ready", || said().contains("Ctrl-C ends the demo"));
+    let left = || {
+        let names = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("snag-demo-")).count()
+    };
+    assert_eq!(left(), 1);
+    let pid = demo.id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    assert!(wait(&mut demo).expect("it ends").success(), "{}", said());
+    assert_eq!(left(), 0);
+}

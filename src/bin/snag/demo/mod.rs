@@ -35,10 +35,13 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// `snag demo`. Told to stop at any moment, it leaves nothing behind.
 pub(crate) async fn demo(said: &Demo, output: &Output) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     tokio::select! {
         shown = show(said, output) => shown,
         interrupted = tokio::signal::ctrl_c() => interrupted.context("Ctrl-C cannot be listened for"),
         _ = terminate.recv() => Ok(()),
+        // Its terminal was closed.
+        _ = hangup.recv() => Ok(()),
     }
 }
 
