@@ -298,7 +298,7 @@ pub(crate) struct Log {
 /// What a me-too takes.
 #[derive(Args)]
 pub(crate) struct MeToo {
-    /// An event (its last digits are enough), or a place: then the latest report there
+    /// An event (its last digits are enough), or a place: then the latest that was met right there
     #[arg(value_name = "ID|PLACE")]
     pub(crate) of: String,
     /// What you want to add, in your own words

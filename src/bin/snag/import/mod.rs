@@ -1,7 +1,7 @@
 //! `snag import`: events of ours, one a line, or one a row of a sheet.
 //!
-//! What says no id gets one made of its number and content, so that the same file twice changes
-//! nothing. Here alone the severities of other trackers are understood.
+//! What says no id gets one made of its content and how often that was met, so that the same file twice
+//! changes nothing, whatever was mended in it. Here alone the severities of other trackers are understood.
 
 mod friction_log;
 mod lines;
