@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::block_in_place;
 
 use super::open::{OpenError, unusable};
 use super::paths::Paths;
@@ -42,7 +43,9 @@ fn note(state_dir: &Path) -> PathBuf {
 /// start anew. Where there is nothing of it, nothing is done.
 pub(super) async fn wait(paths: &Paths, room: &Room, mut wished: mpsc::Receiver<Wish>) {
     while let Some(Wish { forget, is_recorded, is_dry, answer }) = wished.recv().await {
-        let granted = copies(paths, &forget).and_then(|copies| {
+        // It reads files, and this thread serves connections.
+        let granted = block_in_place(|| {
+            let copies = copies(paths, &forget)?;
             let is_written = !is_dry && (is_recorded || !copies.is_empty());
             if is_written {
                 note_down(&paths.state_dir, room, &forget)?;

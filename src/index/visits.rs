@@ -139,6 +139,14 @@ mod tests {
         }
     }
 
+    /// Nobody was anywhere, and that is known.
+    fn known() -> (KnownVisits, Arc<Known>) {
+        let visits = KnownVisits::default();
+        visits.keep(Visits::default());
+        let known = visits.get().unwrap();
+        (visits, known)
+    }
+
     /// Whether ana, who used it today, is told to do so for the first time.
     fn is_first_time(known: &KnownVisits) -> bool {
         let question = Question::over(Window::ending(TODAY, 1));
@@ -150,9 +158,7 @@ mod tests {
 
     #[test]
     fn who_records_waits_for_nobody_who_is_told_and_nothing_is_missed() {
-        let visits = KnownVisits::default();
-        visits.keep(Visits::default());
-        let known = visits.get().unwrap();
+        let (visits, known) = known();
         {
             let _told = known.visits.lock().unwrap();
             visits.add(&[met(3)]);
@@ -162,9 +168,7 @@ mod tests {
 
     #[test]
     fn who_takes_something_back_waits_for_nobody_who_is_told_and_all_is_forgotten() {
-        let visits = KnownVisits::default();
-        visits.keep(Visits::default());
-        let known = visits.get().unwrap();
+        let (visits, known) = known();
         let told = known.visits.lock().unwrap();
         visits.add(&[met(3)]);
         visits.forget();

@@ -113,6 +113,18 @@ fn who_is_forgotten_is_gone_to_the_last_byte() {
 }
 
 #[test]
+fn who_cannot_look_for_copies_does_not_say_that_there_are_none() {
+    let daemon = of_two();
+    fs::write(daemon.state().join("journal/aside"), "no directory").unwrap();
+    for how in ["--dry-run", "--yes"] {
+        let unseen = daemon.snag(&["forget", "--person", "bob", how]);
+        assert!(unseen.code != 0 && unseen.stderr.contains("nothing was forgotten"), "{unseen:#?}");
+        assert!(unseen.stderr.contains("read and write the state"), "{unseen:#?}");
+    }
+    assert_eq!(daemon.events().len(), 199);
+}
+
+#[test]
 fn forgetting_that_was_cut_short_is_finished_at_the_next_start() {
     let mut daemon = of_two();
     let before = daemon.events().len();

@@ -8,10 +8,9 @@ use bytes::Bytes;
 use serde_json::json;
 use snag::client::{Answer, ClientError, Connection};
 use snag::doors::http::{Forgetting, Status};
-use snag::event::Event;
 
 use crate::args::{Forget, Global};
-use crate::log::event_path;
+use crate::log::whole_id;
 use crate::output::Output;
 use crate::reach;
 use crate::render::{plural, text_for_terminal};
@@ -106,12 +105,6 @@ async fn ask(connection: &mut Connection, path: &str, wish: Bytes) -> Result<Ans
 fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
     serde_json::from_slice(&answer.body)
         .context("snagd's answer cannot be read: are snag and snagd of the same version?")
-}
-
-async fn whole_id(connection: &mut Connection, id: &str) -> anyhow::Result<String> {
-    let answer = connection.get(&event_path(id)?).await?;
-    let event: Event = read(&answer)?;
-    Ok(event.id.to_string())
 }
 
 fn confirm(what: &str) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use snag::daemon::Paths;
 use uuid::Uuid;
 
 use crate::args::Global;
-use crate::log::event_path;
+use crate::log::{event_path, whole_id};
 use crate::outbox::{self, Outbox};
 use crate::output::Output;
 use crate::reach;
@@ -89,6 +89,7 @@ pub(crate) async fn undo(
     output: &Output,
 ) -> anyhow::Result<()> {
     let url = global.url.as_ref();
+    let is_typed = id.is_some();
     let last = match id {
         Some(id) => Last { id, spooled: None },
         None => recall(url)?,
@@ -97,7 +98,11 @@ pub(crate) async fn undo(
     outbox::send_first(global, output).await;
     let is_unseen =
         waited.is_some() || last.spooled.is_some_and(|path| fs::remove_file(path).is_ok());
-    let id = waited.map_or(last.id, |id| id.to_string());
+    let id = match waited {
+        Some(id) => id.to_string(),
+        None if is_typed => whole_id(&mut reach::connect_to_read(url).await?, &last.id).await?,
+        None => last.id,
+    };
     let path = event_path(&id)?;
     // A daemon that was slow may have it all the same.
     match (delete(&path, url).await, is_unseen) {

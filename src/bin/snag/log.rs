@@ -17,7 +17,7 @@ use snag::client::{Answer, ClientError, Connection, Target};
 use snag::doors::http::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 use snag::doors::{now, person, today};
 use snag::event::{
-    Arrival, Class, Day, Draft, Event, Kind, Place, Rejection, Sender, Source, Word,
+    Arrival, Class, Day, Draft, Event, Kind, Original, Place, Rejection, Sender, Source, Word,
 };
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -381,12 +381,13 @@ pub(crate) fn new_place(answer: &Answer) -> Option<String> {
 pub(crate) async fn me_too(me_too: MeToo, global: &Global, output: &Output) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let original = find_original(&mut connection, &me_too.of).await?;
-    let severity = original.reported_severity().or(original.severity);
     let mut draft = Draft::default();
     draft.set("same_as", original.id.to_string());
-    draft.set("place", original.place.as_str());
+    // As snagd would, who may be away by then.
+    let Original { place, kind, severity } = Original::of(&original);
+    draft.set("place", place.as_str());
     let copied = [
-        ("kind", original.kind.map(|kind| kind.to_string())),
+        ("kind", kind.map(|kind| kind.to_string())),
         ("severity", severity.map(|severity| severity.to_string())),
         ("note", me_too.note),
         ("person", me_too.person),
@@ -449,6 +450,14 @@ async fn latest_at(
         page.events.into_iter().filter(|event| event.place == *place).collect();
     let hurts = there.iter().position(|event| event.kind != Some(Kind::Delight));
     Ok((!there.is_empty()).then(|| there.swap_remove(hurts.unwrap_or(0))))
+}
+
+/// The id of the event whose last digits these are.
+pub(crate) async fn whole_id(connection: &mut Connection, digits: &str) -> anyhow::Result<String> {
+    let answer = connection.get(&event_path(digits)?).await?;
+    let event: Event =
+        serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
+    Ok(event.id.to_string())
 }
 
 /// Where the API has the event of an id, or of its last digits.

@@ -1,6 +1,7 @@
 //! `POST /v1/forget`: a person, a place or one event, to the last byte.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -88,8 +89,11 @@ pub(super) async fn forget(
     let wish = Wish { forget, is_recorded, is_dry, answer };
     desk.wishes.send(wish).await.map_err(|_| stopping(()))?;
     let granted = answered.await.map_err(|_| stopping(()))?.map_err(|error| {
-        tracing::error!(%error, "what is to be forgotten cannot be written down");
-        no_room(desk.facts.waits_to_forget)
+        tracing::error!(%error, "what is to be forgotten cannot be looked for or written down");
+        match error.kind() {
+            io::ErrorKind::StorageFull => no_room(desk.facts.waits_to_forget),
+            _ => unusable(&error),
+        }
     })?;
     forgetting.copies = granted.copies;
     let status = if granted.is_written { StatusCode::ACCEPTED } else { StatusCode::OK };
@@ -104,6 +108,14 @@ fn no_room(waits: bool) -> Problem {
         "nothing was forgotten: the journal is rewritten for it, which takes room while it lasts; make some where snagd stores (20 MiB) and say it again"
     };
     Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", detail)
+}
+
+/// What lies beside the journal cannot be read, or nothing be written there.
+fn unusable(error: &io::Error) -> Problem {
+    let detail = format!(
+        "nothing was forgotten: what lies beside the journal, or was rejected, cannot be used ({error}); let the user that snagd runs as read and write the state and drop directories, and say it again"
+    );
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "snagd failed", detail)
 }
 
 /// Rewriting a journal drops what cannot be read of it, which the index may still know.

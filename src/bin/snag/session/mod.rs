@@ -127,14 +127,13 @@ async fn end(said: EndSession, global: &Global, output: &Output) -> anyhow::Resu
     fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))
 }
 
-/// Leaves out of the session that runs, if one does, what was taken back; its last digits are enough.
+/// Leaves out of the session that runs, if one does, what was taken back.
 pub(crate) fn leave_out(id: &str) -> anyhow::Result<()> {
     let Ok(mut session) = running() else { return Ok(()) };
-    let digits = id.replace('-', "").to_ascii_lowercase();
     let (mut before, mut left) = (0, 0);
     for met in [&mut session.steps, &mut session.pros, &mut session.cons] {
         before += met.len();
-        met.retain(|event| !event.id.simple().to_string().ends_with(&digits));
+        met.retain(|event| event.id.to_string() != id);
         left += met.len();
     }
     if left < before { keep(&session) } else { Ok(()) }
