@@ -49,14 +49,14 @@ pre{font:12px monospace;white-space:pre-wrap;max-height:9em;overflow:auto;border
       event.preventDefault();
       const sent = report();
       if (!sent.note && !sent.expected && !sent.got) {
-        status.textContent = 'Say what you expected, or what you got.';
+        status.textContent = 'Say what you expected or got.';
         return form.expected.focus();
       }
       const name = keep(sent);
       submit.disabled = true;
       const refused = (await send())?.find(({ id }) => id == sent.id);
       status.textContent = refused ? 'Not recorded: ' + refused.detail
-        : store()[name] ? 'Kept in this browser: snag cannot be reached, or does not take it from this page. It is sent once it does.' : 'Recorded. Thank you.';
+        : store()[name] ? 'Kept in this browser until snag takes it.' : 'Recorded. Thank you.';
       close.textContent = 'Close';
       close.focus();
       if (!begun.person && sent.person) store()['snag-person'] = sent.person;

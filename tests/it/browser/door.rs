@@ -44,7 +44,7 @@ const SCRIPTS: [(&str, &str, &str, usize); 2] = [
         "/snag-dialog.js",
         include_str!("../../../src/doors/browser/snag-dialog.min.js"),
         include_str!("../../../src/doors/browser/snag-dialog.js"),
-        1280,
+        1300,
     ),
 ];
 
