@@ -14,6 +14,7 @@ pub mod limits;
 pub mod person;
 pub mod sentry;
 pub mod side;
+pub mod strangers;
 pub mod token;
 
 use std::io;

@@ -12,6 +12,7 @@ use super::Rules;
 use super::counts::{BrowserCounts, SentryCounts};
 use super::keys::Keys;
 use super::limits::Limits;
+use super::strangers::Strangers;
 
 /// A door beside the API.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Side {
     pub sentry: SentryCounts,
     /// What the browser door did since the start.
     pub browser: BrowserCounts,
+    /// The pages that the owner was told of.
+    pub strangers: Strangers,
 }
 
 impl Side {
@@ -43,6 +46,7 @@ impl Side {
             limits: Limits::default(),
             sentry: SentryCounts::default(),
             browser: BrowserCounts::default(),
+            strangers: Strangers::default(),
         }
     }
 }

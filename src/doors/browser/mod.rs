@@ -10,7 +10,7 @@
 //! - 200 means: on disk and visible. The page keeps what it told until then and sends it again, with
 //!   the same ids.
 //! - A page whose origin the configuration does not name, or without a good key, leaves nothing, and
-//!   cannot read what it is answered.
+//!   cannot read what it is answered. The log tells the owner of an origin that is missing.
 //! - Whatever a page says, it lies below the place that its key is bound to, and nobody vouches for the
 //!   person.
 //! - Of one person 60 signals an hour are kept, and a key has a rate. What is beyond is counted.
@@ -99,7 +99,7 @@ async fn events(
     let asks = *method == Method::OPTIONS;
     let mut response = match *method {
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
-        Method::POST if origin.is_none() => No::strange_page().into_response(),
+        Method::POST if origin.is_none() => refuse(desk, path, headers).into_response(),
         Method::POST => {
             let taken = take(desk, path, headers, body).await;
             taken.map_or_else(No::into_response, Tally::into_response)
@@ -120,11 +120,23 @@ async fn take(desk: &Desk, path: &str, headers: &HeaderMap, body: Body) -> Resul
     batch::record(desk, key.place.as_ref(), &body.bytes).await
 }
 
+/// Refuses a page whose origin the configuration does not name.
+fn refuse(desk: &Desk, path: &str, headers: &HeaderMap) -> No {
+    if find_key(desk, path).is_some() {
+        desk.side.strangers.tell(headers);
+    }
+    No::strange_page()
+}
+
+/// The key in a path, if it is good.
+fn find_key(desk: &Desk, path: &str) -> Option<Key> {
+    let digits = path.strip_prefix(BEFORE_KEY)?.strip_suffix(BEHIND_KEY)?;
+    desk.side.keys.find(KeyKind::Browser, digits)
+}
+
 /// The key in a path, if it is good and has not sent too much.
 fn admit_key(desk: &Desk, path: &str) -> Result<Key, No> {
-    let digits = path.strip_prefix(BEFORE_KEY).and_then(|rest| rest.strip_suffix(BEHIND_KEY));
-    let key = digits.and_then(|digits| desk.side.keys.find(KeyKind::Browser, digits));
-    let key = key.ok_or_else(No::unknown_key)?;
+    let key = find_key(desk, path).ok_or_else(No::unknown_key)?;
     desk.side.limits.take(key.number, Instant::now()).map_err(|wait| {
         desk.side.browser.limited.fetch_add(1, Ordering::Relaxed);
         No::too_many(wait)

@@ -93,6 +93,11 @@ fn who_may_post_and_who_leaves_nothing() {
         let answer = post_from(&snagd, origin, &key, &body).tells(403, "`origins`");
         assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
     }
+    post_from(&snagd, "http://evil.example", &key, &body).tells(403, "`origins`");
+    post_from(&snagd, "http://guesses.example", &"0".repeat(32), &body).tells(403, "`origins`");
+    let log = snagd.log();
+    assert_eq!(log.matches("origin=\"http://evil.example\"").count(), 1, "{log}");
+    assert!(!log.contains("guesses"), "{log}");
     let dsn = snagd.snag(&["dsn", "shop", "--json"]).ok().json();
     let of_sentry = dsn["dsn"].as_str().unwrap()[7..39].to_owned();
     for wrong in [&"0".repeat(32), "", "x/y", &of_sentry] {
