@@ -166,7 +166,8 @@ fn first_of(name: &str) -> Option<(u64, Form)> {
     is_ours.then_some((first, form))
 }
 
-/// Makes a segment of `size` bytes: whole and durable under its name, or not at all.
+/// Makes a segment of `size` bytes, whole and durable. Where only its name could not be made durable, it is
+/// there all the same.
 pub(super) fn create(dir: &Path, first: u64, batch: u64, size: u64) -> io::Result<File> {
     let name = path(dir, first);
     let new = name.with_extension("seg.new");

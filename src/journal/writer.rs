@@ -242,7 +242,13 @@ impl Writer {
     fn begin_segment(&mut self, batch: u64) -> Result<(), JournalError> {
         let (first, bytes) = (self.next, self.size);
         let made = segment::create(self.shared.dir(), first, batch, bytes);
-        let file = made.map_err(|error| self.fail("making a segment", error))?;
+        let file = made.map_err(|error| {
+            if !matches!(segment::path(self.shared.dir(), first).try_exists(), Ok(false)) {
+                // Its name is there, and the next start would look in it for what went on behind the old.
+                self.tail = None;
+            }
+            self.fail("making a segment", error)
+        })?;
         self.shared.add_segment(first, bytes);
         self.tail = Some(Tail { first, file, end: HEADER as u64, bytes });
         Ok(())

@@ -108,6 +108,8 @@ fn a_segment_that_cannot_be_made() {
         ("rename", "ENOSPC", new, Refuses),
         ("rename", "EIO", new, Ends),
         ("fsync", "EIO", "journal", Ends),
+        // The segment has its name already: what follows must not go on behind the old one.
+        ("fsync", "ENOSPC", "journal", Refuses),
     ];
     let full = nearly_full();
     suffer_all(&faults, || start_on_copy(&full.state()));
@@ -227,14 +229,14 @@ fn files(state: &Path) -> Vec<PathBuf> {
     below.iter().map(|name| state.join(name)).chain([state.to_owned()]).collect()
 }
 
-/// A stopped daemon whose journal has room for one more small event in its segment.
+/// A stopped daemon whose journal has room for two more small events in its segment.
 fn nearly_full() -> Snagd {
     const EVENTS: u64 = 168;
     let dir = Dir::new();
     let mut journal = snag::journal::open(&dir.path().join("state/journal"), 0).unwrap();
     let mut room = snag::journal::SEGMENT_BYTES - 40;
     for left in (0..EVENTS).rev() {
-        let most = if left == 0 { room - 1000 } else { 49_900 };
+        let most = if left == 0 { room - 1500 } else { 49_900 };
         let record = record(usize::try_from(most).unwrap());
         room -= (36 + record.len() as u64).next_multiple_of(8);
         journal.writer.append(&[record]).unwrap();
