@@ -11,7 +11,7 @@ use super::key::{self, Glance, Millis, Short};
 use super::list::Spot;
 use super::store::Change;
 use super::{Index, IndexError, Order, Position};
-use crate::event::{Day, Event, Place};
+use crate::event::{Day, Event, Muting, Place};
 use crate::hotspot::{Cell, CellKey, fingerprint};
 
 /// An event to apply. The caller has made sure that its id is new.
@@ -33,6 +33,8 @@ pub(super) struct Sums {
     pub(super) cells: BTreeMap<CellKey, Cell>,
     /// First days to set, and places to drop.
     places: BTreeMap<Place, Option<Day>>,
+    /// What is muted from now on, or heard again.
+    pub(super) muting: Option<Muting>,
     /// New events, and nothing else.
     only_adds: bool,
     events: i64,
@@ -112,6 +114,10 @@ impl Index {
             let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
             self.store.write(sums.changes);
             self.days.forget(days);
+            if let Some(muting) = sums.muting {
+                self.mutings.write().unwrap_or_else(PoisonError::into_inner).put(muting);
+                self.days.forget_all();
+            }
             let mut known = self.places.write().unwrap_or_else(PoisonError::into_inner);
             for (place, day) in sums.places {
                 match day {

@@ -3,9 +3,12 @@
 //! A query of the default window reads 63 days; all but today rarely change. So a day is decoded
 //! once, kept, and forgotten when a batch touches it. What is muted at a place is left out there, so
 //! that no figure knows of it and hearing it again brings all of it back.
+//!
+//! Whoever asks for years reads for a second, and the writer waits for nobody so long: it may write
+//! between two days, and the days it wrote to are read again in the end.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Index, IndexError, key};
 use crate::event::{Day, Place};
@@ -27,7 +30,24 @@ const MOST: usize = 130;
 #[derive(Default)]
 pub(super) struct Days {
     kept: Mutex<BTreeMap<Day, DayCells>>,
+    changes: Mutex<Changed>,
     names: Mutex<Names>,
+}
+
+/// When days changed, by the number of the change.
+#[derive(Default)]
+struct Changed {
+    last: u64,
+    /// The last change of each day that changed since the start,
+    days: BTreeMap<Day, u64>,
+    /// and of all of them.
+    all: u64,
+}
+
+impl Changed {
+    fn since(&self, day: Day, change: u64) -> bool {
+        change < self.all || self.days.get(&day).is_some_and(|last| change < *last)
+    }
 }
 
 /// Every name once: a ranking compares the names of tens of thousands of cells, and finds them in
@@ -60,13 +80,24 @@ impl Names {
 impl Days {
     pub(super) fn forget(&self, days: BTreeSet<Day>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changes = self.changed();
+        changes.last += 1;
+        let change = changes.last;
         for day in days {
             kept.remove(&day);
+            changes.days.insert(day, change);
         }
     }
 
     pub(super) fn forget_all(&self) {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut changes = self.changed();
+        changes.last += 1;
+        changes.all = changes.last;
+    }
+
+    fn changed(&self) -> MutexGuard<'_, Changed> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn get(&self, day: Day) -> Option<DayCells> {
@@ -77,7 +108,11 @@ impl Days {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(day, cells);
         while MOST < kept.len() {
-            kept.pop_first();
+            // Days to come have nothing, and must not throw out those that were.
+            match kept.last_entry() {
+                Some(last) if last.get().is_empty() => drop(last.remove()),
+                _ => drop(kept.pop_first()),
+            }
         }
     }
 }
@@ -90,19 +125,27 @@ impl Index {
 
     /// The same, and which moment it is.
     pub(super) fn cells_and_next(&self, since: Day, until: Day) -> Result<Span, IndexError> {
+        let mut read = Vec::new();
+        for day in (since.0..=until.0).map(Day) {
+            let _open = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+            let change = self.days.changed().last;
+            read.push((day, change, self.day(day)?));
+        }
         let _open = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let next = self.rankings.added.lock().unwrap_or_else(PoisonError::into_inner).next();
         let mut days = Vec::new();
-        for day in (since.0..=until.0).map(Day) {
-            let cells = match self.days.get(day) {
-                Some(cells) => cells,
-                None => self.read_day(day)?,
-            };
+        for (day, change, cells) in read {
+            let has_changed = self.days.changed().since(day, change);
+            let cells = if has_changed { self.day(day)? } else { cells };
             if !cells.is_empty() {
                 days.push(cells);
             }
         }
         Ok(Span { days, next })
+    }
+
+    fn day(&self, day: Day) -> Result<DayCells, IndexError> {
+        self.days.get(day).map_or_else(|| self.read_day(day), Ok)
     }
 
     /// The first day that something counts on.
@@ -126,5 +169,29 @@ impl Index {
         let cells: DayCells = Arc::new(cells.collect::<Result<_, IndexError>>()?);
         self.days.keep(day, cells.clone());
         Ok(cells)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Actor;
+
+    #[test]
+    fn days_that_have_something_are_kept_whatever_is_asked() {
+        let key = |day| CellKey {
+            day,
+            place: Place::parse("web").unwrap(),
+            person: "ana".into(),
+            actor: Actor::Human,
+            kind: None,
+            version: None,
+        };
+        let (days, most) = (Days::default(), i32::try_from(MOST).unwrap());
+        let full = |day| Arc::new(vec![(key(Day(day)), Cell::default())]);
+        (0..2 * most).for_each(|day| days.keep(Day(day), full(day)));
+        (2 * most..9 * most).for_each(|day| days.keep(Day(day), DayCells::default()));
+        let kept = (0..9 * most).filter(|day| days.get(Day(*day)).is_some());
+        assert!(kept.eq(most..2 * most), "the latest that have something");
     }
 }

@@ -29,7 +29,7 @@ impl Mutings {
         Ok(all)
     }
 
-    fn put(&mut self, muting: Muting) {
+    pub(super) fn put(&mut self, muting: Muting) {
         self.0.entry(muting.place.clone()).or_default().insert(muting.signal, muting);
     }
 
@@ -83,14 +83,9 @@ impl Index {
             self.muting(&muting.place, muting.signal).is_none_or(|before| before < *muting);
         if is_news {
             sums.insert(key::muting(muting), key::decided_value(muting));
-            let mut mutings = self.mutings.write().unwrap_or_else(PoisonError::into_inner);
-            mutings.put(muting.clone());
+            sums.muting = Some(muting.clone());
         }
-        let written = self.write(sums, position);
-        let _closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-        self.days.forget_all();
-        self.rankings.added.lock().unwrap_or_else(PoisonError::into_inner).break_off();
-        written
+        self.write(sums, position)
     }
 
     /// The latest word on a rule at a place.

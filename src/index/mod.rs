@@ -114,7 +114,7 @@ pub struct Index {
     /// Where the events themselves are.
     records: ReadRecord,
     dir: PathBuf,
-    /// Readers load the cells of several days under it, so that they never see half a batch.
+    /// Readers load the cells of a day under it, so that they never see half a batch.
     gate: RwLock<()>,
     /// Every place with the day of its first event; a small copy of the `n` keys.
     places: RwLock<BTreeMap<Place, Day>>,
@@ -136,6 +136,8 @@ pub struct Index {
     is_told: AtomicBool,
     /// What lies on disk was found broken: the next start must not believe it.
     is_broken: AtomicBool,
+    /// One note at a time: a later one knows what an earlier one knew.
+    noting: Mutex<()>,
     /// What the journal has lost.
     lost: Mutex<Lost>,
 }
@@ -201,6 +203,7 @@ impl Index {
             is_dirty: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
             is_broken: AtomicBool::new(false),
+            noting: Mutex::default(),
             lost: Mutex::default(),
         };
         if is_new {
@@ -242,9 +245,10 @@ impl Index {
         Ok(Some(Stored { event, is_retracted, bytes }))
     }
 
-    /// Whether an id was ever recorded.
-    pub fn has(&self, id: Uuid) -> Result<bool, IndexError> {
-        Ok(self.store.get(&key::id(id))?.is_some())
+    /// The journal sequence that an id was recorded at, if it ever was.
+    pub fn recorded_at(&self, id: Uuid) -> Result<Option<u64>, IndexError> {
+        let value = self.store.get(&key::id(id))?;
+        Ok(value.map(|value| key::read_id_value(&value)).transpose()?.map(|(_, sequence)| sequence))
     }
 
     /// When the event recorded last was received, even if it was taken back since.
@@ -408,6 +412,7 @@ impl Index {
     }
 
     fn note_checkpoint(&self, reached: u64) -> io::Result<()> {
+        let _alone = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
         Note { reached, is_broken: self.is_broken.load(Ordering::Acquire) }.write(&self.dir)
     }
 

@@ -13,6 +13,7 @@ use super::*;
 use crate::event::{Actor, Arrival, Class, Draft, Kind, Sender, Source};
 use crate::hotspot::{By, Cell, CellKey, Question, Shape, Window, rank};
 
+mod days;
 mod deciding;
 mod listing;
 mod ranking;
@@ -182,7 +183,7 @@ fn what_the_journal_lost_is_told() {
     assert!(error.is_damage() && error.to_string().contains("lost record 2"), "{error}");
     let left = index.list(&Filter::default(), Order::Newest, None, 10).unwrap().events;
     assert_eq!(left.len(), 1, "who asks for many gets what is left");
-    assert!(index.has(report(2).id).unwrap());
+    assert!(index.recorded_at(report(2).id).unwrap().is_some());
     assert_eq!(index.event(report(1).id).unwrap().unwrap().event.to_json(), report(1).to_json());
 }
 

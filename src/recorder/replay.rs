@@ -130,7 +130,7 @@ impl Replay {
         match Record::decode(&entry.payload) {
             Ok(Record::Event(event)) => {
                 let is_surely_new = self.met.as_mut().is_some_and(|met| !met.note(event.id));
-                let is_known = !is_surely_new && index.has(event.id)?;
+                let is_known = !is_surely_new && index.recorded_at(event.id)?.is_some();
                 self.group.add(entry, *event, is_known);
             }
             Ok(decision) => {
@@ -211,8 +211,9 @@ pub fn agrees(
 ) -> Result<bool, CatchUpError> {
     let segments: Vec<u64> = journal.segments().iter().map(|segment| segment.first).collect();
     let position = index.position().sequence;
-    // While an index was rebuilt an id may have been taken twice; the first record counts.
-    let mut ids = HashSet::new();
+    // While an index was rebuilt an id may have been taken twice; the first record counts. Few that are not
+    // seem met, so the index is asked: one that says wrongly where an id was first agrees no more.
+    let mut met = Met::nothing(journal.last());
     let mut sums: BTreeMap<u64, Sum> = BTreeMap::new();
     for entry in journal.from(1) {
         let entry = match entry {
@@ -224,9 +225,15 @@ pub fn agrees(
             Err(error) => return Err(CatchUpError::Journal(error)),
         };
         progress(Progress { done: entry.sequence, of: position });
-        if let Ok(Record::Event(event)) = Record::decode(&entry.payload)
-            && ids.insert(event.id)
-        {
+        if let Ok(Record::Event(event)) = Record::decode(&entry.payload) {
+            if met.note(event.id) {
+                match index.recorded_at(event.id) {
+                    Ok(Some(first)) if first < entry.sequence => continue,
+                    Ok(_) => {}
+                    Err(IndexError::Damaged(_)) => return Ok(false),
+                    Err(error) => return Err(error.into()),
+                }
+            }
             let behind = segments.partition_point(|first| *first <= entry.sequence);
             let segment = behind.checked_sub(1).map_or(0, |at| segments[at]);
             sums.entry(segment).or_default().add(event.id);
