@@ -422,6 +422,11 @@ fn people_appear_by_name_to_themselves_only() {
     ask("/v1/hotspots?by=person&person=ben").tells(403, "names");
     ask("/v1/hotspots?person=ben").tells(403, "names");
     ask("/v1/why?place=web/checkout/pay&person=ben").tells(403, "names");
+    ask("/v1/signals?person=ben").tells(403, "names");
+    for view in ["", "/hotspots.json", "/hotspots.csv", "/hotspots.md", "/map", "/calendar"] {
+        let refused = ask(&format!("/page{view}?person=ben")).is(403).text();
+        assert!(refused.contains("names"), "{view}: {refused}");
+    }
     assert_eq!(ask("/v1/known").is(200).json()["people"], json!([]), "none of them is us");
     let nobody = "GET /v1/known HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     snagd.ask_tcp(nobody).tells(401, "token");

@@ -37,7 +37,7 @@ async fn rank(
     top: usize,
 ) -> Result<(By, HotspotsAnswer), Problem> {
     let by = question.by;
-    if by == By::Person {
+    if by == By::Person || question.person.is_some() {
         question.person = may_ask_about(&asked.desk, &asked.sender, question.person)?;
     }
     let answer = read(&asked.desk, move |desk| desk.index.hotspots(&question, top)).await?;
@@ -47,6 +47,7 @@ async fn rank(
 /// `GET /page/map` shows the tree of places.
 pub(super) async fn map(asked: Asked) -> Result<Response, Shown> {
     let query::Hotspots { mut question, .. } = asked.hotspots()?;
+    asked.may_see(&question)?;
     (question.by, question.sort) = (By::Place, Sort::default());
     let land = read(&asked.desk, move |desk| desk.index.land(&question)).await?;
     Ok(document(StatusCode::OK, page::map(&asked.visit, &land)))
