@@ -188,9 +188,14 @@ fn copies(paths: &Paths, forget: &Forget) -> io::Result<Vec<PathBuf>> {
     Ok(copies)
 }
 
-/// Removes the index and those that were set aside.
+/// Removes the index and those that were set aside, durably: what the journal loses behind it must not come
+/// back with one of them.
 pub(super) fn remove_indexes(state_dir: &Path) -> io::Result<()> {
-    indexes(state_dir)?.iter().try_for_each(|dir| remove_dir(dir))
+    indexes(state_dir)?.iter().try_for_each(|dir| remove_dir(dir))?;
+    match File::open(state_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        dir => dir?.sync_all(),
+    }
 }
 
 fn indexes(state_dir: &Path) -> io::Result<Vec<PathBuf>> {

@@ -15,7 +15,7 @@ use super::listen::{self, Listening};
 use super::paths::Paths;
 use super::recover;
 use super::reload::Reload;
-use super::settings::Sources;
+use super::settings::{Settings, Sources};
 use crate::doors::body::Bodies;
 use crate::doors::http::Listener;
 use crate::doors::keys::{Keys, KeysError};
@@ -121,12 +121,20 @@ impl Daemon {
     /// Reads the configuration, opens journal and index, catches up, and binds what was not
     /// handed over.
     ///
+    /// A configuration that does not read, or may not be, is an error; but not where one was in force
+    /// `before`, which stays: the daemon that starts anew was told nothing.
+    ///
     /// Must be called on a tokio runtime. From the moment it returns, clients can connect; they
     /// are answered once [`Daemon::run`] runs.
-    pub async fn open(sources: &Sources, inherited: Inherited) -> Result<Self, OpenError> {
+    pub async fn open(
+        sources: &Sources,
+        inherited: Inherited,
+        before: Option<Settings>,
+    ) -> Result<Self, OpenError> {
         let started_at = now();
-        let settings = sources.read()?;
-        settings.check_exposure()?;
+        let read = sources.read().and_then(|read| read.check_exposure().map(|()| read));
+        // Why it stays is said when the file is followed.
+        let settings = read.or_else(|error| before.ok_or(error))?;
         warm_up();
         let paths = settings.paths.clone();
         make_dir(&paths.state_dir)?;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use notify::RecommendedWatcher;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch as latest};
 use tokio::time::sleep;
 
 use super::config::ConfigError;
@@ -33,7 +33,7 @@ pub(super) struct Reload {
     /// What the daemon started with.
     started: Settings,
     /// What was accepted last.
-    accepted: Settings,
+    accepted: latest::Sender<Settings>,
     /// What was refused last, if nothing was accepted since.
     refused: Option<String>,
     /// Where the daemon listens over TCP.
@@ -44,8 +44,13 @@ pub(super) struct Reload {
 
 impl Reload {
     pub(super) fn new(sources: Sources, started: Settings, addresses: Vec<SocketAddr>) -> Self {
-        let accepted = started.clone();
+        let accepted = latest::Sender::new(started.clone());
         Self { sources, started, accepted, refused: None, addresses, is_deaf: false }
+    }
+
+    /// What was accepted last.
+    pub(super) fn accepted(&self) -> latest::Receiver<Settings> {
+        self.accepted.subscribe()
     }
 
     /// Reads again whenever the file changes, and when asked.
@@ -105,7 +110,7 @@ impl Reload {
     fn accept(&mut self, desk: &Desk, new: Settings, is_asked: bool) {
         let is_fixed = |change: &Change| FIXED.contains(&change.key);
         let (moved, changed): (Vec<_>, Vec<_>) =
-            self.accepted.changes(&new).into_iter().partition(is_fixed);
+            self.accepted.borrow().changes(&new).into_iter().partition(is_fixed);
         if !changed.is_empty() {
             desk.rules.send_replace(Arc::new(new.rules()));
             tracing::info!("the configuration changed: {}", list(&changed));
@@ -118,7 +123,7 @@ impl Reload {
             tracing::info!("the configuration was read again and is as before");
         }
         self.refused = None;
-        self.accepted = new;
+        self.accepted.send_replace(new);
     }
 }
 

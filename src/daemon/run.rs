@@ -5,17 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::open::Daemon;
+use super::paths::Paths;
+use super::settings::{Settings, Sources};
 use super::{forget, pulse, recover, retain, systemd};
 use crate::doors::drop::{self, DropError};
 use crate::doors::http::{self, Door, Workers};
-use crate::doors::{browser, sentry};
+use crate::doors::{Desk, Wish, browser, sentry};
 use crate::index::IndexError;
-use crate::recorder::{Inspection, WritingError, keep_until_dropped};
+use crate::recorder::{Inspection, Room, WritingError, keep_until_dropped};
 
 /// How long requests in flight may take once the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -46,13 +48,13 @@ pub enum RunError {
 }
 
 /// How a daemon ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Ended {
     /// It was told to stop.
     Stopped,
     /// It has to be opened again: something is to be forgotten, or its time is over, or the index is
-    /// to be built anew.
-    Again,
+    /// to be built anew. With the configuration that was in force.
+    Again(Box<Settings>),
 }
 
 impl Daemon {
@@ -69,6 +71,7 @@ impl Daemon {
         let Self { desk, listeners, mut writing, mut packer, room, configuration, paths, .. } =
             self;
         let workers = Arc::new(Workers::start().map_err(RunError::Workers)?);
+        let accepted = configuration.accepted();
         let changes = writing.changes();
         let (index, doubted) = (desk.index.clone(), desk.index.clone());
         let doubt = desk.doubt.clone();
@@ -96,25 +99,22 @@ impl Daemon {
             doors.spawn(until(stop.clone(), pulse::feed(desk.clone(), watchdog)));
         }
         let again = Arc::new(AtomicBool::new(false));
-        let (journal, kept) = (desk.journal.clone(), paths.clone());
-        let rules = desk.rules.subscribe();
-        let (heard, sources, due) = (self.heard, self.sources, again.clone());
-        let doubt = desk.doubt.clone();
-        let waits_to_forget = desk.facts.waits_to_forget;
+        let due = until_due(&desk, paths.clone(), room, self.heard, self.sources);
+        let is_due = again.clone();
         doors.spawn(until(stop.clone(), async move {
-            tokio::select! {
-                () = forget::wait(&kept, &room, heard) => {}
-                () = forget::wait_for_room(&room, waits_to_forget) => {}
-                () = retain::wait(&sources, journal, rules) => {}
-                () = recover::doubted(&kept.state_dir, &doubt) => {}
-            }
-            due.store(true, Ordering::Release);
+            due.await;
+            is_due.store(true, Ordering::Release);
         }));
-        // Only the doors keep the writer waiting.
+        let recorder = desk.recorder.clone();
         std::mem::drop((door, desk));
 
         let closed = close(doors, &stop).await;
-        // The doors are gone and with them every sender: the writer ends, then the checkpoints.
+        // The writer ends with the last of those who may still ask it something; then the checkpoints.
+        if !again.load(Ordering::Acquire) {
+            // Questions may go on for long, and whoever asked them is gone.
+            recorder.end().await;
+        }
+        std::mem::drop(recorder);
         let written = written.await.unwrap_or_else(|_| {
             // It panicked, and what panics where it meets the unexpected is sled.
             doubted.distrust();
@@ -126,7 +126,30 @@ impl Daemon {
         // handed them over.
         let _ = self.own_socket.map(std::fs::remove_file);
         recover::mark_stopped(&paths.state_dir).map_err(RunError::Unmarked)?;
-        Ok(if again.load(Ordering::Acquire) { Ended::Again } else { Ended::Stopped })
+        if again.load(Ordering::Acquire) {
+            return Ok(Ended::Again(Box::new(accepted.borrow().clone())));
+        }
+        Ok(Ended::Stopped)
+    }
+}
+
+/// Returns when the daemon has to be opened again.
+fn until_due(
+    desk: &Desk,
+    paths: Paths,
+    room: Arc<Room>,
+    heard: mpsc::Receiver<Wish>,
+    sources: Sources,
+) -> impl Future<Output = ()> + use<> {
+    let (journal, rules) = (desk.journal.clone(), desk.rules.subscribe());
+    let (doubt, waits_to_forget) = (desk.doubt.clone(), desk.facts.waits_to_forget);
+    async move {
+        tokio::select! {
+            () = forget::wait(&paths, &room, heard) => {}
+            () = forget::wait_for_room(&room, waits_to_forget) => {}
+            () = retain::wait(&sources, journal, rules) => {}
+            () = recover::doubted(&paths.state_dir, &doubt) => {}
+        }
     }
 }
 

@@ -164,7 +164,7 @@ impl Desk {
     /// be recorded. What is sent again is not counted again, what somebody decided about is no noise,
     /// and what another daemon received before was counted there.
     pub fn is_over_limit(&self, event: &Event) -> bool {
-        let is_known = || matches!(self.index.event(event.id), Ok(Some(_)));
+        let is_known = || matches!(self.index.recorded_at(event.id), Ok(Some(_)));
         let is_new_noise = event.class == Class::Signal
             && event.decision.is_none()
             && !event.was_received_before()
@@ -193,6 +193,13 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// What is said of an id whose record does not read any more.
+fn lost_before(id: Uuid) -> String {
+    format!(
+        "the id {id} was recorded before, but that record cannot be read any more: `snagd verify` says what is lost, and a backup may have it; give this event an id of its own to record it anew"
+    )
 }
 
 /// The wall clock, to the millisecond.

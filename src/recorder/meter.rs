@@ -56,7 +56,7 @@ impl From<&Recorded> for Fate {
         match recorded {
             Recorded::New { .. } => Self::Accepted,
             Recorded::Known(_) => Self::Duplicate,
-            Recorded::Conflict(_) => Self::Conflict,
+            Recorded::Conflict(_) | Recorded::Lost(_) => Self::Conflict,
         }
     }
 }

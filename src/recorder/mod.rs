@@ -2,14 +2,17 @@
 //!
 //! # Promises
 //!
-//! - Whatever waits becomes one batch: one append, one `fdatasync`, then it is visible, all at
-//!   once, then every answer. Nobody is told yes before both. sled follows in the background.
+//! - Whatever waits becomes one batch: one append, one `fdatasync`, then it is visible (many events
+//!   some hundred at a time), then every answer. Nobody is told yes before both. sled follows in the
+//!   background.
 //! - What is sent in one job is recorded whole or not at all.
 //! - The queue is bounded in jobs and in bytes. [`Recorder::record_or_refuse`] says no at once,
 //!   [`Recorder::record_within`] after a while, [`Recorder::record`] waits.
 //! - An id is recorded once. The same again is answered with the first record; other content
 //!   under the same id is a conflict, and the first stays.
-//! - When the last [`Recorder`] is dropped, the writer finishes what it accepted and returns.
+//! - An id whose first record does not read any more is told so, and stops nobody else.
+//! - When the last [`Recorder`] is dropped, or told to [end](Recorder::end), the writer finishes what
+//!   it accepted and returns.
 //! - What became of each event is counted ([`Meter`]), whether anybody waits for the answer or not.
 
 mod inspection;
@@ -27,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use uuid::Uuid;
 
 use crate::event::{Decided, Event, Record, Source};
 use crate::hotspot::fingerprint;
@@ -61,8 +65,10 @@ pub enum Recorded {
     },
     /// It was recorded before; this is the first record.
     Known(Box<Event>),
-    /// Its id belongs to another event; this is that one.
-    Conflict(Box<Event>),
+    /// Its id, this one, belongs to another event.
+    Conflict(Uuid),
+    /// Its id was recorded before, but that record does not read any more.
+    Lost(Uuid),
 }
 
 /// Why a job was not taken.
@@ -127,6 +133,8 @@ enum Job {
     Decide(Box<Record>, Reply),
     /// Answered with the time of the event received last.
     Probe(oneshot::Sender<Option<Timestamp>>),
+    /// What came before is written, and nothing more.
+    End,
 }
 
 struct Reply {
@@ -243,6 +251,12 @@ impl Recorder {
         answered.await.map_err(|_| Refusal::Failed)
     }
 
+    /// Ends the writing once what waits is written, whoever else might still record something.
+    pub async fn end(&self) {
+        // If nobody listens it has ended.
+        let _ = self.queue.send(Job::End).await;
+    }
+
     /// Whether an event would be recorded now.
     pub async fn check(&self) -> Result<(), Refusal> {
         self.probe().await?;
@@ -315,5 +329,27 @@ impl Parcel {
             decided: decision.map(|decision| Decided::about(&event, decision)),
             event,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal;
+
+    #[tokio::test]
+    async fn it_ends_although_somebody_might_still_record_something() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = journal::open(&dir.path().join("journal"), 0).unwrap();
+        let index = Arc::new(open_index(&dir.path().join("index"), &journal.reader).unwrap());
+        let room = Arc::new(Room::of(dir.path()).unwrap());
+        let (recorder, writing) = Recorder::new(journal.writer, index, room);
+        let running = std::thread::spawn(move || writing.run());
+        let late = recorder.clone();
+        recorder.probe().await.unwrap();
+        recorder.end().await;
+        running.join().unwrap().unwrap();
+        assert_eq!(late.probe().await, Err(Refusal::Failed));
+        late.end().await;
     }
 }

@@ -85,6 +85,10 @@ impl Writing {
         while let Some(job) = self.next(&mut waiting)? {
             let is_change = !matches!(job, Job::Probe(_));
             let (replies, done) = match job {
+                Job::End => {
+                    self.jobs.close();
+                    continue;
+                }
                 Job::Probe(answer) => {
                     let done = self.probe().map(|last| {
                         // Nobody may be listening any more.
@@ -199,9 +203,10 @@ impl Writing {
         }
         let mut tell = |verdict| match verdict {
             Verdict::Known(event) => Recorded::Known(event),
-            Verdict::Conflict(event) => Recorded::Conflict(event),
+            Verdict::Conflict(id) => Recorded::Conflict(id),
+            Verdict::Lost(id) => Recorded::Lost(id),
             Verdict::Again(nth) => Recorded::Known(Box::new(fresh[nth].event.clone())),
-            Verdict::Clash(nth) => Recorded::Conflict(Box::new(fresh[nth].event.clone())),
+            Verdict::Clash(nth) => Recorded::Conflict(fresh[nth].event.id),
             Verdict::Fresh(nth) => {
                 let json = std::mem::take(&mut fresh[nth].record).split_off(1);
                 Recorded::New { json, is_new_place: new_places.contains(&nth) }
@@ -259,10 +264,18 @@ impl Writing {
             let is_same = fresh[nth].event.tells_the_same_as(&parcel.event);
             return Ok(if is_same { Verdict::Again(nth) } else { Verdict::Clash(nth) });
         }
-        if let Some(stored) = self.index.event(id)? {
-            let first = Box::new(stored.event);
-            let is_same = first.tells_the_same_as(&parcel.event);
-            return Ok(if is_same { Verdict::Known(first) } else { Verdict::Conflict(first) });
+        match self.index.event(id) {
+            Ok(Some(stored)) => {
+                let first = Box::new(stored.event);
+                let is_same = first.tells_the_same_as(&parcel.event);
+                return Ok(if is_same { Verdict::Known(first) } else { Verdict::Conflict(id) });
+            }
+            Ok(None) => {}
+            // One record that does not read is no reason to take no others.
+            Err(IndexError::Lost { .. } | IndexError::Unread { .. }) => {
+                return Ok(Verdict::Lost(id));
+            }
+            Err(error) => return Err(error),
         }
         ids.insert(id, fresh.len());
         fresh.push(parcel);
@@ -345,7 +358,8 @@ enum Verdict {
     Again(usize),
     Clash(usize),
     Known(Box<Event>),
-    Conflict(Box<Event>),
+    Conflict(Uuid),
+    Lost(Uuid),
 }
 
 impl Verdict {
@@ -356,7 +370,7 @@ impl Verdict {
             Self::Known(first) => {
                 first.decision.as_ref().is_none_or(|known| *known < decided.decision)
             }
-            Self::Clash(_) | Self::Conflict(_) => false,
+            Self::Clash(_) | Self::Conflict(_) | Self::Lost(_) => false,
         }
     }
 }

@@ -199,3 +199,19 @@ fn a_file_that_is_made_later_is_noticed() {
     replace(&dir.join("snagd.toml"), "names = \"team\"\n");
     until("it is noticed again", || snagd.log().matches("own -> team").count() == 2);
 }
+
+#[test]
+fn a_daemon_that_starts_anew_keeps_the_configuration_it_had() {
+    let (mut snagd, file) = with_file("person = \"ana\"\n");
+    snagd.post(r#"{"place":"web/a","note":"one"}"#).is(201);
+    snagd.post(r#"{"place":"web/b","note":"two"}"#).is(201);
+    replace(&file, "person = \"ana\"\nnames = \"teem\"\n");
+    log_says(&snagd, "the configuration stays as it was");
+    let forgot = snagd.snag(&["forget", "--place", "web/a", "--yes"]).ok();
+    assert!(forgot.stdout.contains("1 event"), "{forgot:#?}");
+    log_says(&snagd, "starting anew");
+    until("it records again", || snagd.post(r#"{"place":"web/b","note":"three"}"#).status == 201);
+    assert_eq!(snagd.events().len(), 2);
+    assert_eq!(snagd.events()[0]["person"], "ana");
+    snagd.stop();
+}

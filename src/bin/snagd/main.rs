@@ -151,10 +151,10 @@ async fn live(sources: Sources, inherited: Inherited) -> anyhow::Result<ExitCode
     // Listened for so that a file size limit is an error to answer, not the end of the process.
     let _file_size =
         signal(SignalKind::from_raw(FILE_SIZE)).context("signals cannot be listened for")?;
-    let mut signals = None;
+    let (mut signals, mut before) = (None, None);
     loop {
         let inherited = inherited.try_clone().context("the sockets handed over cannot be kept")?;
-        let daemon = Daemon::open(&sources, inherited).await?;
+        let daemon = Daemon::open(&sources, inherited, before).await?;
         // Before the first time, a signal ends the process at once: that is safe at any moment.
         let signals = match &mut signals {
             Some(signals) => signals,
@@ -162,8 +162,9 @@ async fn live(sources: Sources, inherited: Inherited) -> anyhow::Result<ExitCode
         };
         match run_once(daemon, signals).await? {
             Ended::Stopped => return Ok(ExitCode::SUCCESS),
-            Ended::Again => tracing::info!("starting anew"),
+            Ended::Again(settings) => before = Some(*settings),
         }
+        tracing::info!("starting anew");
     }
 }
 

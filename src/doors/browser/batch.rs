@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use super::answer::No;
 use super::rule;
-use crate::doors::Desk;
 use crate::doors::side::ANONYMOUS;
+use crate::doors::{Desk, lost_before};
 use crate::event::{Class, Draft, Event, MAX_EVENT, Place, Sender, SignalName, Source, Word};
 use crate::recorder::{Fate, Recorded};
 
@@ -82,6 +82,7 @@ pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> R
                     let detail = "the id belongs to another event, and that one stays".to_owned();
                     tally.rejected.push(rejected(line, detail));
                 }
+                Recorded::Lost(id) => tally.rejected.push(rejected(line, lost_before(id))),
             }
         }
     }

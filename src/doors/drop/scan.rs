@@ -21,7 +21,7 @@ use super::left::{Left, Why};
 use super::line;
 use super::reject::{REJECTED, Rejected};
 use super::sheet::Sheet;
-use crate::doors::{Desk, DropCounts};
+use crate::doors::{Desk, DropCounts, lost_before};
 use crate::event::{Event, Sender};
 use crate::recorder::{Recorded, Refusal};
 
@@ -296,20 +296,22 @@ impl<'a> Scan<'a> {
     }
 
     fn note(&mut self, origin: &Origin, recorded: &Recorded, sheet: Option<&mut Sheet>) {
-        match recorded {
+        let wrong = match recorded {
             Recorded::New { .. } => {
                 self.recorded += 1;
                 DropCounts::add(&self.taker.desk.drops.events, 1);
+                return;
             }
-            Recorded::Known(_) => {}
+            Recorded::Known(_) => return,
             // An id made of the content stands for this content, whatever we made of it then.
-            Recorded::Conflict(_) if origin.has_our_id => {}
-            Recorded::Conflict(first) => {
-                let id = first.id;
-                if let Some(sheet) = sheet {
-                    sheet.refuse(origin.line, format!("/id: the id {id} belongs to another event, which stays as it is: give this one an id of its own, or none"));
-                }
-            }
+            Recorded::Conflict(_) if origin.has_our_id => return,
+            Recorded::Conflict(id) => format!(
+                "the id {id} belongs to another event, which stays as it is: give this one an id of its own, or none"
+            ),
+            Recorded::Lost(id) => lost_before(*id),
+        };
+        if let Some(sheet) = sheet {
+            sheet.refuse(origin.line, format!("/id: {wrong}"));
         }
     }
 

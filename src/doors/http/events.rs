@@ -104,7 +104,8 @@ async fn record_one(
             Ok(response)
         }
         Some(Recorded::Known(first)) => Ok(json_response(StatusCode::OK, first.to_json())),
-        Some(Recorded::Conflict(first)) => Err(Problem::conflict(&first)),
+        Some(Recorded::Conflict(id)) => Err(Problem::conflict(id)),
+        Some(Recorded::Lost(id)) => Err(Problem::lost_before(id)),
         None => Err(crate::recorder::Refusal::Failed.into()),
     }
 }
@@ -171,7 +172,7 @@ async fn record_batch(
                 events.push(event);
                 numbers.push(line);
             }
-            Err(problem) => tally.rejected.push(Rejected { line, problem }),
+            Err(problem) => tally.reject(line, problem),
         }
     }
     if !events.is_empty() {
@@ -180,9 +181,8 @@ async fn record_batch(
             match recorded {
                 Recorded::New { .. } => tally.accepted += 1,
                 Recorded::Known(_) => tally.duplicate += 1,
-                Recorded::Conflict(first) => {
-                    tally.rejected.push(Rejected { line, problem: Problem::conflict(&first) });
-                }
+                Recorded::Conflict(id) => tally.reject(line, Problem::conflict(id)),
+                Recorded::Lost(id) => tally.reject(line, Problem::lost_before(id)),
             }
         }
     }
@@ -191,6 +191,10 @@ async fn record_batch(
 }
 
 impl Tally {
+    fn reject(&mut self, line: usize, problem: Problem) {
+        self.rejected.push(Rejected { line, problem });
+    }
+
     fn answer(self) -> Result<Response, Problem> {
         if 0 < self.accepted + self.duplicate + self.beyond || self.rejected.is_empty() {
             return Ok(json_response(StatusCode::OK, to_json(&self)));

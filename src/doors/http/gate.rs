@@ -216,7 +216,7 @@ fn identify<B>(
 pub(super) fn require_reader(sender: &Sender) -> Result<(), Problem> {
     if *sender == Sender::Anonymous {
         return Err(Problem::unauthorized(
-            "reading over TCP needs the token: send `Authorization: Bearer` and the content of the file `token` in snagd's state directory, or read over the unix socket",
+            "reading over TCP needs the token: send `Authorization: Bearer` and the content of the file `token` in snagd's state directory, which `snag` takes from SNAG_TOKEN, or ask over the unix socket",
         ));
     }
     Ok(())

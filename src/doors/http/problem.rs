@@ -5,10 +5,11 @@ use bytes::Bytes;
 use hyper::{StatusCode, header};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
-use crate::doors::chain;
 use crate::doors::limits::SIGNALS_AN_HOUR;
-use crate::event::{DraftError, Event, Fault, Rejection};
+use crate::doors::{chain, lost_before};
+use crate::event::{DraftError, Fault, Rejection};
 use crate::index::IndexError;
 use crate::recorder::Refusal;
 
@@ -105,13 +106,20 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "behind", title, detail).retry_after(5)
     }
 
-    pub(super) fn conflict(first: &Event) -> Self {
+    pub(super) fn conflict(id: Uuid) -> Self {
         let detail = format!(
-            "the id {} belongs to another event, and that one stays: give this event an id of its own",
-            first.id
+            "the id {id} belongs to another event, and that one stays: give this event an id of its own"
         );
+        Self::id_taken(id, detail)
+    }
+
+    pub(super) fn lost_before(id: Uuid) -> Self {
+        Self::id_taken(id, lost_before(id))
+    }
+
+    fn id_taken(id: Uuid, detail: String) -> Self {
         Self::new(StatusCode::CONFLICT, "id-taken", "The id is taken", detail)
-            .with("instance", format!("/v1/events/{}", first.id))
+            .with("instance", format!("/v1/events/{id}"))
     }
 
     pub(super) fn too_large(detail: impl Into<String>) -> Self {

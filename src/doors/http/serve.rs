@@ -124,7 +124,8 @@ pub async fn serve(
         }
     }
     std::mem::drop(listener);
-    connections.join_all().await;
+    // One that panicked must not take the others with it.
+    while connections.join_next().await.is_some() {}
 }
 
 /// As many as this process has descriptors for, shared by two listeners.

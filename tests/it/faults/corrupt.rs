@@ -118,6 +118,25 @@ fn a_segment_that_is_gone_after_a_clean_stop_is_told_of_at_once() {
 }
 
 #[test]
+fn who_sends_a_lost_event_again_is_told_and_others_are_recorded() {
+    let snagd = Snagd::start();
+    let lost = r#"{"id":"00000000-0000-7000-8000-0000000000aa","place":"web/a","note":"needle"}"#;
+    post(&snagd.socket(), lost).is(201);
+    let segment = snagd.state().join("journal/00000000000000000001.seg");
+    let bytes = fs::read(&segment).unwrap();
+    let at = bytes.windows(6).position(|window| window == b"needle").unwrap();
+    let file = OpenOptions::new().write(true).open(&segment).unwrap();
+    file.write_all_at(b"N", at as u64).unwrap();
+    for _ in 0..2 {
+        post(&snagd.socket(), lost).tells(409, "cannot be read any more");
+        post(&snagd.socket(), r#"{"place":"web/a","note":"another"}"#).is(201);
+    }
+    let both = format!("[{lost},{{\"place\":\"web/b\",\"note\":\"a third\"}}]");
+    let tally = post(&snagd.socket(), &both).is(200).json();
+    assert_eq!((&tally["accepted"], &tally["rejected"][0]["line"]), (&json!(1), &json!(1)));
+}
+
+#[test]
 fn what_rots_in_a_packed_segment_is_told_before_anybody_reads_it() {
     let mut snagd = Snagd::start();
     fill(&snagd);

@@ -70,7 +70,8 @@ pub(super) async fn record(
     };
     let id = event.id;
     match desk.recorder.record_or_refuse(vec![event]).await?.pop() {
-        Some(Recorded::Conflict(first)) => Err(Problem::conflict(&first).into()),
+        Some(Recorded::Conflict(id)) => Err(Problem::conflict(id).into()),
+        Some(Recorded::Lost(id)) => Err(Problem::lost_before(id).into()),
         _ => Ok(see(&format!("{RECORD}?done={id}"))),
     }
 }
