@@ -50,14 +50,27 @@ pub enum Target {
 
 /// A text that names no daemon.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no snagd: write it like unix:/run/snag/snag.sock or http://127.0.0.1:7624")]
-pub struct TargetError(String);
+pub enum TargetError {
+    /// It is written otherwise.
+    #[error(
+        "`{0}` names no snagd: write it like unix:/run/snag/snag.sock or http://127.0.0.1:7624"
+    )]
+    Strange(String),
+    /// It is behind TLS.
+    #[error(
+        "`{0}` is behind TLS, which snag does not speak: bring it here, as `ssh -L 7624:localhost:7624 HOST` does, and name http://127.0.0.1:7624"
+    )]
+    Tls(String),
+}
 
 impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || TargetError(text.to_owned());
+        let wrong = || match text.strip_prefix("https://") {
+            Some(_) => TargetError::Tls(text.to_owned()),
+            None => TargetError::Strange(text.to_owned()),
+        };
         if let Some(path) = text.strip_prefix("unix:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             return if path.is_empty() { Err(wrong()) } else { Ok(Self::Unix(path.into())) };

@@ -145,9 +145,11 @@ fn a_session_of_mistakes() {
             &["show", ""],
             &["undo"],
             &["me-too", "web/nowhere"],
+            &["me-too", "12345678"],
             &["import", "no-such-file"],
             &["events", "--cursor", "7"],
             &["status", "--url", "localhost:7624"],
+            &["status", "--url", "https://hub.acme.example"],
         ],
     ));
     assert_eq!(snagd.events().len(), 7, "nothing was recorded");

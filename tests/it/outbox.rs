@@ -251,6 +251,21 @@ fn a_daemon_that_wants_a_token_gets_it_from_whoever_has_one() {
 }
 
 #[test]
+fn who_names_somebody_else_is_told_whose_it_is() {
+    let snagd = Snagd::start();
+    let away = Away::from(format!("http://{}", snagd.address()));
+    let mut log = away.command();
+    log.args(["log", "web/a", "one", "--person", "gus"]);
+    let as_said = Said::new(&mut log, &["log"]).ok();
+    assert!(!as_said.stderr.contains("gus"), "nobody vouches for anybody: {as_said:#?}");
+    let with_token = Said::new(log.env("SNAG_TOKEN", snagd.token()), &["log"]).ok();
+    let owner = snagd.get("/v1/status").json()["you"]["person"].as_str().unwrap().to_owned();
+    let counts = format!("it counts as {owner}'s");
+    assert!(with_token.stderr.contains(&counts), "{counts}: {with_token:#?}");
+    assert!(with_token.stderr.contains("you said gus"), "{with_token:#?}");
+}
+
+#[test]
 fn status_counts_what_waits() {
     let away = Away::from("unix:/nowhere/snag.sock".to_owned());
     away.tell("one");

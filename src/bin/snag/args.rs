@@ -160,7 +160,8 @@ pub(crate) enum Command {
     Export(Later<Filter>),
     /// Record events from NDJSON, CSV or a friction log; the same file twice changes nothing
     ///
-    /// NDJSON is what `snag export` prints, one event a line. The first line of a CSV names its
+    /// NDJSON is what `snag export` prints, one event a line. Only the user that snagd runs as (or root)
+    /// can name others: whatever somebody else imports counts as theirs. The first line of a CSV names its
     /// columns: the fields of an event, like place, person, note, severity and at, and tags.NAME
     /// for what is free. Commas, semicolons and tabs are told apart. `at` is a day, or an instant
     /// with its zone. Severities of other trackers are understood: low to critical, S4 to S1,

@@ -203,6 +203,12 @@ impl Delivered {
         {
             output.note(&format!("the event is safe, but {error:#}"));
         }
+        if let (Receipt::Recorded, Some(claimed)) = (self.receipt, &self.event.claimed_person) {
+            let known = &self.event.person;
+            output.note(&format!(
+                "it counts as {known}'s, as whom snagd knows you; that you said {claimed} is kept with it"
+            ));
+        }
     }
 
     fn recorded(stored: Event, answer: &Answer, url: Option<&Target>, output: &Output) -> Self {
@@ -426,6 +432,12 @@ async fn find_original(connection: &mut Connection, of: &str) -> anyhow::Result<
         if let Some(latest) = latest_at(connection, &place, class).await? {
             return Ok(latest);
         }
+    }
+    if may_be_id {
+        let message = format!(
+            "no event's id ends with {digits}, and nobody met anything at a place of that name: `snag events` lists both"
+        );
+        return Err(stop(Code::Usage, message));
     }
     let place = render::shell(place.as_str());
     let message = format!(

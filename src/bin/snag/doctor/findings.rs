@@ -187,14 +187,19 @@ fn tcp(asked: &Asked, files: &Files) -> Option<Finding> {
     };
     Some(match outcome {
         Ok(()) => fine("tcp", format!("{target} answers, and takes the token")),
-        Err(ClientError::Told(told)) if told.status == 401 => match files.token.1 {
-            Found::Unseen(_) => fine("tcp", format!("{target} answers; its token is its owner's")),
-            _ => wrong(
-                "tcp",
-                format!("{target} does not take the token in {}", files.token.0.display()),
-                "start snagd again: it reads the token when it starts",
-            ),
-        },
+        Err(ClientError::Told(told)) if told.status == 401 => {
+            match (&files.token.1, files.is_token) {
+                // It was asked without, by somebody who cannot read it.
+                (Found::Unseen(_), _) | (Found::Here { .. }, None) => {
+                    fine("tcp", format!("{target} answers; its token is its owner's"))
+                }
+                _ => wrong(
+                    "tcp",
+                    format!("{target} does not take the token in {}", files.token.0.display()),
+                    "start snagd again: it reads the token when it starts",
+                ),
+            }
+        }
         Err(error) => wrong(
             "tcp",
             format!("snagd says that it listens at {target}: {}", chain(error)),

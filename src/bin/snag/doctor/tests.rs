@@ -208,12 +208,19 @@ fn files_that_are_open_to_others_or_gone() {
 
 #[test]
 fn what_is_not_ours_is_not_blamed() {
-    let found = with_files(|files| {
+    let not_ours = with_files(|files| {
         files.state_dir.1 = Found::Here { mode: 0o700, uid: 999, kind: Kind::Dir };
         files.token.1 = Found::Unseen(io::ErrorKind::PermissionDenied);
         files.is_token = None;
     });
-    assert!(found.iter().all(|finding| finding.grade == Grade::Fine), "{found:#?}");
+    assert!(not_ours.iter().all(|it| it.grade == Grade::Fine), "{not_ours:#?}");
+    let told =
+        serde_json::from_value(json!({"status": 401, "detail": "a token is needed"})).unwrap();
+    let asked_without = found(|facts| {
+        facts.files.as_mut().unwrap().is_token = None;
+        facts.asked.tcp.as_mut().unwrap().1 = Err(ClientError::Told(told));
+    });
+    assert!(asked_without.iter().all(|it| it.grade == Grade::Fine), "{asked_without:#?}");
     let stopped = |uid| {
         let mut found = with_error(ClientError::Away(Target::Unix("/r/snag.sock".into())));
         found.clear();

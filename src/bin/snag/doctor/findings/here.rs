@@ -177,9 +177,11 @@ pub(super) fn outbox(held: &Held) -> Vec<Finding> {
 
 pub(super) fn config(facts: &Facts) -> Finding {
     match &facts.config {
-        ConfigFile::Missing => fine("config", "no file: snagd goes by its defaults"),
+        ConfigFile::Missing => {
+            fine("config", "no file of yours: a snagd of yours goes by its defaults")
+        }
         ConfigFile::Broken(why) => {
-            wrong("config", why.clone(), "put that right: snagd does not start with it")
+            wrong("config", why.clone(), "put that right: a snagd of yours does not start with it")
         }
         ConfigFile::Fine { path, socket: Some(socket) }
             if !facts.asked.is_named && facts.asked.target != Target::Unix(socket.clone()) =>
