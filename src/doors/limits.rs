@@ -3,12 +3,13 @@
 //! Whoever comes by a key, a page that runs wild or a crash in a loop must not crowd out the others:
 //! a key has a rate, and of each person's signals 60 an hour are kept. The clock is given.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 /// The signals of one person that are kept in one hour, whichever doors they come through.
 pub const SIGNALS_AN_HOUR: u32 = 60;
@@ -35,9 +36,10 @@ impl Limits {
         lock(&self.keys).entry(key).or_insert_with(|| Rate { full_at: now }).take(now)
     }
 
-    /// Counts a signal of a person, and says whether it is kept.
-    pub fn keeps_signal(&self, person: &str, now: Timestamp) -> bool {
-        lock(&self.signals).take(person, now)
+    /// Counts a signal of a person, and says whether it is kept. One that was to be kept and comes again,
+    /// since it could not be recorded, is to be kept still.
+    pub fn keeps_signal(&self, person: &str, id: Uuid, now: Timestamp) -> bool {
+        lock(&self.signals).take(person, id, now)
     }
 }
 
@@ -69,13 +71,18 @@ struct Hour {
     number: i64,
     counts: HashMap<String, u32>,
     beyond: u32,
+    /// Those that are kept.
+    kept: HashSet<Uuid>,
 }
 
 impl Hour {
-    fn take(&mut self, person: &str, now: Timestamp) -> bool {
+    fn take(&mut self, person: &str, id: Uuid, now: Timestamp) -> bool {
         let number = now.as_second().div_euclid(3600);
         if self.number != number {
             *self = Self { number, ..Self::default() };
+        }
+        if self.kept.contains(&id) {
+            return true;
         }
         let is_full = self.counts.len() == MOST_PEOPLE;
         let count = match self.counts.entry(person.to_owned()) {
@@ -84,7 +91,11 @@ impl Hour {
             Entry::Vacant(count) => count.insert(0),
         };
         *count = count.saturating_add(1);
-        *count <= SIGNALS_AN_HOUR
+        let is_kept = *count <= SIGNALS_AN_HOUR;
+        if is_kept {
+            self.kept.insert(id);
+        }
+        is_kept
     }
 }
 
@@ -111,20 +122,25 @@ mod tests {
         let limits = Limits::default();
         let at = |time: &str| format!("2026-11-20T{time}Z").parse::<Timestamp>().unwrap();
         let kept = |person: &str, time: &str, signals: u32| {
-            (0..signals).filter(|_| limits.keeps_signal(person, at(time))).count()
+            let new = |_: &u32| limits.keeps_signal(person, Uuid::now_v7(), at(time));
+            (0..signals).filter(new).count()
         };
         assert_eq!(kept("ana", "15:00:00", 61), 60);
         assert_eq!(kept("ana", "15:59:59", 1), 0);
         assert_eq!(kept("bob", "15:59:59", 1), 1);
         assert_eq!(kept("ana", "16:00:00", 61), 60);
+        let again = Uuid::now_v7();
+        assert!((0..99).all(|_| limits.keeps_signal("chi", again, at("16:00:00"))));
+        assert_eq!(kept("chi", "16:30:00", 60), 59, "what comes again is one");
     }
 
     #[test]
     fn a_crowd_of_made_up_people_is_bounded() {
         let limits = Limits::default();
         let now = "2026-11-20T15:00:00Z".parse().unwrap();
-        let kept =
-            (0..2 * MOST_PEOPLE).filter(|person| limits.keeps_signal(&person.to_string(), now));
+        let kept = (0..2 * MOST_PEOPLE)
+            .map(|person| person.to_string())
+            .filter(|person| limits.keeps_signal(person, Uuid::now_v7(), now));
         assert_eq!(kept.count(), MOST_PEOPLE + 60);
         assert_eq!(lock(&limits.signals).counts.len(), MOST_PEOPLE);
     }

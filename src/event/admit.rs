@@ -32,7 +32,7 @@ impl Draft {
     /// so that an exported event can be sent back as it is; only a [`Sender::Owner`] is believed.
     pub fn check(self, arrival: &Arrival) -> Result<Event, Rejection> {
         let mut claim = Claim::new(self.fields);
-        let named = named(&claim);
+        let named = named(&claim, &arrival.sender);
         let class = claim.word(Field::Class).unwrap_or(Class::Report);
         let outcome = claim.word(Field::Outcome);
         let (at, at_clamped) = read_at(&mut claim, arrival.now);
@@ -76,7 +76,8 @@ impl Draft {
     }
 }
 
-fn named(claim: &Claim) -> Named {
+fn named(claim: &Claim, sender: &Sender) -> Named {
+    let is_believed = matches!(sender, Sender::Owner { .. } | Sender::Token { .. });
     Named {
         class: claim.says(Field::Class),
         at: claim.says(Field::At),
@@ -87,7 +88,7 @@ fn named(claim: &Claim) -> Named {
         source: claim.says(Field::Source),
         place: claim.says(Field::Place),
         count: claim.says(Field::Count),
-        received_at: claim.says(Field::ReceivedAt),
+        received_at: is_believed && claim.says(Field::ReceivedAt),
     }
 }
 

@@ -144,8 +144,8 @@ impl Event {
         Day::of(self.at)
     }
 
-    /// Whether the sender says that a daemon received it before: a line of an export, or of a file
-    /// that is imported. Known at admission only.
+    /// Whether a sender who is believed says that a daemon received it before: a line of an export, or of
+    /// a file that is imported. Known at admission only.
     #[must_use]
     pub fn was_received_before(&self) -> bool {
         self.named.received_at

@@ -71,6 +71,15 @@ fn each_door_decides_who_it_was() {
     assert_eq!(who(token(), Some("bob")), (name("ana"), true, Some(name("bob"))));
     assert_eq!(who(Sender::Anonymous, Some("bob")), (name("bob"), false, None));
     assert!(admit(&json!({"place": "a", "note": "x"}), &arrival(Sender::Anonymous)).is_err());
+    // Nor is anybody believed that a daemon counted it before.
+    let before =
+        json!({"place": "a", "note": "x", "person": "x", "received_at": "2026-11-20T14:30:00Z"});
+    for (sender, is_believed) in
+        [(owner(), true), (token(), true), (peer(), false), (Sender::Anonymous, false)]
+    {
+        let event = admit(&before, &arrival(sender)).unwrap();
+        assert_eq!(event.was_received_before(), is_believed);
+    }
 }
 
 #[test]

@@ -79,6 +79,8 @@ struct Ready {
 struct Tally {
     accepted: u64,
     duplicate: u64,
+    #[serde(default)]
+    beyond: u64,
     rejected: Vec<Rejected>,
 }
 
@@ -93,6 +95,7 @@ struct Rejected {
 struct Sum {
     accepted: u64,
     duplicate: u64,
+    beyond: u64,
     rejected: u64,
     /// For how many rejected lines each reason was told.
     told: HashMap<String, usize>,
@@ -138,6 +141,7 @@ impl Sum {
     fn add(&mut self, batch: &mut Batch, tally: Tally) {
         self.accepted += tally.accepted;
         self.duplicate += tally.duplicate;
+        self.beyond += tally.beyond;
         for Rejected { line, problem } in tally.rejected {
             let sent = line.checked_sub(1).and_then(|at| batch.sent.get(at));
             let &(line, is_named_here) = sent.unwrap_or(&(0, false));
@@ -172,11 +176,15 @@ impl Sum {
     }
 
     fn tell(&self, output: &Output) -> anyhow::Result<()> {
-        let Self { accepted, duplicate, rejected, told } = self;
+        let Self { accepted, duplicate, beyond, rejected, told } = self;
         let untold = rejected - told.values().sum::<usize>() as u64;
         if 0 < untold {
             let lines = plural(untold, "more line was", "more lines were");
             output.note(&format!("{lines} rejected, for such reasons"));
+        }
+        if 0 < *beyond {
+            let signals = plural(*beyond, "signal was", "signals were");
+            output.note(&format!("{signals} counted and not kept: of a person and hour 60 are, unless the owner of snagd imports them"));
         }
         if output.format == Format::Json {
             output.json(format!("{{\"v\":1,\"accepted\":{accepted},\"duplicate\":{duplicate},\"rejected\":{rejected}}}").as_bytes())?;
