@@ -121,6 +121,10 @@ fn a_command_that_is_not_there_ends_as_in_a_shell() {
     assert_eq!(run("snag run -- nosuchcommand").status.code(), Some(127));
     assert_eq!(run("snag run -- ./plain").status.code(), Some(126));
     assert_eq!(run("chmod +x plain; snag run -- ./plain").status.code(), Some(5), "no first line");
+    // Found in PATH, not here, where no shell looks for it.
+    fs::write(snagd.path("bin/listed"), "exit 6\n").unwrap();
+    fs::write(snagd.path("listed"), "exit 7\n").unwrap();
+    assert_eq!(run("chmod +x bin/listed; snag run -- listed").status.code(), Some(6));
     assert_eq!(run("snag run").status.code(), Some(2));
     assert_eq!(run("snag run --at web/../x -- touch touched").status.code(), Some(2));
     assert!(!snagd.path("touched").exists());
@@ -235,6 +239,40 @@ fn what_is_sent_to_us_reaches_the_command() {
         said.read_line(&mut line).unwrap();
         assert_eq!(line, "got\n");
     }
+}
+
+/// A shell blocks no signals; what starts it may.
+#[test]
+fn where_the_end_of_a_command_is_not_told_it_runs_without_us() {
+    let snagd = Snagd::start();
+    let blocked = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD]); os.execvp(sys.argv[1], sys.argv[1:])";
+    let script = format!("exec python3 -c '{blocked}' snag run -- acme exit 3");
+    let mut child = shell(&snagd, &script).stdout(Stdio::null()).spawn().unwrap();
+    assert_eq!(wait(&mut child).expect("it ends").code(), Some(3));
+}
+
+#[test]
+fn what_is_stopped_and_continued_alone_keeps_nobody_waiting() {
+    let snagd = Snagd::start();
+    let script = "exec setsid snag run -- acme run 'echo $$; read line; exit 4'";
+    let mut shell = shell(&snagd, script);
+    let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let command = line.trim();
+    let state = |pid: &str| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(')').next().and_then(|rest| rest.trim().chars().next())
+    };
+    let kill = |signal: &str| {
+        assert!(Command::new("kill").args([signal, command]).status().unwrap().success());
+    };
+    kill("-STOP");
+    until("it is stopped", || state(command) == Some('T'));
+    kill("-CONT");
+    drop(child.stdin.take());
+    assert_eq!(wait(&mut child).expect("it ends").code(), Some(4));
 }
 
 #[test]

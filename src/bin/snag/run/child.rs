@@ -8,17 +8,22 @@
 //! Signals have handlers here before the command starts, so that none hits us first. A handler is
 //! gone in the command, and what is ignored gets none, so that it is ignored there as well.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Resource, Rlimit, WaitOptions, WaitStatus, kill_process, setrlimit, waitpid,
+    Pid, Resource, Rlimit, WaitOptions, WaitStatus, getpgrp, kill_process, setrlimit, waitpid,
 };
+use rustix::termios::tcgetpgrp;
 use signal_hook::consts::{
     SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN,
     SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, SIGXFSZ,
@@ -102,7 +107,7 @@ pub(super) fn run(words: &[OsString]) -> Result<Run, NotRun> {
     let spawned = command.spawn().or_else(|error| {
         // A script without a first line that says by what: shells run it themselves.
         if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) {
-            return Command::new("/bin/sh").arg(program).args(args).spawn();
+            return Command::new("/bin/sh").arg(in_path(program)).args(args).spawn();
         }
         Err(error)
     });
@@ -114,15 +119,31 @@ pub(super) fn run(words: &[OsString]) -> Result<Run, NotRun> {
     Ok(Run { signals, fate, lasted: started.elapsed(), interrupted })
 }
 
+/// Where a program without a slash was found: sh would look for it here first, not in PATH.
+fn in_path(program: &OsString) -> PathBuf {
+    if program.as_bytes().contains(&b'/') {
+        return program.into();
+    }
+    let dirs = env::var_os("PATH").unwrap_or_default();
+    let mut found = env::split_paths(&dirs).map(|dir| dir.join(program));
+    let found = found.find(|path| path.is_file() && access(path, Access::EXEC_OK).is_ok());
+    // An empty part of PATH means here.
+    found.map_or_else(|| Path::new(".").join(program), |path| Path::new(".").join(path))
+}
+
 /// The signals that nobody ignores; none where the command's end would not be told.
 fn watch() -> Option<Signals> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
-    let ignored = u64::from_str_radix(ignored.trim(), 16).ok()?;
-    let is_ignored = |signal: i32| ignored >> (signal - 1) & 1 == 1;
-    if is_ignored(SIGCHLD) {
+    let set = |name: &str| {
+        let set = status.lines().find_map(|line| line.strip_prefix(name))?;
+        u64::from_str_radix(set.trim(), 16).ok()
+    };
+    let (ignored, blocked) = (set("SigIgn:")?, set("SigBlk:")?);
+    let is_in = |set: u64, signal: i32| set >> (signal - 1) & 1 == 1;
+    if is_in(ignored | blocked, SIGCHLD) {
         return None;
     }
+    let is_ignored = |signal: i32| is_in(ignored, signal);
     Signals::new(WATCHED.into_iter().filter(|signal| !is_ignored(*signal))).ok()
 }
 
@@ -143,6 +164,8 @@ fn follow(
         }
         let options = WaitOptions::NOHANG | WaitOptions::UNTRACED;
         match rustix::io::retry_on_intr(|| waitpid(Some(child), options))? {
+            // What a supervisor stops alone it continues alone.
+            Some((_, status)) if status.stopping_signal() == Some(SIGSTOP) && !is_in_front() => {}
             Some((_, status)) if status.stopped() => {
                 // Whoever sent it away sees us stopped, and we come back by SIGCONT.
                 let _ = raise(SIGSTOP);
@@ -152,6 +175,11 @@ fn follow(
             None => {}
         }
     }
+}
+
+/// Whether a shell gave us the terminal, and waits to take it back.
+fn is_in_front() -> bool {
+    fs::File::open("/dev/tty").is_ok_and(|tty| tcgetpgrp(tty).is_ok_and(|group| group == getpgrp()))
 }
 
 /// What the kernel sends goes to the whole group, and what the command sends is no news to it.
