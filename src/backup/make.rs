@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::ops::Range;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -92,11 +92,13 @@ pub fn to_file(journal: &Path, path: &Path, now: Timestamp) -> Result<Made, Back
     let unusable = || BackupError::unusable(path);
     let new = new_name(path);
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file =
+        alone(&new).map_err(unusable())?.ok_or_else(|| BackupError::Busy(path.to_owned()))?;
     let made = settle(|| {
-        let file = create(&new).map_err(unusable())?;
-        let mut out = BufWriter::new(file);
+        file.set_len(0).and_then(|()| (&file).rewind()).map_err(unusable())?;
+        let mut out = BufWriter::new(&file);
         let made = to_stream(journal, &mut out, now);
-        let file = out.into_inner().map_err(|error| unusable()(error.into_error()))?;
+        out.into_inner().map_err(|error| unusable()(error.into_error()))?;
         file.sync_all().map_err(unusable())?;
         let made = made?;
         // What is no backup is replaced as any file is.
@@ -313,6 +315,25 @@ fn new_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     name.into()
+}
+
+/// The file of this name, for nobody else to write; none while somebody else does.
+fn alone(path: &Path) -> io::Result<Option<File>> {
+    loop {
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Ok(()) => {}
+        }
+        // Whoever had it may have given it its name just now, or removed it.
+        match fs::metadata(path) {
+            Ok(named) if named.ino() == file.metadata()?.ino() => return Ok(Some(file)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
 }
 
 fn create(path: &Path) -> io::Result<File> {

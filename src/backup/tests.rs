@@ -360,6 +360,14 @@ fn one_backup_at_a_time() {
     assert!(matches!(case.back_up("b"), Err(BackupError::Busy(_))));
     drop(kept);
     case.back_up("b").unwrap();
+    let tar = || to_file(&case.path("journal"), &case.path("b.tar"), Timestamp::UNIX_EPOCH);
+    tar().unwrap();
+    let half = fs::File::create(case.path("b.tar.new")).unwrap();
+    half.lock().unwrap();
+    assert!(matches!(tar(), Err(BackupError::Busy(_))));
+    drop(half);
+    tar().unwrap();
+    assert!(!case.path("b.tar.new").exists());
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn sweep(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<()> {
     notes_of(state_dir, drop_dir, forget)?.iter().try_for_each(fs::remove_file)
 }
 
-/// Rejected files, with the reasons, and notes that name it.
+/// Rejected files, with the reasons, the session and notes that name it.
 fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Vec<PathBuf>> {
     let names_it = |path: &Path| {
         let bytes = fs::read(path).unwrap_or_default();
@@ -173,6 +173,7 @@ fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Ve
     let is_reason = |path: &Path| path.extension().is_some_and(|ending| ending == "why");
     let mut paths = entries(&drop_dir.join("rejected"))?;
     paths.append(&mut entries(&state_dir.join("last"))?);
+    paths.extend([state_dir.join("session.json")].into_iter().filter(|path| path.exists()));
     paths.retain(|path| names_it(path) || (is_reason(path) && names_it(&path.with_extension(""))));
     Ok(paths)
 }

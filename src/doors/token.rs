@@ -64,6 +64,10 @@ pub fn read_or_make(path: &Path) -> Result<Hash, TokenError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(io(error)),
     }
+    if fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+        // A first start that was killed, or found no room, made it.
+        fs::remove_file(path).and_then(|()| make(path)).map_err(io)?;
+    }
     if fs::metadata(path).map_err(io)?.mode() & 0o077 != 0 {
         return Err(TokenError::Open(path.to_owned()));
     }
@@ -84,9 +88,11 @@ pub fn is_token(text: &str) -> bool {
 fn make(path: &Path) -> io::Result<String> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let token = format!("{PREFIX}{}", random_key()?);
-    writeln!(file, "{token}")?;
-    file.sync_all()?;
-    Ok(token)
+    let written = writeln!(file, "{token}").and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written.map(|()| token)
 }
 
 /// 256 random bits, as text.
@@ -143,5 +149,9 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "hello\n").unwrap();
         assert!(matches!(read_or_make(&path), Err(TokenError::Malformed(_))));
+        // As a first start leaves it that is killed or finds no room.
+        fs::write(&path, "").unwrap();
+        read_or_make(&path).unwrap();
+        assert!(is_token(fs::read_to_string(&path).unwrap().trim()));
     }
 }

@@ -96,10 +96,14 @@ fn who_is_forgotten_is_gone_to_the_last_byte() {
     assert_eq!(daemon.get("/v1/status").json()["started_at"], started);
     fs::create_dir_all(daemon.drop_dir().join("rejected")).unwrap();
     fs::write(daemon.drop_dir().join("rejected/late.json"), r#"{"person":"ana"}"#).unwrap();
+    // A user's own daemon has the session that runs beside its journal.
+    let session = daemon.state().join("session.json");
+    fs::write(&session, r#"{"person":"ana","steps":[{"note":"what ana met"}]}"#).unwrap();
     let others = daemon.drop_dir().join("rejected/others.json");
     fs::write(&others, r#"{"person":"anabel","nte":"what ana had said"}"#).unwrap();
     let done = daemon.snag(&["forget", "--person", "ana", "--yes"]).ok();
-    assert_eq!(done.stdout, "forgotten: no event, and 1 file beside the journal\n");
+    assert_eq!(done.stdout, "forgotten: no event, and 2 files beside the journal\n");
+    assert!(!session.exists());
     assert!(!daemon.drop_dir().join("rejected/late.json").exists());
     assert!(others.exists(), "it is about somebody else");
     let nobody = daemon.snag(&["forget", "--person", "", "--yes"]).ended(2);

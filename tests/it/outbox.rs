@@ -210,6 +210,30 @@ fn what_is_refused_is_put_aside_with_the_reason_and_told_once() {
 }
 
 #[test]
+fn what_cannot_be_read_keeps_no_other_waiting() {
+    let (mut snagd, away) = daemon_away();
+    away.tell("one");
+    let bad = away.outbox().join("00000000-0000-7000-8000-000000000001.json");
+    fs::create_dir(&bad).unwrap();
+    snagd.restart();
+    let said = away.snag(&["status"]).ok();
+    assert!(said.stderr.contains("waits and cannot be read"), "{said:#?}");
+    assert_eq!(notes(&snagd), ["one"]);
+}
+
+#[test]
+fn undo_of_what_a_slow_daemon_gets_all_the_same_takes_it_back() {
+    let snagd = Snagd::start();
+    let away = Away::from(format!("unix:{}", snagd.socket().display()));
+    snagd.signal("STOP");
+    away.tell("one");
+    snagd.signal("CONT");
+    let said = away.snag(&["undo"]).ok();
+    assert!(!said.stdout.contains("before snagd saw it"), "{said:#?}");
+    assert!(snagd.events().is_empty());
+}
+
+#[test]
 fn undo_takes_out_what_waits() {
     let (mut snagd, away) = daemon_away();
     away.tell("one");

@@ -97,3 +97,18 @@ fn what_is_taken_back_is_in_no_log_and_what_ended_goes_on_no_more() {
         assert_eq!(ended.contains(words), is_there, "{words}: {ended}");
     }
 }
+
+#[test]
+fn steps_told_at_once_are_all_in_the_log() {
+    let snagd = Snagd::start();
+    snagd.snag(&["session", "start", "buy", "--place", "web/shop"]).ok();
+    std::thread::scope(|scope| {
+        for step in 0..6 {
+            let note = format!("step {step}");
+            let snagd = &snagd;
+            scope.spawn(move || snagd.snag(&["session", "note", &note]).ok());
+        }
+    });
+    let steps = snagd.snag(&["session", "--json"]).ok().json()["steps"].take();
+    assert_eq!(steps.as_array().unwrap().len(), 6, "{steps}");
+}

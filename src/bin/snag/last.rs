@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::json;
@@ -24,7 +25,16 @@ struct Last {
     id: String,
     /// The file in the drop directory, where it went that way.
     spooled: Option<PathBuf>,
+    /// Whether a daemon that was slow may have it all the same.
+    may_come: bool,
 }
+
+/// What the note says of that.
+const MAY_COME: &str = "may come";
+/// How long one that may come is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is looked for meanwhile.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// One note for each daemon that is named.
 fn path(url: Option<&Target>) -> anyhow::Result<PathBuf> {
@@ -37,14 +47,15 @@ fn path(url: Option<&Target>) -> anyhow::Result<PathBuf> {
 }
 
 /// Remembers what was logged. Not worth failing for.
-pub(crate) fn remember(url: Option<&Target>, id: Uuid, spooled: Option<&Path>) {
+pub(crate) fn remember(url: Option<&Target>, id: Uuid, spooled: Option<&Path>, may_come: bool) {
     let write = || -> anyhow::Result<()> {
         let path = path(url)?;
         if let Some(dir) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         }
         let spooled = spooled.map(Path::to_string_lossy).unwrap_or_default();
-        let written = write_over(&path, &format!("{id}\n{spooled}"));
+        let may_come = if may_come { MAY_COME } else { "" };
+        let written = write_over(&path, &format!("{id}\n{spooled}\n{may_come}"));
         // Else the one before would be taken back.
         Ok(written.or_else(|_| fs::remove_file(path))?)
     };
@@ -70,9 +81,16 @@ fn recall(url: Option<&Target>) -> anyhow::Result<Last> {
             "nothing was logged from here that could be undone: name the event, `snag events` lists them",
         )
     })?;
-    let (id, spooled) = note.split_once('\n').unwrap_or((&note, ""));
-    let spooled = Some(spooled).filter(|path| !path.is_empty()).map(PathBuf::from);
-    Ok(Last { id: id.to_owned(), spooled })
+    Ok(parse(&note))
+}
+
+fn parse(note: &str) -> Last {
+    let mut lines = note.lines();
+    let id = lines.next().unwrap_or_default().to_owned();
+    // Of two that write at once, each may have written a part: a file of another's is not for us.
+    let spooled = lines.next().map(PathBuf::from);
+    let spooled = spooled.filter(|path| path.file_stem().is_some_and(|stem| *stem == *id));
+    Last { id, spooled, may_come: lines.next() == Some(MAY_COME) }
 }
 
 fn forget(url: Option<&Target>) {
@@ -91,7 +109,7 @@ pub(crate) async fn undo(
     let url = global.url.as_ref();
     let is_typed = id.is_some();
     let last = match id {
-        Some(id) => Last { id, spooled: None },
+        Some(id) => Last { id, spooled: None, may_come: false },
         None => recall(url)?,
     };
     let waited = take_from_outbox(&last.id, url)?;
@@ -104,21 +122,21 @@ pub(crate) async fn undo(
         None => last.id,
     };
     let path = event_path(&id)?;
-    // A daemon that was slow may have it all the same.
-    match (delete(&path, url).await, is_unseen) {
+    let may_come = last.may_come;
+    match (delete_once_there(&path, url, may_come).await, is_unseen) {
         (Ok(()), _) => {
             forget(url);
             session::leave_out(&id)?;
             tell(&id, "", output)
         }
-        (Err(error), true) if is_absence(&error) => {
+        (Err(error), true) if is_absence(&error) && !may_come => {
             forget(url);
             session::leave_out(&id)?;
             tell(&id, ", before snagd saw it", output)
         }
-        (Err(error), true) => Err(error).context(
-            "it waits no more, but snagd may have got it when it was slow, and could not be asked",
-        ),
+        (Err(error), true) => Err(error).with_context(|| {
+            format!("it waits no more, but snagd was slow and may have it: `snag undo {id}` takes it back once it is there")
+        }),
         (Err(error), false) => Err(error.into()),
     }
 }
@@ -126,6 +144,23 @@ pub(crate) async fn undo(
 fn take_from_outbox(id: &str, url: Option<&Target>) -> anyhow::Result<Option<Uuid>> {
     let Some(outbox) = url.and_then(Outbox::of) else { return Ok(None) };
     outbox.take_back(id).with_context(|| format!("what waits in {outbox} cannot be taken back"))
+}
+
+/// The same, and again for a while where the event may come yet.
+async fn delete_once_there(
+    path: &str,
+    url: Option<&Target>,
+    may_come: bool,
+) -> Result<(), ClientError> {
+    let until = Instant::now() + if may_come { PATIENCE } else { Duration::ZERO };
+    loop {
+        match delete(path, url).await {
+            Err(error) if is_absence(&error) && Instant::now() < until => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return done,
+        }
+    }
 }
 
 async fn delete(path: &str, url: Option<&Target>) -> Result<(), ClientError> {
@@ -150,6 +185,17 @@ fn tell(id: &str, when: &str, output: &Output) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_another_is_not_ours_to_take_back() {
+        let id = "01938a5e-0000-7000-8000-000000000001";
+        let note = |path: &str, more: &str| parse(&format!("{id}\n{path}\n{more}"));
+        let ours = note(&format!("/drop/{id}.json"), MAY_COME);
+        assert!(ours.id == id && ours.spooled.is_some() && ours.may_come);
+        let mixed = note("/drop/01938a5e-0000-7000-8000-000000000002.json", "");
+        assert!(mixed.id == id && mixed.spooled.is_none() && !mixed.may_come);
+        assert!(parse(id).spooled.is_none());
+    }
 
     #[test]
     fn what_is_written_over_leaves_nothing_of_what_was_there() {

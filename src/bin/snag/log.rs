@@ -212,7 +212,7 @@ impl Delivered {
     }
 
     fn recorded(stored: Event, answer: &Answer, url: Option<&Target>, output: &Output) -> Self {
-        last::remember(url, stored.id, None);
+        last::remember(url, stored.id, None, false);
         note_new_place(answer, output);
         let is_known = answer.status == StatusCode::OK;
         let receipt = if is_known { Receipt::Known } else { Receipt::Recorded };
@@ -316,9 +316,10 @@ fn keep(
             "no snagd answers, and the event cannot be kept in {keep}: it is NOT recorded; start snagd and say it again"
         )
     })?;
+    let may_come = matches!(why, Unanswered::InTime);
     match keep {
         Keep::Drop(dir) => {
-            last::remember(url, event.id, Some(&path));
+            last::remember(url, event.id, Some(&path), may_come);
             output.note(&format!(
                 "{}: kept in {}, and recorded when it is back",
                 why.by_nobody(),
@@ -326,7 +327,7 @@ fn keep(
             ));
         }
         Keep::Outbox(_, target) => {
-            last::remember(url, event.id, None);
+            last::remember(url, event.id, None, may_come);
             output.note(&format!(
                 "{}: kept, and sent by the next snag that reaches it (`snag status`)",
                 why.by(&target.to_string())

@@ -168,7 +168,15 @@ impl Outbox {
         while batch.paths.len() < MOST_EVENTS && batch.body.len() < MOST_BYTES {
             let Some(id) = waiting.next() else { break };
             let path = self.dir.join(format!("{id}.json"));
-            match Draft::parse(&fs::read(&path)?) {
+            let read = match fs::read(&path) {
+                Ok(read) => read,
+                Err(error) => {
+                    // The others need not wait for it.
+                    output.note(&format!("{} waits and cannot be read: {error}", path.display()));
+                    continue;
+                }
+            };
+            match Draft::parse(&read) {
                 Ok(draft) => {
                     batch.body.extend(draft.to_json());
                     batch.body.push(b'\n');

@@ -6,7 +6,7 @@
 
 pub(crate) mod markdown;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 
@@ -73,6 +73,7 @@ fn show(output: &Output) -> anyhow::Result<()> {
 }
 
 fn start(said: StartSession, output: &Output) -> anyhow::Result<()> {
+    let _alone = lock()?;
     if let Ok(running) = running() {
         let task = running.task;
         let message = format!("a session runs already, \"{task}\": `snag session end` ends it");
@@ -94,6 +95,7 @@ fn start(said: StartSession, output: &Output) -> anyhow::Result<()> {
 }
 
 async fn note(said: Step, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let _alone = lock()?;
     let mut session = running()?;
     if let Some(said) = &said.place {
         session.place = Some(place(said)?);
@@ -105,6 +107,7 @@ async fn note(said: Step, global: &Global, output: &Output) -> anyhow::Result<()
 }
 
 async fn end(said: EndSession, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let _alone = lock()?;
     let mut session = running()?;
     let pros = said.pro.into_iter().map(|text| (text, Kind::Delight));
     let cons = said.con.into_iter().map(|text| (text, Kind::Unexpected));
@@ -129,6 +132,10 @@ async fn end(said: EndSession, global: &Global, output: &Output) -> anyhow::Resu
 
 /// Leaves out of the session that runs, if one does, what was taken back.
 pub(crate) fn leave_out(id: &str) -> anyhow::Result<()> {
+    if running().is_err() {
+        return Ok(());
+    }
+    let _alone = lock()?;
     let Ok(mut session) = running() else { return Ok(()) };
     let (mut before, mut left) = (0, 0);
     for met in [&mut session.steps, &mut session.pros, &mut session.cons] {
@@ -181,6 +188,17 @@ fn place(text: &str) -> anyhow::Result<Place> {
 
 fn path() -> anyhow::Result<PathBuf> {
     Ok(Paths::of_user().context("there is no home directory")?.state_dir.join("session.json"))
+}
+
+/// Waits until nobody else writes the session: it is read, changed and written whole.
+fn lock() -> anyhow::Result<File> {
+    let path = path()?.with_extension("lock");
+    let lock = || {
+        path.parent().map_or(Ok(()), spool::make_dir)?;
+        let file = File::options().write(true).create(true).truncate(false).open(&path)?;
+        file.lock().map(|()| file)
+    };
+    lock().with_context(|| format!("{} cannot be locked", path.display()))
 }
 
 fn running() -> anyhow::Result<Session> {
