@@ -119,6 +119,7 @@ fn a_session_of_mistakes() {
             &["log", "web/a", "x", "--at", "noon"],
             &["log", "web/a", "x", "--at", "2099-01-01"],
             &["log", "web/a", "x", "--tag", "browser"],
+            &["log", "web/a", "x", "--tag", "a=b", "--tag", "a=c"],
             &["log", "web/a", "form", "cleared", "itself"],
             &["log", "web/a", "--at yesterday is refused"],
             &["log", "web/a", "x", "--flet", "calm"],

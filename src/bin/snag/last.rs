@@ -78,7 +78,7 @@ fn recall(url: Option<&Target>) -> anyhow::Result<Last> {
     let note = note.map_err(|_| {
         stop(
             Code::Usage,
-            "nothing was logged from here that could be undone: name the event, `snag events` lists them",
+            "nothing was logged from here since the last undo: name the event, `snag events` lists them",
         )
     })?;
     Ok(parse(&note))

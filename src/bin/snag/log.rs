@@ -140,13 +140,17 @@ fn read_at(text: &str) -> anyhow::Result<String> {
 }
 
 fn read_tags(tags: &[String]) -> anyhow::Result<Map<String, Value>> {
-    let split = |tag: &String| {
+    let mut read = Map::new();
+    for tag in tags {
         let (key, value) = tag.split_once('=').ok_or_else(|| {
             stop(Code::Usage, format!("`--tag {tag}` has no value: write it like browser=firefox"))
         })?;
-        Ok((key.to_owned(), Value::from(value)))
-    };
-    tags.iter().map(split).collect()
+        if read.insert(key.to_owned(), value.into()).is_some_and(|before| before != value) {
+            let message = format!("the tag `{key}` is said twice: say which of them is meant");
+            return Err(stop(Code::Usage, message));
+        }
+    }
+    Ok(read)
 }
 
 /// The event that a draft will be, as far as this side can tell: bad input is found before

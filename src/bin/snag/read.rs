@@ -108,6 +108,10 @@ pub(crate) async fn hotspots(
         Format::Markdown => {
             output.document(&render::markdown::hotspots(&hotspots, &query, &look))?;
         }
+        Format::Text if asks_for_all && hotspots.rows.is_empty() => {
+            let Window { since, until } = hotspots.window;
+            output.line(&format!("Nothing of yours hurt from {since} to {until}."))?;
+        }
         Format::Text => {
             // Only an empty answer depends on whether there is anything at all.
             let events = if hotspots.rows.is_empty() { events(&mut connection).await? } else { 0 };
@@ -116,7 +120,7 @@ pub(crate) async fn hotspots(
     }
     if asks_for_all && hotspots.rows.len() < 2 {
         output.note(
-            "people see their own figures only, unless snagd's configuration says names = \"team\"",
+            "people see their own figures only, unless snagd's configuration says names = \"team\"; the user that snagd runs as may ask about one: --person NAME",
         );
     }
     // Rows descend in pain: `--fail-over` goes with no other order.
@@ -241,8 +245,12 @@ pub(crate) async fn list(said: Events, global: &Global, output: &Output) -> anyh
         }
         Format::Csv => output.document(&render::csv::events(events))?,
         _ if events.is_empty() => {
-            let hint = "`snag events` without filters lists all, `snag log` records one";
-            output.note(&format!("no events fit: {hint}"));
+            let recorded = self::events(&mut connection).await?;
+            output.note(if recorded == 0 {
+                "nothing is recorded yet: `snag log` records one"
+            } else {
+                "no events fit: `snag events` without filters lists all, `snag log` records one"
+            });
         }
         Format::Markdown => output.document(&render::markdown::events(events, output.look()))?,
         Format::Text => output.line(&render::events(events, output.look()))?,

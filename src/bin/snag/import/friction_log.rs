@@ -4,6 +4,7 @@ use std::io::BufRead;
 
 use anyhow::Context;
 
+use super::sheet::{instant, no_instant};
 use super::{Met, Row, Rows, ready};
 use crate::session::markdown;
 use crate::stop::{Code, stop};
@@ -22,6 +23,10 @@ pub(super) fn read(mut input: Box<dyn BufRead>) -> anyhow::Result<Rows> {
     let mut met = Met::default();
     let rows = steps.into_iter().map(move |(line, read)| {
         let event = read.and_then(|mut draft| {
+            if let Some(said) = draft.text("at").map(str::to_owned) {
+                let at = instant(&said).ok_or_else(|| no_instant("at", &said))?;
+                draft.set("at", at);
+            }
             if draft.has("id") {
                 // `snag session` recorded it, as `snag log` would have.
                 draft.set("source", "cli");

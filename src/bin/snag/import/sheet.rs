@@ -253,18 +253,23 @@ fn plain(cell: &str) -> &str {
 fn value(field: &str, cell: &str) -> Result<Value, String> {
     let word = cell.trim();
     match field {
-        "at" | "received_at" => instant(word).map(Value::from).ok_or_else(|| {
-            format!("`{field}` cannot be `{word}`: write a day like 2026-11-20, or an instant with its zone like 2026-11-20T14:30:00Z or 2026-11-20T15:30:00+01:00")
-        }),
-        "lost_minutes" | "count" => word.parse::<u32>().map(Value::from).map_err(|_| {
-            format!("`{field}` cannot be `{word}`: write a whole number, like 15")
-        }),
-        "at_clamped" | "person_verified" => word.to_lowercase().parse::<bool>().map(Value::from).map_err(|_| {
-            format!("`{field}` cannot be `{word}`: write true or false")
-        }),
-        "tags" | "signal" | "evidence" | "scrubbed" => serde_json::from_str(word).map_err(|error| {
-            format!("`{field}` is no JSON ({error}): write it like {{\"key\":\"value\"}}")
-        }),
+        "at" | "received_at" => {
+            instant(word).map(Value::from).ok_or_else(|| no_instant(field, word))
+        }
+        "lost_minutes" | "count" => word
+            .parse::<u32>()
+            .map(Value::from)
+            .map_err(|_| format!("`{field}` cannot be `{word}`: write a whole number, like 15")),
+        "at_clamped" | "person_verified" => word
+            .to_lowercase()
+            .parse::<bool>()
+            .map(Value::from)
+            .map_err(|_| format!("`{field}` cannot be `{word}`: write true or false")),
+        "tags" | "signal" | "evidence" | "scrubbed" => {
+            serde_json::from_str(word).map_err(|error| {
+                format!("`{field}` is no JSON ({error}): write it like {{\"key\":\"value\"}}")
+            })
+        }
         "class" | "actor" | "kind" | "feeling" | "outcome" => {
             Ok(word.to_lowercase().replace([' ', '_'], "-").into())
         }
@@ -273,9 +278,16 @@ fn value(field: &str, cell: &str) -> Result<Value, String> {
 }
 
 /// An instant as it is written, or the noon of a day.
-fn instant(word: &str) -> Option<String> {
+pub(super) fn instant(word: &str) -> Option<String> {
     let day = Day::parse(word).ok().map(|day| format!("{day}T12:00:00Z"));
     day.or_else(|| word.parse::<Timestamp>().ok().map(|_| word.to_owned()))
+}
+
+/// What is said of a word that is neither.
+pub(super) fn no_instant(field: &str, word: &str) -> String {
+    format!(
+        "`{field}` cannot be `{word}`: write a day like 2026-11-20, or an instant with its zone like 2026-11-20T14:30:00Z or 2026-11-20T15:30:00+01:00"
+    )
 }
 
 #[cfg(test)]

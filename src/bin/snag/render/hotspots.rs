@@ -174,7 +174,10 @@ fn draw_days(
     lines: &mut [Vec<Cell>],
     look: &Look,
 ) {
-    let room = look.width.saturating_sub(taken(columns, lines) + GAP).min(*STEPS.end());
+    let room = look
+        .width
+        .saturating_sub(taken(columns, lines, widest_name(&answer.rows, look)) + GAP)
+        .min(*STEPS.end());
     if room < *STEPS.start() {
         return;
     }
@@ -193,11 +196,11 @@ fn draw_days(
 }
 
 /// Columns taken before the days are drawn, a long name shortened.
-fn taken(columns: &[Column], lines: &[Vec<Cell>]) -> usize {
+fn taken(columns: &[Column], lines: &[Vec<Cell>], widest_name: usize) -> usize {
     let longest = |at: usize| lines.iter().map(|cells| width(&cells[at].1)).max().unwrap_or(0);
     let widths = columns.iter().enumerate().map(|(at, column)| {
         let widest = longest(at).max(column.least());
-        if at == 1 { widest.min(PLACE + 8) } else { widest }
+        if at == 1 { widest.max(widest_name).min(PLACE + 8) } else { widest }
     });
     widths.sum::<usize>() + GAP * columns.len().saturating_sub(1)
 }
@@ -326,8 +329,11 @@ pub(super) fn name(row: &Hotspot, look: &Look) -> Safe {
     }
 }
 
+/// Of the rows, and of what stands under them.
 fn widest_name(rows: &[Hotspot], look: &Look) -> usize {
-    rows.iter().map(|row| width(&name(row, look))).max().unwrap_or(0)
+    let under = rows.iter().flat_map(|row| children(row, 3, look));
+    let under = under.map(|cells| width(&cells[1].1)).max().unwrap_or(0);
+    rows.iter().map(|row| width(&name(row, look))).max().unwrap_or(0).max(under)
 }
 
 pub(super) fn trend(row: &Hotspot, look: &Look) -> Cell {

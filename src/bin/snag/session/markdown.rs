@@ -5,7 +5,7 @@
 //! - What is written reads back as the same events, id by id: importing a log twice, or one's own,
 //!   changes nothing.
 //! - A log written by hand reads as well: steps are the items of the list under "Steps", and only
-//!   `place` must be said, once.
+//!   `place` must be said, once. What says no time happened when the log began, if that is said.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -29,8 +29,14 @@ const FACTS: [(&str, &str); 8] = [
 /// Texts of a step, each on a line of its own.
 const TEXTS: [&str; 3] = ["expected", "got", "workaround"];
 /// What is said of all steps.
-const CONTEXT: [(&str, &str); 4] =
-    [("Task", "task"), ("Person", "person"), ("Version", "version"), ("Place", "place")];
+const CONTEXT: [(&str, &str); 6] = [
+    ("Task", "task"),
+    ("Person", "person"),
+    ("Version", "version"),
+    ("Place", "place"),
+    ("Started", "at"),
+    ("Date", "at"),
+];
 
 /// The log of a session that ends now.
 pub(crate) fn write(session: &Session, now: Timestamp) -> String {
@@ -358,7 +364,7 @@ mod tests {
     #[test]
     fn a_log_written_by_hand_reads() {
         let log = "# Friction log: buy as a new customer\n\nSome words.\n\n## Context\n\n\
-            - **Place**: web/shop\n- Browser: firefox\n\n## Steps\n\n1. opened the shop\n\
+            - **Place**: web/shop\n- Browser: firefox\n- Date: 2026-11-20\n\n## Steps\n\n1. opened the shop\n\
             2) the total is hidden\n   - felt: confused; severity: red\n   - place: web/cart\n\
             \n## Pros\n\n* fast\n\n## Cons\n\n* hidden costs\n\n## Links\n\n- not a step\n";
         let read = read(log);
@@ -377,12 +383,15 @@ mod tests {
             })
             .collect();
         let expected = [
-            "12 web/shop opened the shop use ",
-            "13 web/cart the total is hidden  ",
-            "19 web/shop fast  delight",
-            "23 web/shop hidden costs  ",
+            "13 web/shop opened the shop use ",
+            "14 web/cart the total is hidden  ",
+            "20 web/shop fast  delight",
+            "24 web/shop hidden costs  ",
         ];
         assert_eq!(said, expected);
+        assert!(
+            read.iter().all(|(_, draft)| draft.as_ref().unwrap().text("at") == Some("2026-11-20"))
+        );
         let task = read[0].1.as_ref().unwrap().text("task");
         assert_eq!(task, Some("buy as a new customer"));
         let wrong = super::read("# Friction log\n## Steps\n- x\n  - mood: bad\n");
