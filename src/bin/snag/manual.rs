@@ -1,4 +1,5 @@
-//! `snag man`: the man pages, one for each command, out of the words that the help has.
+//! `snag man`: the man pages, one for each command and for each below it, out of the words that the help
+//! has.
 
 use std::fs;
 use std::path::Path;
@@ -26,10 +27,23 @@ pub(crate) fn man(dir: Option<&Path>, output: &Output) -> anyhow::Result<()> {
     let Some(dir) = dir else { return output.line(&String::from_utf8_lossy(&overview)) };
     fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
     write(dir, "snag", &overview)?;
-    for command in root.get_subcommands().filter(|command| !command.is_hide_set()) {
-        write(dir, &format!("snag-{}", command.get_name()), &of(command)?)?;
+    for command in shown(&root) {
+        let lines = examples(command.get_name());
+        write(dir, name(command), &of(command, lines)?)?;
+        for below in shown(command) {
+            write(dir, name(below), &of(below, lines)?)?;
+        }
     }
     Ok(())
+}
+
+fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|command| !command.is_hide_set())
+}
+
+/// A built command's, with those above it.
+fn name(command: &Command) -> &str {
+    command.get_display_name().unwrap_or_else(|| command.get_name())
 }
 
 fn write(dir: &Path, name: &str, page: &[u8]) -> anyhow::Result<()> {
@@ -51,18 +65,20 @@ fn overview(root: &Command) -> anyhow::Result<Vec<u8>> {
 }
 
 fn own_page(command: &Command) -> String {
-    format!("snag-{}({CHAPTER})", command.get_name())
+    format!("{}({CHAPTER})", name(command))
 }
 
-fn of(command: &Command) -> anyhow::Result<Vec<u8>> {
+fn of(command: &Command, examples: &[&str]) -> anyhow::Result<Vec<u8>> {
     let notes = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let notes: Vec<_> = notes.lines().collect();
     let mut extras = Vec::new();
+    if command.has_subcommands() {
+        extras.push(Extra { title: "COMMANDS", body: Body::commands(command, own_page) });
+    }
     if !notes.is_empty() {
         extras.push(Extra { title: "NOTES", body: Body::Lines(&notes) });
     }
-    let lines = Body::Lines(examples(command.get_name()));
-    extras.push(Extra { title: "EXAMPLES", body: lines });
+    extras.push(Extra { title: "EXAMPLES", body: Body::Lines(examples) });
     let see = Body::Text("snag(1) for exit status, environment and files");
     extras.push(Extra { title: "SEE ALSO", body: see });
     Ok(page(command, CHAPTER, &extras)?)

@@ -89,7 +89,7 @@ pub(super) fn versions(visit: &Visit, why: &Why) -> Markup {
             h2 { "By version" }
             p.dim { "Each on its own, so they need not add up." }
             table.bars {
-                thead { tr { th { "version" } th.figure { "pain" } th { span.hidden { "as a bar" } } th.figure { "people" } th.figure { "reports" } th.late { "met" } } }
+                thead { tr { th { "version" } th.figure { "pain" } th { span.hidden { "as a bar" } } th.figure { "people" } th.figure { "reports" } th.late { "seen" } } }
                 tbody {
                     @for line in &why.versions {
                         tr {

@@ -107,7 +107,8 @@ pub(super) fn run(words: &[OsString]) -> Result<Run, NotRun> {
     let spawned = command.spawn().or_else(|error| {
         // A script without a first line that says by what: shells run it themselves.
         if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) {
-            return Command::new("/bin/sh").arg(in_path(program)).args(args).spawn();
+            let found = in_path(program).ok_or(error)?;
+            return Command::new("/bin/sh").arg(found).args(args).spawn();
         }
         Err(error)
     });
@@ -120,15 +121,14 @@ pub(super) fn run(words: &[OsString]) -> Result<Run, NotRun> {
 }
 
 /// Where a program without a slash was found: sh would look for it here first, not in PATH.
-fn in_path(program: &OsString) -> PathBuf {
+fn in_path(program: &OsString) -> Option<PathBuf> {
     if program.as_bytes().contains(&b'/') {
-        return program.into();
+        return Some(program.into());
     }
-    let dirs = env::var_os("PATH").unwrap_or_default();
-    let mut found = env::split_paths(&dirs).map(|dir| dir.join(program));
-    let found = found.find(|path| path.is_file() && access(path, Access::EXEC_OK).is_ok());
+    let dirs = env::var_os("PATH")?;
     // An empty part of PATH means here.
-    found.map_or_else(|| Path::new(".").join(program), |path| Path::new(".").join(path))
+    let mut places = env::split_paths(&dirs).map(|dir| Path::new(".").join(dir).join(program));
+    places.find(|path| path.is_file() && access(path, Access::EXEC_OK).is_ok())
 }
 
 /// The signals that nobody ignores; none where the command's end would not be told.

@@ -3,8 +3,9 @@
 //! # Promises
 //!
 //! - The command has the terminal, the streams, the signals and the process group it would have
-//!   without us, and how it ends is how we end. A stream that is closed is the one exception: the
-//!   runtime opens `/dev/null` in its place before we begin, and so it is that for the command.
+//!   without us, and how it ends is how we end. But for what the runtime does before we begin: in place
+//!   of a stream that is closed it opens `/dev/null`, and a SIGPIPE that was ignored is ignored no more.
+//!   And an interrupt that a process sends to the whole group, as no terminal does, comes twice.
 //! - Nothing of ours comes before it: whatever cannot be recorded is found out after it ended, and
 //!   changes neither its output nor its exit code. A panic of ours changes nothing either.
 //! - We say something only where all three streams are a terminal, and only if something stood out.

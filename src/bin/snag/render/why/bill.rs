@@ -96,7 +96,7 @@ pub(super) fn versions(why: &Why, page: &mut Page, look: &Look) {
         Column::figures(look, "reports"),
     ];
     if has_days {
-        columns.push(Column::words(look, "met", Give::End(8)));
+        columns.push(Column::words(look, "seen", Give::End(8)));
     }
     let mut table = Table::new(look, INDENT, columns);
     for line in &why.versions {
@@ -108,14 +108,15 @@ pub(super) fn versions(why: &Why, page: &mut Page, look: &Look) {
             (Tone::Plain, look.safe(number(line.reports))),
         ];
         if has_days {
-            cells.push((Tone::Dim, look.safe(met(line, look))));
+            cells.push((Tone::Dim, look.safe(seen(line, look))));
         }
         table.row(cells);
     }
     page.extend(table.lines());
 }
 
-fn met(line: &VersionLine, look: &Look) -> String {
+/// When there was anything of it, uses included.
+fn seen(line: &VersionLine, look: &Look) -> String {
     match (line.first_day, line.last_day) {
         (Some(first), Some(last)) if first != last => {
             format!("{} – {}", look.day(first), look.day(last))
