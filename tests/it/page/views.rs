@@ -247,6 +247,17 @@ pub(super) fn record_many(snagd: &Snagd, places: usize) {
 }
 
 #[test]
+fn a_name_that_is_wider_than_the_screen_is_broken() {
+    let snagd = Snagd::start();
+    let place = format!("web/{}/x", "q".repeat(60));
+    snagd.post(&serde_json::json!({"place": place, "note": "long"}).to_string()).is(201);
+    let (_chromium, page, base) = let_in(&snagd);
+    page.resize(360, false);
+    page.go(&format!("{base}/page"));
+    is_sound(&page, "/page");
+}
+
+#[test]
 fn a_thousand_places_are_no_trouble() {
     let snagd = Snagd::start();
     record_many(&snagd, 1000);
