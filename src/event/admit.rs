@@ -29,7 +29,8 @@ impl Draft {
     /// back must not touch a disk or leave the machine before [`Event::without_secrets`].
     ///
     /// The fields that we fill in (`received_at`, `person_verified` and their like) may be sent,
-    /// so that an exported event can be sent back as it is; only a [`Sender::Owner`] is believed.
+    /// so that an exported event can be sent back as it is; only a [`Sender::Owner`] is believed, and a
+    /// [`Sender::Token`] that a daemon received it before.
     pub fn check(self, arrival: &Arrival) -> Result<Event, Rejection> {
         let mut claim = Claim::new(self.fields);
         let named = named(&claim, &arrival.sender);

@@ -108,14 +108,15 @@ pub(crate) async fn hotspots(
         Format::Markdown => {
             output.document(&render::markdown::hotspots(&hotspots, &query, &look))?;
         }
-        Format::Text if asks_for_all && hotspots.rows.is_empty() => {
-            let Window { since, until } = hotspots.window;
-            output.line(&format!("Nothing of yours hurt from {since} to {until}."))?;
-        }
         Format::Text => {
             // Only an empty answer depends on whether there is anything at all.
             let events = if hotspots.rows.is_empty() { events(&mut connection).await? } else { 0 };
-            output.line(&render::hotspots(&hotspots, events, &query, &look))?;
+            if asks_for_all && events != 0 {
+                let Window { since, until } = hotspots.window;
+                output.line(&format!("Nothing of yours hurt from {since} to {until}."))?;
+            } else {
+                output.line(&render::hotspots(&hotspots, events, &query, &look))?;
+            }
         }
     }
     if asks_for_all && hotspots.rows.len() < 2 {

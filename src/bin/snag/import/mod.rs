@@ -187,7 +187,7 @@ impl Sum {
             output.note(&format!("{signals} counted and not kept: of a person and hour 60 are, unless the owner of snagd imports them"));
         }
         if output.format == Format::Json {
-            output.json(format!("{{\"v\":1,\"accepted\":{accepted},\"duplicate\":{duplicate},\"rejected\":{rejected}}}").as_bytes())?;
+            output.json(format!("{{\"v\":1,\"accepted\":{accepted},\"duplicate\":{duplicate},\"beyond\":{beyond},\"rejected\":{rejected}}}").as_bytes())?;
         } else {
             output.line(&format!(
                 "imported {accepted}, known before {duplicate}, rejected {rejected}"

@@ -331,9 +331,9 @@ pub(super) fn name(row: &Hotspot, look: &Look) -> Safe {
 
 /// Of the rows, and of what stands under them.
 fn widest_name(rows: &[Hotspot], look: &Look) -> usize {
-    let under = rows.iter().flat_map(|row| children(row, 3, look));
-    let under = under.map(|cells| width(&cells[1].1)).max().unwrap_or(0);
-    rows.iter().map(|row| width(&name(row, look))).max().unwrap_or(0).max(under)
+    let under = rows.iter().flat_map(|row| row.children.iter().take(MOST_CHILDREN));
+    let under = under.map(|child| GAP + width(&look.safe(child.place.as_str())));
+    rows.iter().map(|row| width(&name(row, look))).chain(under).max().unwrap_or(0)
 }
 
 pub(super) fn trend(row: &Hotspot, look: &Look) -> Cell {
