@@ -7,9 +7,9 @@ use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::HttpBody;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use axum::body::{Body, HttpBody};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -90,20 +90,24 @@ impl Bodies {
     pub async fn read(
         &self,
         headers: &HeaderMap,
-        body: axum::body::Body,
+        body: Body,
         taken: &[Encoding],
     ) -> Result<Whole, BodyError> {
         let encoding = Encoding::of(headers).filter(|encoding| taken.contains(encoding));
         let encoding = encoding.ok_or(BodyError::Unknown)?;
         let declared = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
-        let room = self.take(encoding, declared.unwrap_or(MAX_BODY)).await?;
-        let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect());
-        let wire = match whole.await {
-            Err(_) => return Err(BodyError::TooSlow),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(BodyError::TooLarge),
-            Ok(Err(_)) => return Err(BodyError::BrokeOff),
-            Ok(Ok(body)) => body.to_bytes(),
-        };
+        if declared.is_some_and(|declared| MAX_BODY < declared) {
+            return Err(BodyError::TooLarge);
+        }
+        // What is small is there before any room is taken: who is slow to say it keeps nobody out.
+        let (mut body, mut wire) = (body, BytesMut::new());
+        let is_all = in_time(fill(&mut wire, &mut body, SMALL)).await?;
+        let most = if is_all { wire.len() } else { declared.unwrap_or(MAX_BODY) };
+        let room = self.take(encoding, most).await?;
+        if !is_all && !in_time(fill(&mut wire, &mut body, MAX_BODY)).await? {
+            return Err(BodyError::TooLarge);
+        }
+        let wire = wire.freeze();
         if encoding == Encoding::Identity {
             return Ok(Whole { bytes: wire, _room: room });
         }
@@ -114,15 +118,12 @@ impl Bodies {
         decoded.await.unwrap_or(Err(BodyError::NotPacked))
     }
 
-    /// Takes the room a body may need at most, before any of it is read.
+    /// Takes the room a body may need at most.
     async fn take(
         &self,
         encoding: Encoding,
         wire: usize,
     ) -> Result<Option<OwnedSemaphorePermit>, BodyError> {
-        if MAX_BODY < wire {
-            return Err(BodyError::TooLarge);
-        }
         let most = match encoding {
             Encoding::Identity if wire <= SMALL => return Ok(None),
             Encoding::Identity => wire,
@@ -136,6 +137,23 @@ impl Bodies {
             Ok(Err(_)) | Err(_) => Err(BodyError::Busy),
         }
     }
+}
+
+/// Reads on until there are more bytes than this, or the body ends; says whether it did.
+async fn fill(wire: &mut BytesMut, body: &mut Body, most: usize) -> Result<bool, BodyError> {
+    while wire.len() <= most {
+        match body.frame().await {
+            None => return Ok(true),
+            Some(Err(_)) => return Err(BodyError::BrokeOff),
+            // Trailers are nothing to us.
+            Some(Ok(frame)) => wire.extend(frame.into_data()),
+        }
+    }
+    Ok(false)
+}
+
+async fn in_time<T>(read: impl Future<Output = Result<T, BodyError>>) -> Result<T, BodyError> {
+    tokio::time::timeout(BODY_TIME, read).await.unwrap_or(Err(BodyError::TooSlow))
 }
 
 /// How a body is packed.
@@ -202,6 +220,11 @@ fn read_limited(from: impl Read) -> Result<Bytes, BodyError> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
     use super::*;
 
     #[tokio::test]
@@ -214,9 +237,38 @@ mod tests {
         }
         let left = MOST_KIB - 5 * MAX_BODY / 1024;
         assert_eq!(bodies.0.available_permits(), left, "what is packed is there twice");
-        let too_large = bodies.take(Encoding::Identity, MAX_BODY + 1).await.err();
-        assert!(too_large.is_some(), "and needs no room to be refused");
         drop(taken);
         assert_eq!(bodies.0.available_permits(), MOST_KIB);
+    }
+
+    /// A body of so many bytes, which does not say so before.
+    struct Pieces(usize);
+
+    impl HttpBody for Pieces {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            let piece = self.0.min(10_000);
+            self.0 -= piece;
+            Poll::Ready((piece != 0).then(|| Ok(Frame::data(vec![b'x'; piece].into()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_small_body_of_unknown_length_takes_no_room_and_a_large_one_is_read_to_its_limit() {
+        let (headers, plain) = (HeaderMap::new(), &[Encoding::Identity]);
+        let body = |bytes| Body::new(Pieces(bytes));
+        let bodies = Bodies::default();
+        let small = bodies.read(&headers, body(SMALL), plain).await.unwrap();
+        assert_eq!((small.bytes.len(), bodies.0.available_permits()), (SMALL, MOST_KIB));
+        let large = bodies.read(&headers, body(MAX_BODY), plain).await.unwrap();
+        assert_eq!(large.bytes.len(), MAX_BODY);
+        assert_eq!(bodies.0.available_permits(), MOST_KIB - MAX_BODY / 1024);
+        let beyond = bodies.read(&headers, body(MAX_BODY + 1), plain).await.err();
+        assert_eq!(beyond, Some(BodyError::TooLarge));
     }
 }

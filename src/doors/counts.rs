@@ -63,9 +63,9 @@ impl SentryCounts {
         self.items[at][fate as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts what an SDK says it had to drop.
+    /// Counts what an SDK says it had to drop, at most a million at once: a sum must not run over.
     pub fn lose(&self, events: u64) {
-        self.lost.fetch_add(events, Ordering::Relaxed);
+        self.lost.fetch_add(events.min(1_000_000), Ordering::Relaxed);
     }
 
     /// How many items, by kind and fate.

@@ -7,11 +7,15 @@ use serde_json::{Map, Value};
 
 use super::draft::Fields;
 use super::fault::{Fault, Rejection, did_you_mean};
+use super::scrub::scrub;
 use super::word::{Field, Word};
 use super::{MAX_EVIDENCE, MAX_LINE, MAX_NAME, MAX_TAGS};
 
 /// The most faults told at once; whoever has so many begins with these.
 const MOST_FAULTS: usize = 32;
+/// The levels that evidence may have. A parser of JSON goes down 128, and a list of events is read
+/// with some around each.
+const MAX_DEPTH: usize = 64;
 
 /// The fields of a draft that were not looked at yet, and the faults found so far.
 pub(super) struct Claim {
@@ -171,7 +175,7 @@ impl Claim {
             if key.is_empty() || MAX_NAME < key.len() || key.chars().any(is_unprintable) {
                 let hint =
                     format!("a tag's name has 1 to {MAX_NAME} bytes and no control characters");
-                self.fault(&format!("/tags/{}", escape(&key)), hint);
+                self.fault(&format!("/tags/{}", as_told(&key)), hint);
                 continue;
             }
             // Written out only where something is wrong.
@@ -185,7 +189,14 @@ impl Claim {
 
     /// Free evidence: an object.
     pub(super) fn evidence(&mut self) -> Option<Map<String, Value>> {
-        let Value::Object(evidence) = self.take(Field::Evidence)? else {
+        let value = self.take(Field::Evidence)?;
+        if is_deeper(&value, MAX_DEPTH) {
+            let hint =
+                format!("`evidence` is nested more than {MAX_DEPTH} levels deep: flatten it");
+            self.fault("/evidence", hint);
+            return None;
+        }
+        let Value::Object(evidence) = value else {
             self.fault("/evidence", "`evidence` is no object: write it like {\"exit_code\":1}");
             return None;
         };
@@ -210,12 +221,15 @@ impl Claim {
         known: &[&str],
     ) {
         for field in rest {
+            if self.faults.len() == MOST_FAULTS {
+                return;
+            }
             let hint = match did_you_mean(field, known) {
                 hint if hint.is_empty() => ": free data goes into `tags`".to_owned(),
                 hint => format!("{hint} Free data goes into `tags`"),
             };
             let written = shorten(field);
-            let pointer = format!("{above}/{}", escape(field));
+            let pointer = format!("{above}/{}", as_told(field));
             self.fault(&pointer, format!("there is no field `{written}`{hint}"));
         }
     }
@@ -233,8 +247,25 @@ fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// At most 40 characters of something a stranger wrote, without control characters.
+/// A key as a pointer tells it: one that is too long for a name need not be told whole.
+fn as_told(key: &str) -> String {
+    if key.len() <= MAX_NAME { escape(key) } else { escape(&shorten(key)) }
+}
+
+/// Whether a value has more levels of lists and objects than this.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(values) => levels == 0 || values.iter().any(|v| is_deeper(v, levels - 1)),
+        Value::Object(fields) => levels == 0 || fields.values().any(|v| is_deeper(v, levels - 1)),
+        _ => false,
+    }
+}
+
+/// At most 40 characters of something a stranger wrote, without secrets and control characters. A
+/// secret that is cut would not be known as one any more.
 fn shorten(text: &str) -> String {
+    let clean = scrub(text);
+    let text = clean.as_ref().map_or(text, |(clean, _)| clean);
     let mut short: String = text.chars().filter(|c| !is_unprintable(*c)).take(40).collect();
     if short.len() < text.len() {
         short.push('…');

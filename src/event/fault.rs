@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Place;
+use super::{MAX_NAME, Place};
 
 /// One fault of a draft.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,6 +64,10 @@ const MEANT: [(&str, &[&str]); 13] = [
 /// Near is another word for it, a Jaro-Winkler similarity of at least 0.8, a common beginning of
 /// three letters, or one slip of the fingers in them.
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes as long as both are, multiplied.
+    if MAX_NAME < text.len() {
+        return None;
+    }
     let text = text.to_lowercase();
     let meant = MEANT.iter().find(|(_, others)| others.contains(&text.as_str()));
     let meant = meant.map(|(word, _)| *word);

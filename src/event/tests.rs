@@ -105,7 +105,40 @@ fn the_limits_are_where_they_are_said_to_be() {
     assert!(!fits("person", "a\u{202e}b".into()) && !fits("version", "1\n2".into()));
 }
 
-/// A draft whose fields hold anything, mostly something near the truth.
+#[test]
+fn evidence_is_no_deeper_than_lists_of_events_can_be_read() {
+    let deep = |levels: usize| {
+        let lists = levels - 1;
+        let evidence = format!("{{\"x\":{}{}}}", "[".repeat(lists), "]".repeat(lists));
+        let draft = format!(r#"{{"place":"a","note":"x","evidence":{evidence}}}"#);
+        Draft::parse(draft.as_bytes()).unwrap().admit(&owner())
+    };
+    assert!(deep(64).is_ok());
+    let said = deep(65).unwrap_err().to_string();
+    assert!(said.contains("nested more than 64 levels"), "{said}");
+}
+
+#[test]
+fn what_is_told_of_unknown_fields_is_short_and_no_secret() {
+    let mut draft = json!({"place": "a", "note": "x"});
+    for nth in 0..100 {
+        draft[format!("{nth}{}", "x".repeat(600))] = json!(1);
+    }
+    draft["0 github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefg"] =
+        json!(1);
+    let told = serde_json::to_string(&admit(&draft, &owner()).unwrap_err().faults).unwrap();
+    assert!(told.len() < 8000 && told.matches("no field").count() == 32, "{told}");
+    assert!(told.contains("[scrubbed:") && !told.contains("github_pat_11"), "{told}");
+}
+
+#[test]
+fn a_report_that_was_recorded_may_have_lost_what_it_agreed_with() {
+    let silent = json!({"place": "a", "person": "bob", "received_at": "2026-11-20T11:00:00Z"});
+    assert!(admit(&silent, &owner()).is_ok());
+    let said = admit(&silent, &arrival(Sender::Anonymous)).unwrap_err().to_string();
+    assert!(said.contains("`note` is missing"), "{said}");
+}
+
 #[test]
 fn a_whole_number_may_be_written_with_a_point() {
     let lost = |number: &str| {
@@ -119,6 +152,7 @@ fn a_whole_number_may_be_written_with_a_point() {
     }
 }
 
+/// A draft whose fields hold anything, mostly something near the truth.
 fn drafts() -> impl Strategy<Value = Value> {
     let text = prop_oneof!["\\PC{0,20}", "[ -~\\n\u{202e}]{0,40}"];
     let word = prop_oneof![

@@ -141,6 +141,22 @@ fn who_may_decide_and_about_what() {
 }
 
 #[test]
+fn who_may_not_read_hears_no_decision_for_sending_again() {
+    let snagd = Snagd::start();
+    let signal = format!(
+        r#"{{"id":"{ID}","class":"signal","place":"web/cart","person":"eve","signal":{{"name":"crash"}}}}"#
+    );
+    let post = || {
+        let length = signal.len();
+        snagd.ask_tcp(&format!("POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{signal}"))
+    };
+    post().is(201);
+    decide(&snagd, &format!("/v1/events/{ID}/confirm"), r#"{"note":"between us"}"#).is(200);
+    let again = post().is(200).text();
+    assert!(!again.contains("between us") && !again.contains("decision"), "{again}");
+}
+
+#[test]
 fn an_export_carries_decisions_into_another_store() {
     let snagd = Snagd::start();
     post_signal(&snagd, ID, "rage-click", "bob");

@@ -11,7 +11,6 @@ use hyper::http::request::Parts;
 use hyper::{StatusCode, Uri};
 use jiff::SignedDuration;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
@@ -19,7 +18,7 @@ use super::gate::{ContentType, require_reader};
 use super::problem::Problem;
 use super::query;
 use super::serve::LACKS;
-use super::{body, cloud};
+use super::{body, cloud, split};
 use crate::doors::{Desk, now};
 use crate::event::{
     Draft, Event, MAX_EVENT, Place, Record, Retraction, Sender, Source, nearest_places,
@@ -27,8 +26,6 @@ use crate::event::{
 use crate::index::{IndexError, Page, Stored};
 use crate::recorder::{Fate, Recorded, to_each};
 
-/// The most events one request may carry.
-const MOST_EVENTS: usize = 1000;
 /// How long an event can be taken back after it was received.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -60,16 +57,16 @@ pub(super) async fn record(
         _ => native,
     };
     match kind {
-        Some(ContentType::Ndjson) => record_batch(&desk, &sender, lines(bytes), read).await,
+        Some(ContentType::Ndjson) => record_batch(&desk, &sender, split::lines(bytes)?, read).await,
         Some(ContentType::CloudEvents) => {
-            record_batch(&desk, &sender, elements(bytes)?, read).await
+            record_batch(&desk, &sender, split::elements(bytes)?, read).await
         }
         Some(ContentType::Json) if cloud::is_binary(&headers) => {
             let draft = fitting(bytes).and_then(|body| cloud::binary(&headers, body));
             record_one(&desk, sender, draft).await
         }
         Some(ContentType::Json) if starts_a_list => {
-            record_batch(&desk, &sender, elements(bytes)?, read).await
+            record_batch(&desk, &sender, split::elements(bytes)?, read).await
         }
         _ => record_one(&desk, sender, fitting(bytes).and_then(read)).await,
     }
@@ -103,7 +100,11 @@ async fn record_one(
             }
             Ok(response)
         }
-        Some(Recorded::Known(first)) => Ok(json_response(StatusCode::OK, first.to_json())),
+        Some(Recorded::Known(first)) => {
+            // What was decided about it is for readers.
+            let first = if may_read { *first } else { first.decided(None) };
+            Ok(json_response(StatusCode::OK, first.to_json()))
+        }
         Some(Recorded::Conflict(id)) => Err(Problem::conflict(id)),
         Some(Recorded::Lost(id)) => Err(Problem::lost_before(id)),
         None => Err(crate::recorder::Refusal::Failed.into()),
@@ -153,12 +154,6 @@ async fn record_batch(
     drafts: Vec<(usize, Bytes)>,
     read: Read,
 ) -> Result<Response, Problem> {
-    if MOST_EVENTS < drafts.len() {
-        let found = drafts.len();
-        return Err(Problem::too_large(format!(
-            "a request carries at most {MOST_EVENTS} events, this one has {found}: split it"
-        )));
-    }
     let mut tally = Tally::default();
     let (mut events, mut numbers) = (Vec::new(), Vec::new());
     let (at, from) = (desk.clone(), sender.clone());
@@ -208,22 +203,6 @@ impl Tally {
         let rejected = serde_json::to_value(&self.rejected).unwrap_or_default();
         Err(problem.with("accepted", 0).with("duplicate", 0).with("rejected", rejected))
     }
-}
-
-/// The lines of NDJSON that are not blank, numbered from 1.
-fn lines(body: &Bytes) -> Vec<(usize, Bytes)> {
-    let lines = (1..).zip(body.split(|byte| *byte == b'\n'));
-    let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
-    lines.map(|(number, line)| (number, body.slice_ref(line))).collect()
-}
-
-/// The elements of a JSON list, numbered from 1, each still unread.
-fn elements(body: &Bytes) -> Result<Vec<(usize, Bytes)>, Problem> {
-    let elements: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| {
-        Problem::malformed(format!("the list cannot be read as JSON ({error}): close what is open, or send one event a line as application/x-ndjson"))
-    })?;
-    let elements = elements.into_iter().map(|element| body.slice_ref(element.get().as_bytes()));
-    Ok((1..).zip(elements).collect())
 }
 
 /// `GET /v1/events` lists events, a page at a time.

@@ -32,6 +32,7 @@ mod query;
 mod requests;
 mod route;
 mod serve;
+mod split;
 mod stream;
 mod weight;
 mod workers;

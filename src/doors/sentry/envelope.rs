@@ -18,6 +18,8 @@ use serde_json::{Map, Value};
 
 /// The most items that are looked at.
 const MOST_ITEMS: usize = 1000;
+/// The largest header: what is read of JSON takes many times its room.
+const MAX_HEADER: usize = 64 * 1024;
 
 /// An envelope, as far as it can be read.
 #[derive(Debug, Default)]
@@ -115,6 +117,9 @@ fn line(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn object(json: &[u8]) -> Option<Map<String, Value>> {
+    if MAX_HEADER < json.len() {
+        return None;
+    }
     serde_json::from_slice(json).ok()
 }
 
@@ -153,6 +158,7 @@ mod tests {
         for (bad, fault) in [
             ("nope\nx", Fault::NoItemHeader(2)),
             ("{\"length\":1}\nx", Fault::NoItemHeader(2)),
+            (&format!("{{\"type\":\"{}\"}}\nx", "x".repeat(MAX_HEADER)), Fault::NoItemHeader(2)),
             ("{\"type\":\"a\",\"length\":9}\nx", Fault::WrongLength(2)),
             ("{\"type\":\"a\",\"length\":1}\nxx", Fault::WrongLength(2)),
             ("{\"type\":\"a\",\"length\":-1}\nx", Fault::WrongLength(2)),
