@@ -296,6 +296,39 @@ fn spotlight_needs_no_key_and_is_for_programs_of_this_machine() {
 }
 
 #[test]
+fn the_same_sessions_of_several_processes_are_several() {
+    let snagd = Snagd::start();
+    let (digits, _) = key(&snagd, "web");
+    let path = format!("/api/1/envelope/?sentry_key={digits}");
+    let sessions = json!({"attrs": {"release": "shop@1"}, "aggregates": [{"started": "2026-11-20T14:00:00Z", "exited": 3}]});
+    // Python's workers say no time of sending, and may count the same in one minute.
+    for _ in 0..4 {
+        post(&snagd, &path, "", &envelope(&[("sessions", sessions.clone())])).is(200);
+    }
+    let uses = snagd.events().iter().filter_map(|event| event["count"].as_u64()).sum::<u64>();
+    assert_eq!(uses, 12);
+}
+
+#[test]
+fn a_key_says_nothing_at_a_place_that_is_not_its_own() {
+    let snagd = Snagd::start();
+    let (digits, _) = key(&snagd, "web");
+    let about = |id: &str| json!({"event_id": id, "comments": format!("about {id}")});
+    let (secret, own) = ("01a20000000070008000000000000001", "01a20000000070008000000000000002");
+    for (id, place) in [(secret, "secret/plan"), (own, "web/cart")] {
+        snagd.post(&json!({"id": id, "place": place, "note": "x"}).to_string()).is(201);
+        let path = format!("/api/1/envelope/?sentry_key={digits}");
+        post(&snagd, &path, "", &envelope(&[("user_report", about(id))])).is(200);
+    }
+    let place = |id: &str| {
+        let events = snagd.events();
+        let said = format!("about {id}");
+        events.iter().find(|event| event["note"] == said.as_str()).unwrap()["place"].clone()
+    };
+    assert_eq!((place(secret), place(own)), ("web".into(), "web/cart".into()));
+}
+
+#[test]
 fn a_flood_of_one_key_leaves_the_others_alone() {
     let snagd = Snagd::start();
     let ((loud, _), (quiet, _)) = (key(&snagd, "loud"), key(&snagd, "quiet"));

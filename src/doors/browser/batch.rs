@@ -17,6 +17,8 @@ use crate::recorder::{Fate, Recorded};
 
 /// The most events one request may carry.
 const MOST_EVENTS: usize = 100;
+/// The most signals that a page says at once it did not send: a sum must not run over.
+const MOST_BEYOND: u64 = 1_000_000;
 /// The most segments a place has. A page's path may have more.
 const DEEPEST: usize = 8;
 
@@ -55,8 +57,8 @@ pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> R
     let mut tally = Tally::default();
     let (mut events, mut numbers) = (Vec::new(), Vec::new());
     for (line, json) in (1..).zip(&list) {
-        if let Ok(beyond) = json.get().parse() {
-            counts.beyond_load.fetch_add(beyond, Ordering::Relaxed);
+        if let Ok(beyond) = json.get().parse::<u64>() {
+            counts.beyond_load.fetch_add(beyond.min(MOST_BEYOND), Ordering::Relaxed);
             continue;
         }
         match admit(desk, below, json.get().as_bytes()) {
@@ -113,6 +115,12 @@ fn admit(desk: &Desk, below: Option<&Place>, json: &[u8]) -> Result<Event, Strin
     let mut event = desk
         .admit(draft, Sender::Anonymous, Source::Browser)
         .map_err(|rejection| rejection.to_string())?;
+    if below.is_some_and(|below| !event.place.is_under(below)) {
+        return Err(
+            "`same_as` names an event outside of this key's place: say the `place` as well"
+                .to_owned(),
+        );
+    }
     if let Some(signal) = &mut event.signal {
         let words = rule::in_words(signal.name, signal.rule.as_deref().unwrap_or_default());
         signal.rule = Some(words.ok_or_else(|| no_such_signal(signal.name))?);

@@ -194,10 +194,12 @@ fn sessions(all: &Value, context: &Context) -> Kept {
         let count = counts.fold(0_u64, u64::saturating_add);
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let mut draft = used(bucket, all, context);
-        // Two minutes may count the same: when it was sent, to the microsecond, tells them apart.
-        let sent_at = context.sent_at.unwrap_or_default();
-        let identity = format!("sessions:{sent_at}:{position}:{all}");
-        draft.set("id", Uuid::new_v5(&OF_SENTRY, identity.as_bytes()).to_string());
+        // Two minutes, or two processes, may count the same: when it was sent, to the microsecond, tells
+        // them apart. Python says no such time, and no SDK sends again: each is another one.
+        if let Some(sent_at) = context.sent_at {
+            let identity = format!("sessions:{sent_at}:{position}:{all}");
+            draft.set("id", Uuid::new_v5(&OF_SENTRY, identity.as_bytes()).to_string());
+        }
         draft.set("count", count);
         (0 < count).then_some(draft)
     });

@@ -1,9 +1,11 @@
 //! Reading what SDKs send: loosely, because each sends the same thing in a shape of its own.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::event::is_unprintable;
+use crate::event::{is_unprintable, scrub};
 
 /// How far a sender's clock may be off before its times are moved.
 const SKEW: SignedDuration = SignedDuration::from_mins(1);
@@ -18,10 +20,19 @@ pub(super) fn text(value: Option<&Value>) -> Option<&str> {
     value?.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
+/// A text without its secrets: one that is cut would not be known as one any more.
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    scrub(text).map_or(Cow::Borrowed(text), |(clean, _)| Cow::Owned(clean))
+}
+
 /// A text cut to so many bytes, at the end of a letter.
 pub(super) fn clip(text: &str, longest: usize) -> String {
     if text.len() <= longest {
         return text.to_owned();
+    }
+    let text = clean(text);
+    if text.len() <= longest {
+        return text.into_owned();
     }
     let mut end = longest - '…'.len_utf8();
     while !text.is_char_boundary(end) {
@@ -120,5 +131,14 @@ mod tests {
         assert_eq!(clip("häuser", 5), "h…");
         assert_eq!(clip("häus", 5), "häus");
         assert_eq!(line("a\u{1b}b\nc ", 64), "a b c");
+    }
+
+    #[test]
+    fn no_half_of_a_secret_is_kept() {
+        let secret = "postgres://app:hunter2verysecret@db/shop";
+        for longest in 8..70 {
+            let cut = clip(&format!("it broke at {secret} again and again and again"), longest);
+            assert!(!cut.contains("hunter"), "{longest}: {cut}");
+        }
     }
 }

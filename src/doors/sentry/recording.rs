@@ -63,7 +63,7 @@ impl Basket<'_> {
     /// Adds what an item comes to, and counts it.
     fn add(&mut self, number: usize, item: &Item, context: &Context) {
         let fate = match read(item, context) {
-            Ok(kept) => self.admit(number, item, kept),
+            Ok(kept) => self.admit(number, item, kept, context.place),
             Err(cause) => {
                 self.causes.push(format!("item {number} ({}) {cause}", word(&item.kind)));
                 ItemFate::Malformed
@@ -72,7 +72,7 @@ impl Basket<'_> {
         self.desk.side.sentry.count(&item.kind, fate);
     }
 
-    fn admit(&mut self, number: usize, item: &Item, kept: Kept) -> ItemFate {
+    fn admit(&mut self, number: usize, item: &Item, kept: Kept, below: Option<&Place>) -> ItemFate {
         self.desk.side.sentry.lose(kept.lost);
         let mut fate = match &*item.kind {
             "client_report" => ItemFate::Kept,
@@ -80,7 +80,10 @@ impl Basket<'_> {
             _ => ItemFate::Kept,
         };
         for mut draft in kept.drafts {
-            if let Some(place) = kept.about.and_then(|about| self.place_of(about)) {
+            // A key is for its place, whatever happened elsewhere.
+            let place = kept.about.and_then(|about| self.place_of(about));
+            let place = place.filter(|place| below.is_none_or(|below| place.is_under(below)));
+            if let Some(place) = place {
                 draft.set("place", place.as_str());
             }
             match self.check(draft) {
