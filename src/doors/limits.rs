@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::event::Event;
+
 /// The signals of one person that are kept in one hour, whichever doors they come through.
 pub const SIGNALS_AN_HOUR: u32 = 60;
 /// The people of an hour who are told apart; those beyond share one allowance.
@@ -37,9 +39,11 @@ impl Limits {
     }
 
     /// Counts a signal of a person, and says whether it is kept. One that was to be kept and comes again,
-    /// since it could not be recorded, is to be kept still.
-    pub fn keeps_signal(&self, person: &str, id: Uuid, now: Timestamp) -> bool {
-        lock(&self.signals).take(person, id, now)
+    /// since it could not be recorded, is to be kept still. What others only say is somebody's leaves
+    /// their own alone.
+    pub fn keeps_signal(&self, event: &Event, now: Timestamp) -> bool {
+        let person = (event.person.clone(), event.person_verified);
+        lock(&self.signals).take(person, event.id, now)
     }
 }
 
@@ -64,19 +68,19 @@ impl Rate {
     }
 }
 
-/// The signals of one hour, by person.
+/// The signals of one hour, by person and by whether it is known that they are this person's.
 #[derive(Default)]
 struct Hour {
     /// Hours since 1970.
     number: i64,
-    counts: HashMap<String, u32>,
+    counts: HashMap<(String, bool), u32>,
     beyond: u32,
     /// Those that are kept.
     kept: HashSet<Uuid>,
 }
 
 impl Hour {
-    fn take(&mut self, person: &str, id: Uuid, now: Timestamp) -> bool {
+    fn take(&mut self, person: (String, bool), id: Uuid, now: Timestamp) -> bool {
         let number = now.as_second().div_euclid(3600);
         if self.number != number {
             *self = Self { number, ..Self::default() };
@@ -85,7 +89,7 @@ impl Hour {
             return true;
         }
         let is_full = self.counts.len() == MOST_PEOPLE;
-        let count = match self.counts.entry(person.to_owned()) {
+        let count = match self.counts.entry(person) {
             Entry::Occupied(count) => count.into_mut(),
             Entry::Vacant(_) if is_full => &mut self.beyond,
             Entry::Vacant(count) => count.insert(0),
@@ -117,12 +121,16 @@ mod tests {
         assert!(limits.take(1, later).is_err(), "rest is not saved up");
     }
 
+    fn keeps(limits: &Limits, person: &str, id: Uuid, now: Timestamp) -> bool {
+        lock(&limits.signals).take((person.to_owned(), true), id, now)
+    }
+
     #[test]
     fn of_each_person_sixty_signals_an_hour_are_kept() {
         let limits = Limits::default();
         let at = |time: &str| format!("2026-11-20T{time}Z").parse::<Timestamp>().unwrap();
         let kept = |person: &str, time: &str, signals: u32| {
-            let new = |_: &u32| limits.keeps_signal(person, Uuid::now_v7(), at(time));
+            let new = |_: &u32| keeps(&limits, person, Uuid::now_v7(), at(time));
             (0..signals).filter(new).count()
         };
         assert_eq!(kept("ana", "15:00:00", 61), 60);
@@ -130,8 +138,11 @@ mod tests {
         assert_eq!(kept("bob", "15:59:59", 1), 1);
         assert_eq!(kept("ana", "16:00:00", 61), 60);
         let again = Uuid::now_v7();
-        assert!((0..99).all(|_| limits.keeps_signal("chi", again, at("16:00:00"))));
+        assert!((0..99).all(|_| keeps(&limits, "chi", again, at("16:00:00"))));
         assert_eq!(kept("chi", "16:30:00", 60), 59, "what comes again is one");
+        let said = |person: &str| (person.to_owned(), false);
+        let of_chi = lock(&limits.signals).take(said("chi"), Uuid::now_v7(), at("16:30:00"));
+        assert!(of_chi, "what others say is hers has a number of its own");
     }
 
     #[test]
@@ -140,7 +151,7 @@ mod tests {
         let now = "2026-11-20T15:00:00Z".parse().unwrap();
         let kept = (0..2 * MOST_PEOPLE)
             .map(|person| person.to_string())
-            .filter(|person| limits.keeps_signal(person, Uuid::now_v7(), now));
+            .filter(|person| keeps(&limits, person, Uuid::now_v7(), now));
         assert_eq!(kept.count(), MOST_PEOPLE + 60);
         assert_eq!(lock(&limits.signals).counts.len(), MOST_PEOPLE);
     }

@@ -169,8 +169,7 @@ impl Desk {
             && event.decision.is_none()
             && !event.was_received_before()
             && !is_known();
-        let is_over =
-            is_new_noise && !self.side.limits.keeps_signal(&event.person, event.id, now());
+        let is_over = is_new_noise && !self.side.limits.keeps_signal(event, now());
         if is_over {
             self.recorder.meter().count(event.source, Fate::OverLimit);
         }
