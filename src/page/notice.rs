@@ -54,6 +54,10 @@ pub fn locked() -> String {
             p { "What is recorded here is for people of this machine. In a terminal, type" }
             pre { "snag open" }
             p.dim { "and follow the link: it lets this browser in, and is good once." }
+            p.dim {
+                "Was it let in before? A link on another site does not say so: "
+                a href="" { "look again" } "."
+            }
         }
     };
     document("Locked", &body)

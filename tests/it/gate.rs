@@ -165,6 +165,25 @@ fn reading_over_tcp_needs_the_token() {
 }
 
 #[test]
+fn what_a_proxy_brings_from_elsewhere_is_nobodys_of_this_machine() {
+    let snagd = Snagd::start();
+    let said = r#"{"place":"web/pay","note":"x","person":"ana"}"#;
+    let post = |path: &str, header: &str| {
+        let length = said.len();
+        snagd.ask_tcp(&format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{header}Connection: close\r\n\r\n{said}"
+        ))
+    };
+    for header in ["X-Forwarded-For: 203.0.113.9\r\n", "Forwarded: for=203.0.113.9\r\n"] {
+        post("/v1/events", header).tells(401, "token");
+        post("/web/stream", header).is(403);
+        let token = format!("{header}Authorization: Bearer {}\r\n", snagd.token());
+        post("/v1/events", &token).is(201);
+    }
+    post("/v1/events", "").is(201);
+}
+
+#[test]
 fn limits_of_a_requests_head() {
     let mut snagd = Snagd::start();
     let big = format!("X-Big: {}", "x".repeat(20_000));

@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::uri::Authority;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 
 use super::page;
 use super::problem::Problem;
@@ -56,7 +56,7 @@ pub(super) fn check_aside<B>(
         Peer::Unix { .. } => true,
         Peer::Tcp { local, remote } => {
             check_host(request, local, &rules.allowed_hosts)?;
-            remote.ip().is_loopback() && !rules.behind_proxy
+            remote.ip().is_loopback() && !rules.behind_proxy && !is_forwarded(request.headers())
         }
     };
     Ok(Caller { is_here })
@@ -69,7 +69,20 @@ pub(super) fn check_addressing<B>(
     allowed_hosts: &[String],
 ) -> Result<(), Problem> {
     let host = check_host(request, local, allowed_hosts)?;
-    check_origin(request.headers(), &host)
+    if is_followed_link(request) { Ok(()) } else { check_origin(request.headers(), &host) }
+}
+
+/// Whether somebody follows a link to the page, from wherever: a browser shows it to them alone. From
+/// another site it leaves our cookie at home, and the page is locked.
+fn is_followed_link<B>(request: &Request<B>) -> bool {
+    let says = |name: &str, what: &str| {
+        request.headers().get(name).is_some_and(|value| value.as_bytes() == what.as_bytes())
+    };
+    request.method() == Method::GET
+        && page::is_page(request.uri().path())
+        && !request.headers().contains_key(header::ORIGIN)
+        && says("sec-fetch-mode", "navigate")
+        && says("sec-fetch-dest", "document")
 }
 
 fn check_host<B>(
@@ -205,11 +218,18 @@ fn identify<B>(
         }
         // A cookie is good for the page alone; who has none is told so by the page itself.
         None if is_page => Ok(page::reader(headers, peer, desk).unwrap_or(Sender::Anonymous)),
-        None if remote.ip().is_loopback() && !rules.behind_proxy => Ok(Sender::Anonymous),
+        None if remote.ip().is_loopback() && !rules.behind_proxy && !is_forwarded(headers) => {
+            Ok(Sender::Anonymous)
+        }
         None => Err(Problem::unauthorized(
             "from another machine, or behind a proxy, everything needs a token: send `Authorization: Bearer` and the token",
         )),
     }
+}
+
+/// Whether a proxy says that a request comes from elsewhere, though it reaches us from this machine.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::FORWARDED) || headers.contains_key("x-forwarded-for")
 }
 
 /// Reading over TCP needs a token.

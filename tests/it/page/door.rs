@@ -101,11 +101,14 @@ fn a_link_lets_in_once_and_its_cookie_sees_the_page_alone() {
     snagd.post(r#"{"place":"web/pay","note":"slow"}"#).is(201);
     let link = link(&snagd);
     // A preview looks at a link with HEAD, a page of another site sends somebody there.
-    ask(&snagd, &format!("HEAD {link}"), &[], "").is(401);
+    ask(&snagd, &format!("HEAD {link}"), &[], "").is(204);
     get(&snagd, &link, &["Sec-Fetch-Site: cross-site"]).is(403);
     get(&snagd, &link, &[]).is(303);
-    get(&snagd, &link, &[]).is(401);
+    let spent = get(&snagd, &link, &[]).is(410).text();
+    assert!(spent.contains("used before") && spent.contains("snag open"), "{spent}");
     let cookie = cookie(&snagd);
+    assert_eq!(get(&snagd, &link, &[&cookie]).is(303).header("location"), Some("/page"));
+    get(&snagd, "/page/open/%ff", &[]).is(410);
     for path in &PATHS[..8] {
         get(&snagd, path, &[&cookie]).is(200);
     }
@@ -134,6 +137,26 @@ fn a_cookie_outlives_a_restart_and_not_the_token() {
     std::fs::remove_file(snagd.state().join("token")).unwrap();
     snagd.restart();
     get(&snagd, "/page", &[&cookie]).is(401);
+}
+
+#[test]
+fn a_link_on_another_site_leads_to_the_page_and_nothing_else_of_it_does() {
+    let snagd = Snagd::start();
+    let cookie = cookie(&snagd);
+    let elsewhere = "Sec-Fetch-Site: cross-site";
+    let follows = [elsewhere, "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"];
+    let locked = get(&snagd, "/page?since=7d", &follows).is(401).text();
+    assert!(locked.contains("snag open") && locked.contains("href=\"\">look again"), "{locked}");
+    // From a site of this machine the browser sends our cookie along.
+    let with_cookie = [&follows[..], &[&cookie]].concat();
+    get(&snagd, "/page?since=7d", &with_cookie).is(200);
+    get(&snagd, &link(&snagd), &follows).is(303);
+    let framed = [elsewhere, "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe", &cookie];
+    get(&snagd, "/page", &framed).is(403);
+    get(&snagd, "/page", &[elsewhere, "Sec-Fetch-Mode: cors", &cookie]).is(403);
+    get(&snagd, "/page", &[&with_cookie[..], &["Origin: https://evil.example"]].concat()).is(403);
+    get(&snagd, "/v1/hotspots", &with_cookie).is(403);
+    post(&snagd, &with_cookie, "place=web/pay&note=x").is(403);
 }
 
 #[test]

@@ -30,17 +30,19 @@ pub(in crate::doors::http) struct Links(Arc<Mutex<Vec<Link>>>);
 struct Link {
     key: blake3::Hash,
     sender: Sender,
+    /// The user who asked for it, where the kernel says.
+    user: Option<u32>,
     given: Instant,
 }
 
 impl Links {
-    /// The key of a new link, which lets in as `sender`.
-    pub(super) fn make(&self, sender: Sender) -> Result<String, Problem> {
+    /// The key of a new link, which lets in as `sender`, and this user alone where one is known.
+    pub(super) fn make(&self, sender: Sender, user: Option<u32>) -> Result<String, Problem> {
         let key = random_key().map_err(|error| {
             tracing::error!(%error, "the system gives no random numbers");
             Problem::internal()
         })?;
-        let link = Link { key: blake3::hash(key.as_bytes()), sender, given: Instant::now() };
+        let link = Link { key: blake3::hash(key.as_bytes()), sender, user, given: Instant::now() };
         let mut links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if MOST_LINKS <= links.len() {
             links.remove(0);
@@ -49,12 +51,19 @@ impl Links {
         Ok(key)
     }
 
-    /// Uses a link up: whom it lets in.
-    pub(super) fn take(&self, key: &str) -> Option<Sender> {
+    /// Uses a link up: whom it lets in, if this user comes by it.
+    ///
+    /// A browser is started with the link among its arguments, which everybody on this machine can read:
+    /// so nobody else's is let in. What root connects is a relay for somebody.
+    pub(super) fn take(&self, key: &str, comes: Option<u32>) -> Option<Sender> {
         let key = blake3::hash(key.as_bytes());
         let mut links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         links.retain(|link| link.given.elapsed() < LINK_TIME);
-        let at = links.iter().position(|link| link.key == key)?;
+        let is_for_them = |link: &Link| match (link.user, comes) {
+            (Some(user), Some(comes)) => user == comes || user == 0 || comes == 0,
+            (None, _) | (_, None) => true,
+        };
+        let at = links.iter().position(|link| link.key == key && is_for_them(link))?;
         Some(links.remove(at).sender)
     }
 }
@@ -164,15 +173,20 @@ mod tests {
     fn a_link_is_good_once() {
         let links = Links::default();
         let ana = Sender::Peer { login: "ana".to_owned() };
-        let key = links.make(ana.clone()).unwrap();
-        assert_eq!(links.take("snag"), None);
-        assert_eq!(links.take(&key), Some(ana.clone()));
-        assert_eq!(links.take(&key), None);
-        let first = links.make(ana.clone()).unwrap();
-        for _ in 0..MOST_LINKS {
-            links.make(ana.clone()).unwrap();
+        let key = links.make(ana.clone(), Some(1000)).unwrap();
+        assert_eq!(links.take("snag", Some(1000)), None);
+        assert_eq!(links.take(&key, Some(1001)), None, "another user's browser");
+        assert_eq!(links.take(&key, Some(1000)), Some(ana.clone()));
+        assert_eq!(links.take(&key, Some(1000)), None);
+        for (user, comes) in [(Some(1000), Some(0)), (Some(1000), None), (None, Some(1001))] {
+            let key = links.make(ana.clone(), user).unwrap();
+            assert_eq!(links.take(&key, comes), Some(ana.clone()), "{user:?} {comes:?}");
         }
-        assert_eq!(links.take(&first), None, "the oldest goes where there are many");
+        let first = links.make(ana.clone(), None).unwrap();
+        for _ in 0..MOST_LINKS {
+            links.make(ana.clone(), None).unwrap();
+        }
+        assert_eq!(links.take(&first, None), None, "the oldest goes where there are many");
     }
 
     proptest::proptest! {

@@ -13,11 +13,13 @@
 mod asked;
 mod form;
 mod keys;
+mod user;
 mod views;
 
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -87,6 +89,7 @@ pub(super) async fn link(
     State(desk): State<Arc<Desk>>,
     State(links): State<Links>,
     Extension(sender): Extension<Sender>,
+    Extension(peer): Extension<Peer>,
     headers: header::HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -102,7 +105,11 @@ pub(super) async fn link(
             "snagd listens on no TCP address, and a browser needs one: set `listen` in its configuration",
         )
     })?;
-    let key = links.make(sender)?;
+    let user = match peer {
+        Peer::Unix { uid } => Some(uid),
+        Peer::Tcp { .. } => None,
+    };
+    let key = links.make(sender, user)?;
     let link = PageLink {
         v: 1,
         url: format!("{base}{}{key}", page::OPEN),
@@ -127,14 +134,30 @@ async fn open(
     State(desk): State<Arc<Desk>>,
     State(links): State<Links>,
     Extension(peer): Extension<Peer>,
+    Extension(before): Extension<Sender>,
     method: Method,
-    Path(key): Path<String>,
+    key: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Shown> {
-    // Whoever only looks at a link, as a preview does, does not spend it.
-    let sender = if method == Method::GET { links.take(&key) } else { None };
-    let Some(sender) = sender else {
-        return Err(Problem::unauthorized(
-            "the link was used before, or is older than a minute: `snag open` gives another",
+    if method != Method::GET {
+        // Whoever only looks at a link, as a preview does, does not spend it.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let key = key.map(|Path(key)| key).unwrap_or_default();
+    // Off the threads that serve sockets: the kernel's list of connections may be long.
+    let comes = tokio::task::spawn_blocking(move || match peer {
+        Peer::Tcp { remote, local } => user::at_other_end(remote, local),
+        Peer::Unix { uid } => Some(uid),
+    });
+    let Some(sender) = links.take(&key, comes.await.unwrap_or(None)) else {
+        if before != Sender::Anonymous {
+            // The browser was let in by it already.
+            return Ok(see(HOME));
+        }
+        return Err(Problem::new(
+            StatusCode::GONE,
+            "spent-link",
+            "The link lets nobody in",
+            "it was used before, is older than a minute, or is another user's: `snag open` gives another",
         )
         .into());
     };
