@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::word::{Actor, Class, Feeling, Kind, Outcome, Severity, SignalName, Source, Verdict};
-use super::{Day, Decision, Place};
+use super::{Day, Decision, Place, json};
+
+/// Most events take less, in bytes of JSON.
+pub(super) const ROOM: usize = 768;
 
 /// One moment at one place, told by or noticed about one person.
 ///
@@ -154,8 +157,9 @@ impl Event {
     /// The event as the JSON that is stored, answered and exported.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        // Writing to memory cannot fail, and every key of an event is a string.
-        serde_json::to_vec(self).unwrap_or_default()
+        let mut json = Vec::with_capacity(ROOM);
+        json::write(self, &mut json);
+        json
     }
 
     /// The text that best says what happened: what the person said to a signal, else the note, else

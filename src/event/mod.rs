@@ -21,6 +21,7 @@ mod draft;
 mod fact;
 mod fault;
 mod forget;
+mod json;
 mod place;
 mod record;
 mod scrub;

@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Decided, Event, Muting};
+use super::fact::ROOM;
+use super::{Decided, Event, Muting, json};
 
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +64,10 @@ impl Record {
     /// The bytes of an event's record: behind the first, what [`Event::to_json`] makes.
     #[must_use]
     pub fn of_event(event: &Event) -> Vec<u8> {
-        bytes(EVENT, event)
+        let mut bytes = Vec::with_capacity(ROOM);
+        bytes.push(EVENT);
+        json::write(event, &mut bytes);
+        bytes
     }
 
     /// The bytes of a record.
@@ -91,7 +95,7 @@ impl Record {
 }
 
 fn bytes(format: u8, record: &impl Serialize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(512);
+    let mut bytes = Vec::new();
     bytes.push(format);
     // Writing to memory cannot fail, and every key is a string.
     let _ = serde_json::to_writer(&mut bytes, record);

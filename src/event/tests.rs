@@ -26,6 +26,32 @@ pub(super) fn event(json: &str) -> Event {
 }
 
 #[test]
+fn every_field_is_written_as_serde_writes_it() {
+    let odd = "\"q\" \\ \u{7f}\u{1f}\n\t / é 🎺";
+    let report = json!({
+        "id": "01938a5e-7c3b-7d4e-9f00-8a1b4be19c07", "at": "2026-11-20T10:00:00.5+02:00",
+        "place": "web/a", "person": odd.replace(['\n', '\t', '\u{7f}', '\u{1f}'], ""),
+        "claimed_person": "b", "actor": "agent", "note": odd, "expected": odd, "got": odd,
+        "workaround": odd, "feeling": "calm", "outcome": "retried", "lost_minutes": 5,
+        "kind": "slow", "severity": "major", "version": "1\\2", "task": odd,
+        "same_as": "01938a5e-7c3b-7d4e-9f00-8a1b4be19c08", "tags": {"a\"b": odd, "c": "d"},
+        "evidence": {"x": [1, null, {"y": odd}]}, "scrubbed": [{"rule": "aws-key", "field": "/note"}],
+    });
+    let signal = json!({
+        "class": "signal", "place": "a", "at": "2030-01-01T00:00:00Z",
+        "signal": {"name": "crash", "count": 2, "rule": odd},
+        "decision": {"verdict": "confirmed", "by": odd, "at": "2026-11-20T10:00:00Z", "note": odd},
+    });
+    let used = json!({"class": "use", "place": "a", "count": 7});
+    for draft in [report, signal, used] {
+        let event = admit(&draft, &owner()).unwrap();
+        let serde = serde_json::to_string(&event).unwrap();
+        assert_eq!(String::from_utf8(event.to_json()).unwrap(), serde);
+        assert_eq!(Record::of_event(&event)[1..], *serde.as_bytes());
+    }
+}
+
+#[test]
 fn severity_follows_the_outcome_unless_said() {
     let severity = |outcome: &str| {
         let draft = json!({"place": "a", "note": "x", "outcome": outcome});
@@ -237,6 +263,7 @@ proptest! {
     fn what_is_stored_reads_back_and_can_be_sent_again(draft in drafts()) {
         if let Ok(event) = admit(&draft, &owner()) {
             let json = event.to_json();
+            prop_assert_eq!(&json, &serde_json::to_vec(&event).unwrap());
             let Ok(Record::Event(read)) = Record::decode(&[b"\x01", json.as_slice()].concat()) else {
                 panic!("{}", String::from_utf8_lossy(&json));
             };

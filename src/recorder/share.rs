@@ -23,6 +23,9 @@ where
     T: Send + 'static,
     R: Send + 'static,
 {
+    if items.len() <= FEWEST {
+        return items.into_iter().map(work).collect();
+    }
     let share = items.len().div_ceil(*PROCESSORS).max(FEWEST);
     let mut rest = items.into_iter();
     let first: Vec<T> = rest.by_ref().take(share).collect();

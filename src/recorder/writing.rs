@@ -184,18 +184,21 @@ impl Writing {
 
     /// Sorts out what is new, puts it on disk, makes it visible, and says what became of each.
     fn record(&mut self, jobs: Vec<Vec<Parcel>>) -> Result<Vec<Vec<Recorded>>, Failure> {
-        let mut fresh = Vec::new();
+        let events = jobs.iter().map(Vec::len).sum();
+        let mut fresh = Vec::with_capacity(events);
         let mut decided = Vec::new();
-        let mut ids = HashMap::new();
+        let mut ids = HashMap::with_capacity(events);
         let mut verdicts: Vec<Vec<Verdict>> = Vec::with_capacity(jobs.len());
         for parcels in jobs {
-            let judge = parcels.into_iter().map(|mut parcel| {
+            // Not collected, which would keep the room of parcels for verdicts.
+            let mut judged = Vec::with_capacity(parcels.len());
+            for mut parcel in parcels {
                 let decision = parcel.decided.take();
                 let verdict = self.judge(parcel, &mut fresh, &mut ids)?;
                 decided.extend(decision.filter(|decision| verdict.leaves_to_say(decision)));
-                Ok::<_, IndexError>(verdict)
-            });
-            verdicts.push(judge.collect::<Result<_, _>>()?);
+                judged.push(verdict);
+            }
+            verdicts.push(judged);
         }
         let new_places = self.new_places(&fresh);
         if !fresh.is_empty() || !decided.is_empty() {
@@ -208,7 +211,9 @@ impl Writing {
             Verdict::Again(nth) => Recorded::Known(Box::new(fresh[nth].event.clone())),
             Verdict::Clash(nth) => Recorded::Conflict(fresh[nth].event.id),
             Verdict::Fresh(nth) => {
-                let json = std::mem::take(&mut fresh[nth].record).split_off(1);
+                let mut json = std::mem::take(&mut fresh[nth].record);
+                // What is in front of it says how it is kept.
+                json.remove(0);
                 Recorded::New { json, is_new_place: new_places.contains(&nth) }
             }
         };

@@ -386,7 +386,8 @@ fn near(desk: &Desk, place: &Place) -> Option<HeaderValue> {
 
 fn location(id: Uuid) -> HeaderValue {
     const EVENTS: &str = "/v1/events/";
-    let mut path = EVENTS.as_bytes().to_vec();
+    let mut path = Vec::with_capacity(EVENTS.len() + Hyphenated::LENGTH);
+    path.extend_from_slice(EVENTS.as_bytes());
     path.extend_from_slice(id.hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]).as_bytes());
     HeaderValue::from_maybe_shared(Bytes::from(path)).unwrap_or(HeaderValue::from_static(EVENTS))
 }

@@ -6,6 +6,7 @@
 //! here, and there is no switch to turn the gate off. The content type is looked at where a body is
 //! taken: elsewhere there is nothing to get past to.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{self, HeaderMap, HeaderName};
@@ -85,13 +86,16 @@ fn is_followed_link<B>(request: &Request<B>) -> bool {
         && says("sec-fetch-dest", "document")
 }
 
-fn check_host<B>(
-    request: &Request<B>,
+fn check_host<'a, B>(
+    request: &'a Request<B>,
     local: SocketAddr,
     allowed_hosts: &[String],
-) -> Result<String, Problem> {
+) -> Result<Cow<'a, str>, Problem> {
     let bad = || Problem::malformed("send exactly one `Host` header, like `Host: localhost:7624`");
     let host = only(request.headers(), &header::HOST).map_err(|()| bad())?.ok_or_else(bad)?;
+    if request.uri().authority().is_none() && is_usual(host, local) {
+        return Ok(Cow::Borrowed(host));
+    }
     let authority: Authority = host.parse().map_err(|_| bad())?;
     if authority.as_str().contains('@') {
         return Err(bad());
@@ -108,7 +112,7 @@ fn check_host<B>(
         allowed.eq_ignore_ascii_case(&name) || allowed.eq_ignore_ascii_case(authority.as_str())
     });
     if (is_ours && port_fits) || is_allowed {
-        return Ok(host.to_ascii_lowercase());
+        return Ok(Cow::Owned(host.to_ascii_lowercase()));
     }
     Err(Problem::new(
         StatusCode::MISDIRECTED_REQUEST,
@@ -116,6 +120,16 @@ fn check_host<B>(
         "snagd does not answer to that name",
         "use localhost and the port snagd listens on; to allow another name, add it to `allowed_hosts` in snagd's configuration",
     ))
+}
+
+/// Whether a host is ours as nearly everybody writes it, which is told at a glance.
+fn is_usual(host: &str, local: SocketAddr) -> bool {
+    let ours = |(name, port): (&str, &str)| {
+        let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = is_number && port.parse() == Ok(local.port());
+        fits && (name == "localhost" || name.parse() == Ok(local.ip()))
+    };
+    host.rsplit_once(':').is_some_and(ours)
 }
 
 fn is_address(name: &str, local: IpAddr) -> bool {
@@ -180,14 +194,16 @@ pub(super) enum ContentType {
 impl ContentType {
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let value = only(headers, &header::CONTENT_TYPE).ok()??;
-        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match essence.as_str() {
-            "application/json" => Some(Self::Json),
-            "application/x-ndjson" | "application/jsonl" => Some(Self::Ndjson),
-            "application/cloudevents+json" => Some(Self::CloudEvent),
-            "application/cloudevents-batch+json" => Some(Self::CloudEvents),
-            _ => None,
-        }
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        let known = [
+            ("application/json", Self::Json),
+            ("application/x-ndjson", Self::Ndjson),
+            ("application/jsonl", Self::Ndjson),
+            ("application/cloudevents+json", Self::CloudEvent),
+            ("application/cloudevents-batch+json", Self::CloudEvents),
+        ];
+        let found = known.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(essence));
+        found.map(|(_, kind)| kind)
     }
 }
 
