@@ -166,19 +166,14 @@ impl Index {
 
     /// What each day of a question's window comes to.
     pub fn calendar(&self, question: &Question) -> Result<BTreeMap<Day, DaySum>, IndexError> {
-        let span = self.cells(question.window.since, question.window.until)?;
-        Ok(calendar(question, pairs(&span)))
+        let days = self.cells(question.window.since, question.window.until)?;
+        Ok(calendar(question, pairs(&of_class(question.class, days))))
     }
 
     pub(super) fn span(&self, question: &Question) -> Result<Span, IndexError> {
         let horizon = question.horizon();
-        let Span { mut days, next } = self.cells_and_next(horizon.since, horizon.until)?;
-        if let Some(class) = question.class {
-            for day in &mut days {
-                *day = Arc::new(day.iter().map(|cell| only(class, cell)).collect());
-            }
-        }
-        Ok(Span { days, next })
+        let Span { days, next } = self.cells_and_next(horizon.since, horizon.until)?;
+        Ok(Span { days: of_class(question.class, days), next })
     }
 
     /// The latest notes at these places, of reports and of signals.
@@ -248,6 +243,13 @@ impl Index {
         let last = key::millis(window.until.plus(1).start()) - 1;
         self.band(place, band, Order::Newest, first, last)
     }
+}
+
+/// What the class that is asked about counted on these days; all of it, where none is.
+fn of_class(class: Option<Class>, days: Vec<DayCells>) -> Vec<DayCells> {
+    let Some(class) = class else { return days };
+    let of_it = |day: DayCells| Arc::new(day.iter().map(|cell| only(class, cell)).collect());
+    days.into_iter().map(of_it).collect()
 }
 
 pub(super) fn pairs(span: &[DayCells]) -> impl Iterator<Item = (&CellKey, &Cell)> {

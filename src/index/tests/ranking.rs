@@ -183,3 +183,24 @@ fn words_are_of_the_class_that_is_asked_for() {
         assert_eq!(rows.iter().any(|row| row.quote.is_some()), quote, "{class:?}");
     }
 }
+
+#[test]
+fn a_calendar_counts_the_class_that_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let said = [
+        json!({"place": "web/a", "note": "it broke", "severity": "minor"}),
+        json!({"place": "web/a", "class": "signal", "signal": {"name": "crash"}}),
+        json!({"place": "web/a", "class": "use"}),
+    ];
+    apply(&index, &said.map(|fields| event(&fields)));
+    for (class, expected) in [
+        (None, (10, 1, 1, 1)),
+        (Some(Class::Report), (3, 1, 0, 1)),
+        (Some(Class::Signal), (10, 0, 1, 1)),
+    ] {
+        let days = index.calendar(&Question { class, ..Question::over(window()) }).unwrap();
+        let day = days[&window().until];
+        assert_eq!((day.points, day.reports, day.signals, day.uses), expected, "{class:?}");
+    }
+}
