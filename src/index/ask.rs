@@ -146,7 +146,7 @@ impl Index {
         let lists = why.places.iter();
         let mut tries = MOST_TRIES;
         for entry in lists
-            .flat_map(|place| self.glances(question.window, place, key::SIGNALS).take(MOST_GLANCES))
+            .flat_map(|place| self.heard(question.window, place, key::SIGNALS))
         {
             let (_, glance) = entry?;
             let Some(name) = glance.signal.filter(|name| why.signals.contains_key(name)) else {
@@ -186,8 +186,7 @@ impl Index {
         let (mut found, sieve) = (Vec::new(), sieve(question));
         for place in places {
             for band in bands(question.class) {
-                let glances = self.glances(question.window, place, band).take(MOST_GLANCES);
-                let suiting = glances.filter(|found| {
+                let suiting = self.heard(question.window, place, band).filter(|found| {
                     found.as_ref().map_or(true, |(_, glance)| suits(question, &sieve, *glance))
                 });
                 for entry in suiting {
@@ -230,6 +229,20 @@ impl Index {
             lacking.insert(sequence);
         }
         Ok(found.map(|(event, _)| event))
+    }
+
+    /// The latest of one band of a place, but for signals that are muted there: no figure knows of them.
+    fn heard(
+        &self,
+        window: Window,
+        place: &Place,
+        band: u8,
+    ) -> impl Iterator<Item = Result<(Spot, Glance), IndexError>> + use<> {
+        let muted = if band == key::SIGNALS { self.muted_at(place) } else { Vec::new() };
+        self.glances(window, place, band).take(MOST_GLANCES).filter(move |found| {
+            let signal = found.as_ref().ok().and_then(|(_, glance)| glance.signal);
+            signal.is_none_or(|signal| !muted.contains(&signal))
+        })
     }
 
     /// One band of a place within a window, the latest first.
@@ -296,7 +309,8 @@ pub(super) fn sieve(question: &Question) -> Sieve {
 /// The lists that hold what counts as a class; a confirmed signal counts as a report.
 pub(super) fn bands(class: Option<Class>) -> Range<u8> {
     match class {
-        None => 0..key::BANDS,
+        // Of what is no friction nothing is told.
+        None => key::REPORTS.start..key::SIGNALS + 1,
         Some(Class::Report) => key::REPORTS,
         Some(Class::Signal) => key::SIGNALS..key::SIGNALS + 1,
         Some(Class::Use) => key::USES..key::USES + 1,

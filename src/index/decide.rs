@@ -44,10 +44,14 @@ impl Mutings {
 
     /// Takes the muted signals of a place out of counts.
     pub(super) fn silence(&self, place: &Place, counts: &mut Cell) {
-        let Some(rules) = self.0.get(place) else { return };
-        for muting in rules.values().filter(|muting| muting.is_muted) {
-            counts.signals[muting.signal as usize] = 0;
+        for signal in self.muted_at(place) {
+            counts.signals[signal as usize] = 0;
         }
+    }
+
+    fn muted_at(&self, place: &Place) -> impl Iterator<Item = SignalName> {
+        let rules = self.0.get(place).into_iter().flat_map(BTreeMap::values);
+        rules.filter(|muting| muting.is_muted).map(|muting| muting.signal)
     }
 }
 
@@ -99,6 +103,12 @@ impl Index {
         let mutings = self.mutings.read().unwrap_or_else(PoisonError::into_inner);
         let all = mutings.0.values().flat_map(BTreeMap::values);
         all.filter(|muting| muting.is_muted).cloned().collect()
+    }
+
+    /// The signals that are muted at a place.
+    pub(super) fn muted_at(&self, place: &Place) -> Vec<SignalName> {
+        let mutings = self.mutings.read().unwrap_or_else(PoisonError::into_inner);
+        mutings.muted_at(place).collect()
     }
 
     /// What was decided about an event, if it is a signal.

@@ -142,3 +142,44 @@ fn a_signal_is_what_it_was_decided_to_be() {
     take(&index, &Step::Muted(0, false, 6));
     assert_eq!(row(), Some((1, 0, 1)), "heard again");
 }
+
+#[test]
+fn what_is_muted_or_dismissed_is_not_what_was_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let signal = |n: u32, name: &str, note: &str| {
+        event(&json!({
+            "id": format!("00000000-0000-7000-8000-{n:012x}"),
+            "class": "signal",
+            "signal": {"name": name, "rule": note},
+            "note": note,
+            "place": "web/p0",
+        }))
+    };
+    let (crash, click) = (signal(1, "crash", "TypeError"), signal(2, "rage-click", "nothing moves"));
+    let confirmed = signal(3, "rage-click", "it was me");
+    apply(&index, &[crash.clone(), click, confirmed.clone()]);
+    let decide = |event: &Event, verdict, minute| {
+        let (at, by) = (at(minute), "ana".to_owned());
+        let decision = Decision { at, verdict, by, severity: None, note: None };
+        let sequence = index.position().sequence + 1;
+        let position = Position { sequence, batch: sequence };
+        index.decide(&Decided::about(event, decision), position).unwrap();
+    };
+    let place = Place::parse("web/p0").unwrap();
+    let said = || {
+        let why = index.why(&Question::over(window()), &place).unwrap().unwrap();
+        let mut said: Vec<_> = why.notes.iter().map(|note| note.text.clone()).collect();
+        said.sort();
+        said.join("; ")
+    };
+    decide(&confirmed, Verdict::Confirmed, 1);
+    assert_eq!(said(), "TypeError; it was me; nothing moves");
+    take(&index, &Step::Muted(0, true, 2));
+    assert_eq!(said(), "TypeError; it was me", "a person said so, whatever is muted since");
+    decide(&crash, Verdict::Dismissed, 3);
+    assert_eq!(said(), "it was me");
+    decide(&crash, Verdict::Open, 4);
+    take(&index, &Step::Muted(0, false, 5));
+    assert_eq!(said(), "TypeError; it was me; nothing moves");
+}
