@@ -145,9 +145,7 @@ impl Index {
         let mut rules = BTreeMap::new();
         let lists = why.places.iter();
         let mut tries = MOST_TRIES;
-        for entry in lists
-            .flat_map(|place| self.heard(question.window, place, key::SIGNALS))
-        {
+        for entry in lists.flat_map(|place| self.heard(question.window, place, key::SIGNALS)) {
             let (_, glance) = entry?;
             let Some(name) = glance.signal.filter(|name| why.signals.contains_key(name)) else {
                 continue;

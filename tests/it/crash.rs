@@ -257,6 +257,8 @@ fn a_long_rebuild_goes_on_while_events_are_recorded() {
     assert!(4_000 < status["index"]["behind"].as_u64().unwrap(), "{status}");
     let partial = snagd.snag(&["export"]).ended(69);
     assert!(partial.stdout.is_empty() && partial.stderr.contains("of its records"), "{partial:#?}");
+    let unknown = snagd.snag(&["hotspots", "--fail-over", "1000"]).ended(69);
+    assert!(unknown.stderr.contains("says that it is up to date"), "{unknown:#?}");
     let healthy = snagd.snag(&["doctor"]).ok();
     assert!(healthy.stdout.contains("being built: "), "{healthy:#?}");
     // Not known yet, so recorded again: the first record counts in the end.

@@ -73,7 +73,7 @@ fn behind(answer: &Answer) -> Option<&str> {
     answer.headers.get(BEHIND)?.to_str().ok()
 }
 
-/// `snag hotspots`; fails with 1 where `--fail-over` says so.
+/// `snag hotspots`; fails with 1 where `--fail-over` says so, and otherwise where it cannot be told.
 pub(crate) async fn hotspots(
     mut said: Hotspots,
     global: &Global,
@@ -124,15 +124,31 @@ pub(crate) async fn hotspots(
             "people see their own figures only, unless snagd's configuration says names = \"team\"; the user that snagd runs as may ask about one: --person NAME",
         );
     }
+    let Some(most) = said.fail_over else { return Ok(ExitCode::SUCCESS) };
     // Rows descend in pain: `--fail-over` goes with no other order.
     let worst = hotspots.rows.first().map_or(0, |row| row.figures.pain);
-    Ok(match said.fail_over {
-        Some(most) if most < worst => {
-            output.note(&format!("pain {worst} is more than the {most} that --fail-over allows"));
-            ExitCode::FAILURE
-        }
-        _ => ExitCode::SUCCESS,
-    })
+    if most < worst {
+        output.note(&format!("pain {worst} is more than the {most} that --fail-over allows"));
+        return Ok(ExitCode::FAILURE);
+    }
+    passed(&answer)
+}
+
+/// That no pain is more than `--fail-over` allows, which only an answer that lacks nothing can tell.
+fn passed(answer: &Answer) -> anyhow::Result<ExitCode> {
+    if let Some(behind) = behind(answer) {
+        let message = format!(
+            "nothing is over what --fail-over allows so far, but snagd's index is at {behind} of its records: say it again once `snag status` says that it is up to date"
+        );
+        return Err(stop(Code::Unavailable, message));
+    }
+    if lacks(answer) != 0 {
+        let message = format!(
+            "nothing is over what --fail-over allows as far as can be told: snagd's journal has lost events; {LOST_ADVICE}"
+        );
+        return Err(stop(Code::BadData, message));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Ages in a ranking are counted from the end of its window, as its trend is.

@@ -156,7 +156,8 @@ fn what_is_muted_or_dismissed_is_not_what_was_said() {
             "place": "web/p0",
         }))
     };
-    let (crash, click) = (signal(1, "crash", "TypeError"), signal(2, "rage-click", "nothing moves"));
+    let (crash, click) =
+        (signal(1, "crash", "TypeError"), signal(2, "rage-click", "nothing moves"));
     let confirmed = signal(3, "rage-click", "it was me");
     apply(&index, &[crash.clone(), click, confirmed.clone()]);
     let decide = |event: &Event, verdict, minute| {

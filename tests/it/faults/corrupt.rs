@@ -103,6 +103,9 @@ fn a_segment_that_is_gone_after_a_clean_stop_is_told_of_at_once() {
     let listed = snagd.snag(&["events", "--under", "web/b"]).ok();
     assert!(listed.stderr.contains("missing"), "{}", listed.stderr);
     assert_eq!(snagd.get("/v1/hotspots").header("snag-lacks"), Some("1"));
+    let unknown = snagd.snag(&["hotspots", "--fail-over", "1000"]).ended(65);
+    assert!(unknown.stderr.contains("as far as can be told"), "{unknown:#?}");
+    snagd.snag(&["hotspots", "--fail-over", "1"]).ended(1);
     let why = snagd.get("/v1/why?place=web/b").is(200);
     assert_eq!(why.header("snag-lacks"), Some("1"), "{}", why.text());
     let backup = snagd.path("backup");
