@@ -104,6 +104,9 @@ pub(crate) async fn hotspots(
         Format::Csv => {
             let by = said.by.as_deref().unwrap_or("place");
             output.document(&render::csv::hotspots(&hotspots, by))?;
+            if let Some((what, command)) = render::more_rows(&hotspots, &query) {
+                output.note(&format!("{what} {command}"));
+            }
         }
         Format::Markdown => {
             output.document(&render::markdown::hotspots(&hotspots, &query, &look))?;

@@ -270,20 +270,34 @@ fn stacked(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
     }
 }
 
-/// Flags of a list that a question about one of its rows has no use for.
-const OF_LISTS: [&str; 6] = ["by", "sort", "top", "depth", "flat", "under"];
+/// Rows asked for at most.
+const MOST_ROWS: usize = 1000;
+
+/// Flags of a list that a question about one of its rows has no use for. What it lies under is not one:
+/// what folds with the row, and its rank, depend on that.
+const OF_LISTS: [&str; 5] = ["by", "sort", "top", "depth", "flat"];
 
 /// What to do with the list: what for, and the command.
 pub(super) fn next(answer: &HotspotsAnswer, asked: &Query) -> Vec<(String, String)> {
     let mut named = answer.rows.iter().filter_map(|row| explained(&row.key, asked));
     let by_place = || ("by place:".to_owned(), "snag hotspots".to_owned());
     let mut next = vec![named.next().unwrap_or_else(by_place)];
-    if answer.more != 0 {
-        let all = answer.rows.len() + answer.more;
-        let more = plural(answer.more as u64, "more row:", "more rows:");
-        next.push((more, asked.again(&format!("snag hotspots --top {all}"), &["top"])));
-    }
+    next.extend(more_rows(answer, asked));
     next
+}
+
+/// How to see the rows that are left out: a longer list, or less of it where there is none.
+pub(crate) fn more_rows(answer: &HotspotsAnswer, asked: &Query) -> Option<(String, String)> {
+    if answer.more == 0 {
+        return None;
+    }
+    let rows = plural(answer.more as u64, "more row", "more rows");
+    if MOST_ROWS <= answer.rows.len() {
+        let command = asked.again("snag hotspots --under PLACE", &["under"]);
+        return Some((format!("{rows}, more than a list holds; those of one part:"), command));
+    }
+    let top = MOST_ROWS.min(answer.rows.len() + answer.more);
+    Some((format!("{rows}:"), asked.again(&format!("snag hotspots --top {top}"), &["top"])))
 }
 
 /// What a row is about, and the command that shows it; none for a row without a name.
@@ -379,10 +393,25 @@ mod tests {
         let shown = super::hotspots(&answer, 45, &asked, &look(80));
         let all = answer.rows.len() + 2;
         for command in [
-            "snag why web/checkout/pay --since 7d\n".to_owned(),
+            "snag why web/checkout/pay --since 7d --under web\n".to_owned(),
             format!("snag hotspots --top {all} --since 7d --under web\n"),
         ] {
             assert!(shown.contains(&command), "no {command}in\n{shown}");
         }
+    }
+
+    #[test]
+    fn no_longer_list_is_suggested_than_there_is() {
+        let mut asked = Query::default();
+        asked.say("by", Some("kind")).say("top", Some("3"));
+        let mut answer = hotspots(&month());
+        assert_eq!(super::more_rows(&answer, &asked), None);
+        answer.more = 1100;
+        let (what, command) = super::more_rows(&answer, &asked).unwrap();
+        assert_eq!((&*what, &*command), ("1,100 more rows:", "snag hotspots --top 1000 --by kind"));
+        answer.rows = vec![answer.rows[0].clone(); 1000];
+        let (what, command) = super::more_rows(&answer, &asked).unwrap();
+        assert!(what.starts_with("1,100 more rows, more than a list holds"), "{what}");
+        assert_eq!(command, "snag hotspots --under PLACE --by kind --top 3");
     }
 }

@@ -40,7 +40,7 @@ use snag::event::Day;
 pub(crate) use coverage::coverage;
 pub(crate) use doctor::doctor;
 pub(crate) use event::{Receipt, event, events, recorded};
-pub(crate) use hotspots::hotspots;
+pub(crate) use hotspots::{hotspots, more_rows};
 pub(crate) use manual::{Section, manual};
 pub(crate) use safe::{is_obeyed, json_for_terminal, text_for_terminal};
 pub(crate) use service::{log_of, service, uninstalled};

@@ -27,7 +27,7 @@ pub(crate) fn why(answer: &WhyAnswer, asked: &Query, look: &Look) -> String {
     report.rest(answer);
     report.notes(answer);
     for (what, command) in next(answer, asked) {
-        report.next(what, &command);
+        report.next(&what, &command);
     }
     report.finish()
 }

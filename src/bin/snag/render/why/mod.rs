@@ -8,6 +8,7 @@ mod counts;
 pub(super) mod notes;
 pub(super) mod trend;
 
+use snag::event::Place;
 use snag::hotspot::Why;
 use snag::index::WhyAnswer;
 
@@ -45,7 +46,7 @@ pub(crate) fn why(answer: &WhyAnswer, asked: &Query, look: &Look) -> String {
     notes::notes(&answer.notes, &mut page, look);
     page.blank();
     for (what, command) in next(answer, asked) {
-        page.next(what, &command);
+        page.next(&what, &command);
     }
     page.finish()
 }
@@ -131,26 +132,69 @@ fn heading(title: &str, beside: &str, look: &Look) -> Line {
 }
 
 /// What to do: what for, and the command.
-pub(super) fn next(answer: &WhyAnswer, asked: &Query) -> Vec<(&'static str, String)> {
+pub(super) fn next(answer: &WhyAnswer, asked: &Query) -> Vec<(String, String)> {
     let why = &answer.why;
     let place = shell(why.place.as_str());
-    let of = |place| asked.again(&format!("snag why {}", shell(place)), &["place", "under"]);
+    let of = |place| asked.again(&format!("snag why {}", shell(place)), &["place"]);
     let mut next = Vec::new();
     if let Some(above) = &why.counted_in {
-        next.push(("where it is counted:", of(above.as_str())));
+        next.push(("where it is counted:".to_owned(), of(above.as_str())));
     } else if let Some(first) = why.below.first() {
-        next.push(("the worst of these:", of(first.place.as_str())));
+        next.push(("the worst of these:".to_owned(), of(first.place.as_str())));
     } else if why.figures.pain == 0 {
-        let wider =
-            asked.further_back(&format!("snag why {place}"), why.window, &["place", "under"]);
-        next.extend(wider.map(|wider| ("look further back:", wider)));
+        let wider = asked.further_back(&format!("snag why {place}"), why.window, &["place"]);
+        next.extend(wider.map(|wider| ("look further back:".to_owned(), wider)));
     }
     if why.figures.pain != 0 {
-        let events = format!("snag events --under {place}");
-        next.push(("each event in full:", asked.again(&events, &["place", "under"])));
+        next.extend(events(why, asked));
     }
     if why.figures.pain != 0 || !answer.notes.is_empty() {
-        next.push(("met it too?", format!("snag me-too {place}")));
+        next.push(("met it too?".to_owned(), format!("snag me-too {place}")));
     }
     next
+}
+
+/// How to see what the figures are made of. What was filed at places above is listed with all that lies
+/// below these, and so apart.
+fn events(why: &Why, asked: &Query) -> Vec<(String, String)> {
+    let under = |place: &Place| {
+        let command = format!("snag events --under {}", shell(place.as_str()));
+        asked.again(&command, &["place", "under"])
+    };
+    let mut next = vec![("each event in full:".to_owned(), under(&why.place))];
+    let above: Vec<_> = why.places.iter().filter(|at| !at.is_under(&why.place)).collect();
+    if let Some(highest) = above.iter().min_by_key(|at| at.depth()) {
+        let named: Vec<_> = above.iter().map(|at| at.as_str()).collect();
+        let what = format!("those at {}, among others:", named.join(" and "));
+        next.push((what, under(highest)));
+    }
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::query::Query;
+    use crate::render::sample::{report, why_of};
+
+    #[test]
+    fn what_is_suggested_asks_about_the_same_and_lists_every_event() {
+        let told = [
+            report("11-18", "web/a/b", "ada", json!({"note": "it was slow"})),
+            report("11-18", "web/a/b/c", "bob", json!({"note": "it broke", "severity": "major"})),
+        ];
+        let mut asked = Query::default();
+        asked.say("under", Some("web")).say("place", Some("web/a/b/c"));
+        let next = super::next(&why_of(&told, "web/a/b/c"), &asked);
+        let commands: Vec<_> = next.iter().map(|(what, next)| format!("{what} {next}")).collect();
+        let expected = [
+            "each event in full: snag events --under web/a/b/c",
+            "those at web/a/b, among others: snag events --under web/a/b",
+            "met it too? snag me-too web/a/b/c",
+        ];
+        assert_eq!(commands, expected);
+        let next = super::next(&why_of(&told, "web/a/b"), &asked);
+        assert_eq!(next[0].1, "snag why web/a/b/c --under web");
+    }
 }
