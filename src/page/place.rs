@@ -37,7 +37,7 @@ pub fn place(visit: &Visit, answer: &WhyAnswer, latest: &[Event]) -> String {
             (figures::signals(answer))
             (figures::cost(why))
             (words::notes(&answer.notes, why.window.until))
-            (words::events(visit, latest))
+            (words::events(visit, why, latest))
         }
         p.after {
             a.button href=(visit.address.at(RECORD).with("place", why.place.as_str())) {

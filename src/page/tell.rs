@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::Address;
 use super::{HOME, WHY};
-use crate::event::{Day, Kind};
+use crate::event::{Day, Kind, Place};
 use crate::hotspot::{Hotspot, Key, Rate, TrendWord};
 use crate::words::{ago, human, number, percent, plural};
 
@@ -36,8 +36,7 @@ pub(super) fn badge(row: &Hotspot, today: Day) -> Markup {
 pub(super) fn name(row: &Hotspot, address: &Address) -> Markup {
     let (shown, link) = match &row.key {
         Key::Place(place) => {
-            let link = address.at(WHY).with("place", place.as_str());
-            return html! { a href=(link) { (breakable(place.as_str())) } };
+            return html! { a href=(explained(place, address)) { (breakable(place.as_str())) } };
         }
         Key::Person(person) => (person.clone(), Some(address.at(HOME).with("person", person))),
         Key::Version(Some(version)) => {
@@ -51,6 +50,15 @@ pub(super) fn name(row: &Hotspot, address: &Address) -> Markup {
     };
     html! {
         a href=[link] { bdi { (super::text::harmless(&shown)) } }
+    }
+}
+
+/// Where a row by place leads: to what is behind it, or, where it is the sum of all below it, to what that
+/// is made of, since there may be nothing at the place itself.
+fn explained(place: &Place, address: &Address) -> Address {
+    match address.get("depth") {
+        None => address.at(WHY).with("place", place.as_str()),
+        Some(_) => address.at(HOME).with("under", place.as_str()).with("flat", "true"),
     }
 }
 
@@ -93,6 +101,13 @@ pub(super) fn kind(kind: Kind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sum_leads_to_what_it_is_made_of() {
+        let leads = |query| explained(&Place::parse("web").unwrap(), &Address::read(HOME, query));
+        assert_eq!(leads("since=7d&top=9").to_string(), "/page/why?since=7d&place=web");
+        assert_eq!(leads("depth=1&since=7d").to_string(), "/page?since=7d&under=web&flat=true");
+    }
 
     #[test]
     fn a_place_breaks_behind_its_slashes_before_it_breaks_a_word() {

@@ -9,7 +9,7 @@ use crate::event::{Day, Event, Word};
 use crate::hotspot::{NoteGroup, Why};
 use crate::page::event::facts;
 use crate::page::frame::Visit;
-use crate::page::{EVENT, chart, tell, text};
+use crate::page::{EVENT, WHY, chart, tell, text};
 use crate::words::{ago, exactly, human, number, plural};
 
 /// Letters of a note, and of another wording of it.
@@ -112,11 +112,12 @@ fn sum(group: &NoteGroup, today: Day) -> String {
     facts.join(" · ")
 }
 
-/// The latest events, each with a link to all that is stored of it.
-pub(super) fn events(visit: &Visit, latest: &[Event]) -> Markup {
+/// The latest events here and below, each with a link to all that is stored of it.
+pub(super) fn events(visit: &Visit, why: &Why, latest: &[Event]) -> Markup {
     if latest.is_empty() {
         return html! {};
     }
+    let above = why.places.iter().filter(|place| !place.is_under(&why.place));
     html! {
         section.wide {
             h2 { "Latest events" }
@@ -130,6 +131,13 @@ pub(super) fn events(visit: &Visit, latest: &[Event]) -> Markup {
                             i { (facts(event)) }
                         } @else { a href=(link) { (facts(event)) } }
                     }
+                }
+            }
+            @for place in above {
+                p.dim {
+                    "What was filed at "
+                    a href=(visit.address.at(WHY).with("place", place.as_str())) { (place.as_str()) }
+                    " is counted here too, and listed there."
                 }
             }
         }

@@ -89,6 +89,20 @@ fn a_place_that_hurts_nobody_is_on_the_map() {
 }
 
 #[test]
+fn a_row_says_where_the_rest_of_its_events_is_listed() {
+    let snagd = Snagd::start();
+    for (place, severity) in [("web/a/b", "minor"), ("web/a/b/c", "major")] {
+        let event = format!(r#"{{"place":"{place}","severity":"{severity}","note":"of {place}"}}"#);
+        snagd.post(&event).is(201);
+    }
+    let shown = snagd.get("/page/why?place=web/a/b/c").is(200).text();
+    let listed = &shown[shown.find("Latest events").unwrap()..];
+    assert!(listed.contains(">of web/a/b/c<") && !listed.contains(">of web/a/b<"), "{listed}");
+    let link = r#"What was filed at <a href="/page/why?place=web/a/b">web/a/b</a>"#;
+    assert!(listed.contains(link), "{listed}");
+}
+
+#[test]
 fn a_heading_sorts_by_its_column() {
     let snagd = Snagd::start();
     for (place, person, severity) in
