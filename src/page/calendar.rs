@@ -51,7 +51,8 @@ pub fn calendar(visit: &Visit, window: Window, days: &BTreeMap<Day, DaySum>) -> 
 
 /// How many days and weeks nobody told or used anything.
 fn summary(window: Window, days: &BTreeMap<Day, DaySum>) -> String {
-    let told = days.values().filter(|day| day.reports + day.signals != 0).count() as u64;
+    // Delight is told, and no friction.
+    let hurt = days.values().filter(|day| day.points != 0).count() as u64;
     let used = days.values().filter(|day| day.uses != 0).count() as u64;
     let all = window.days() as u64;
     if days.is_empty() {
@@ -72,7 +73,7 @@ fn summary(window: Window, days: &BTreeMap<Day, DaySum>) -> String {
     };
     format!(
         "Friction was met on {} of {} days, and use is known of {}.{silence}",
-        number(told),
+        number(hurt),
         number(all),
         number(used)
     )
@@ -273,7 +274,7 @@ mod tests {
         let window = Window::ending(day("2026-11-20"), 12);
         let hurt = DaySum { points: 33, hurt: 2, people: 3, reports: 4, signals: 1, uses: 0 };
         let used = DaySum { uses: 9, people: 1, ..DaySum::default() };
-        let days = BTreeMap::from([(day("2026-11-10"), hurt), (day("2026-11-20"), used)]);
+        let mut days = BTreeMap::from([(day("2026-11-10"), hurt), (day("2026-11-20"), used)]);
         let address = Address::read(super::super::CALENDAR, "under=web");
         let visit = Visit { address, today: day("2026-11-20"), seen: 7, behind: None };
         let drawn = heat(window, &days, &FRICTION, |span, y| friction(&visit, span, &days, y));
@@ -282,6 +283,9 @@ mod tests {
             summary(window, &days),
             "Friction was met on 1 of 12 days, and use is known of 1."
         );
+        days.insert(day("2026-11-12"), DaySum { reports: 1, people: 1, ..DaySum::default() });
+        let sum = summary(window, &days);
+        assert!(sum.starts_with("Friction was met on 1 of 12 days"), "delight is none: {sum}");
     }
 
     #[test]
