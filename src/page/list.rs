@@ -158,17 +158,23 @@ fn children(row: &Hotspot) -> String {
 /// More rows, and the list as a file.
 fn after(visit: &Visit, answer: &HotspotsAnswer) -> Markup {
     let address = &visit.address;
-    let all = (answer.rows.len() + answer.more).min(MOST_ROWS);
+    let rows = answer.rows.len() + answer.more;
+    let more = plural(answer.more as u64, "more row", "more rows");
+    let is_longest = MOST_ROWS <= answer.rows.len();
+    // A file has as many rows as can be, unless fewer are asked for.
+    let is_cut = MOST_ROWS < rows && (is_longest || address.get("top").is_none());
     let export = |kind: &str| format!("{EXPORT}{kind}?{}", address.query());
     html! {
         p.after {
-            @if answer.more != 0 {
-                a.button href=(address.with("top", &all.to_string())) { (plural(answer.more as u64, "more row", "more rows")) }
+            @if answer.more != 0 && is_longest { span { (more) ": filter to see them" } }
+            @else if answer.more != 0 {
+                a.button href=(address.with("top", &rows.min(MOST_ROWS).to_string())) { (more) }
             }
             span { "Take it along: "
                 a href=(export("csv")) download { "CSV" } " · "
                 a href=(export("json")) download { "JSON" } " · "
                 a href=(export("md")) download { "Markdown" }
+                @if is_cut { ", the first " (number(MOST_ROWS as u64)) " rows" }
             }
         }
     }
@@ -203,5 +209,28 @@ fn nothing(visit: &Visit, answer: &HotspotsAnswer, events: u64) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hotspot::Window;
+    use crate::page::Address;
+
+    #[test]
+    fn a_file_that_is_cut_says_so() {
+        let shown = |query: &str, more: usize| {
+            let today = Day(20_000);
+            let address = Address::read(HOME, query);
+            let visit = Visit { address, today, seen: 7, behind: None };
+            let (window, sort) = (Window::ending(today, 28), Sort::default());
+            after(&visit, &HotspotsAnswer { v: 1, window, sort, rows: Vec::new(), more, lacks: 0 })
+                .0
+        };
+        assert!(shown("", 1001).contains("top=1000\">1,001 more rows"), "{}", shown("", 1001));
+        assert!(shown("", 1001).contains(", the first 1,000 rows"), "{}", shown("", 1001));
+        assert!(!shown("", 1000).contains("the first"), "{}", shown("", 1000));
+        assert!(!shown("top=9", 1001).contains("the first"), "{}", shown("top=9", 1001));
     }
 }
