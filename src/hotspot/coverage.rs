@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::gather::Group;
 use super::pain::{PersonDay, hours, points};
 use super::{Cell, CellKey, Question, Rate, Visits, Window};
-use crate::event::{Day, Place};
+use crate::event::{Day, Kind, Place};
 
 /// Uses from which on silence says something.
 const ENOUGH_USES: u64 = 5;
@@ -53,6 +53,9 @@ pub struct PlaceCoverage {
     pub told: usize,
     /// Reports and confirmed signals.
     pub reports: u64,
+    /// Of these, those that say that it hurt: all but `delight`.
+    #[serde(default)]
+    pub hurting: u64,
     /// Signals that nobody decided about.
     pub signals: u64,
     /// How often using it hurts, where enough uses are known and not all that was noticed waits for
@@ -131,6 +134,7 @@ struct AtPlace {
     first: BTreeMap<u32, Day>,
     days: Vec<PersonDay>,
     total: Cell,
+    hurting: u64,
     users: BTreeSet<u32>,
     told: BTreeSet<u32>,
     fresh: BTreeSet<u32>,
@@ -178,6 +182,9 @@ impl<'a> Coverage<'a> {
         place.total.add(cell);
         place.days.push(PersonDay { person, day: key.day, points, hours });
         let reports = super::rank::sum(&cell.reports);
+        if key.kind != Some(Kind::Delight) {
+            place.hurting += reports;
+        }
         let of_person = self.people.entry(key.person.clone()).or_default();
         of_person.uses += cell.uses;
         of_person.reports += reports;
@@ -273,6 +280,7 @@ impl AtPlace {
             users: group.users.len(),
             told: self.told.len(),
             reports: super::rank::sum(&group.total.reports),
+            hurting: self.hurting,
             signals: super::rank::sum(&group.total.signals),
             hurt_per_use: group.rate(window),
             first_timers: self.fresh.len(),
@@ -285,7 +293,7 @@ impl AtPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Actor, Kind, SignalName};
+    use crate::event::{Actor, SignalName};
 
     const UNTIL: Day = Day(20_000);
 
@@ -328,8 +336,13 @@ mod tests {
         let place = told(None);
         assert_eq!((place.quiet, place.signals), (Quiet::Hurts, 6), "it has points");
         assert_eq!((place.hurt_per_use, place.first_timers_hurt), (None, 0));
+        let mut delight = at(1, "rate/f", "ana", report());
+        delight.0.kind = Some(Kind::Delight);
+        let place = told(Some(delight));
+        assert_eq!((place.reports, place.hurting), (1, 0), "delight says nothing of what hurts");
         let place = told(Some(at(1, "rate/f", "ana", report())));
         assert_eq!((place.hurt_per_use.unwrap().hurt, place.first_timers_hurt), (1, 1));
+        assert_eq!((place.reports, place.hurting), (1, 1));
     }
 
     #[test]

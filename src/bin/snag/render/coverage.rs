@@ -27,7 +27,7 @@ pub(crate) fn coverage(answer: &CoverageAnswer, asked: &Query, look: &Look) -> S
     ];
     for (quiet, is_said, title) in sections {
         let is_here = |at: &&PlaceCoverage| {
-            at.quiet == quiet && (quiet != Quiet::Hurts || (at.reports != 0) == is_said)
+            at.quiet == quiet && (quiet != Quiet::Hurts || (at.hurting != 0) == is_said)
         };
         let places: Vec<_> = answer.places.iter().filter(is_here).collect();
         if !places.is_empty() {
