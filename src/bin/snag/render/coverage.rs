@@ -1,5 +1,7 @@
 //! Coverage: what hurts, what is good because it is used and quiet, and what nobody touched.
 
+use std::cmp::Reverse;
+
 use snag::hotspot::{Crowd, PersonCoverage, PlaceCoverage, Quiet, Quote};
 use snag::index::CoverageAnswer;
 
@@ -11,6 +13,8 @@ use crate::query::Query;
 
 /// From here on a table says how often using a place hurts.
 const WIDE: usize = 80;
+/// Quotes of first days: the latest of them.
+const MOST_FIRST_WORDS: usize = 10;
 /// Untouched places listed by name.
 const MOST_UNTOUCHED: usize = 20;
 
@@ -119,12 +123,22 @@ fn first_words(said: &[Quote], page: &mut Page, look: &Look) {
     }
     page.blank();
     page.push(look.line().bold("Said on somebody's first day there"));
-    for Quote { place, text, .. } in said {
+    let mut latest: Vec<&Quote> = said.iter().collect();
+    latest.sort_by_key(|quote| Reverse(quote.at));
+    for Quote { place, text, .. } in latest.into_iter().take(MOST_FIRST_WORDS) {
         let most = look.measure(GAP);
         let said = look.cut(&look.safe(format!("{place}  “{}”", text.trim())), 3 * most);
         for line in look.wrap(&said, most) {
             page.push(look.line().space(GAP).plain(line));
         }
+    }
+    if let Some(more @ 1..) = said.len().checked_sub(MOST_FIRST_WORDS) {
+        let more = number(more as u64);
+        page.prose(
+            GAP,
+            Tone::Dim,
+            &format!("and {more} earlier ones: --under PLACE asks for fewer"),
+        );
     }
 }
 
@@ -177,4 +191,35 @@ fn people(people: &[PersonCoverage], page: &mut Page, look: &Look) {
         ]);
     }
     page.extend(table.lines());
+}
+
+#[cfg(test)]
+mod tests {
+    use snag::event::{Day, Place};
+
+    use super::*;
+    use crate::render::sample::look;
+
+    #[test]
+    fn the_latest_of_what_was_said_on_first_days_is_quoted() {
+        let quote = |day: i32| Quote {
+            id: uuid::Uuid::nil(),
+            place: Place::parse("web/pay").unwrap(),
+            severity: None,
+            at: Day(day).start(),
+            text: format!("of day {day}"),
+        };
+        let shown = |days: i32| {
+            let mut page = look(80).page();
+            first_words(&(0..days).map(quote).collect::<Vec<_>>(), &mut page, &look(80));
+            page.finish()
+        };
+        assert!(shown(10).contains("of day 0”") && !shown(10).contains("and "), "{}", shown(10));
+        let of_more = shown(12);
+        assert!(of_more.find("of day 11”") < of_more.find("of day 2”"), "{of_more}");
+        assert!(
+            !of_more.contains("of day 1”") && of_more.contains("and 2 earlier ones"),
+            "{of_more}"
+        );
+    }
 }
