@@ -7,7 +7,7 @@
 //!   which rows lie below it.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +98,9 @@ pub struct VersionLine {
     pub first_day: Option<Day>,
     /// The last one.
     pub last_day: Option<Day>,
+    /// The first day it was met here at all, as far back as a trend looks.
+    #[serde(default)]
+    pub first_seen: Option<Day>,
 }
 
 /// What people said they thought, felt and did, as counts of reports.
@@ -130,8 +133,9 @@ pub fn why<'a, C: IntoIterator<Item = (&'a CellKey, &'a Cell)>>(
     };
     let hotspot = own.map(|at| rows[at].clone());
     let places = hotspot.as_ref().map_or_else(|| vec![place.clone()], |row| row.members.clone());
-    let inside = |key: &CellKey| question.window.contains(key.day) && question.covers(key);
-    let terms = places.iter().flat_map(cells_at).filter(|(key, _)| inside(key)).collect::<Vec<_>>();
+    let told = places.iter().flat_map(cells_at).filter(|(key, _)| question.covers(key));
+    let (terms, earlier) =
+        told.partition::<Vec<_>, _>(|(key, _)| question.window.contains(key.day));
     Why {
         rank: own.map(|at| at + 1),
         of,
@@ -139,6 +143,7 @@ pub fn why<'a, C: IntoIterator<Item = (&'a CellKey, &'a Cell)>>(
         below,
         hotspot,
         places,
+        versions: versions(question, &terms, &earlier),
         ..explain(question, place, &terms)
     }
 }
@@ -170,7 +175,7 @@ fn explain(question: &Question, place: &Place, terms: &[(&CellKey, &Cell)]) -> W
         places: Vec::new(),
         figures: all.days.pain(window),
         people: people(question, terms),
-        versions: versions(question, terms),
+        versions: Vec::new(),
         said: Said {
             thought: total.thoughts,
             felt: by_word(&total.feelings),
@@ -194,10 +199,21 @@ fn by_kind(kinds: &[(Option<Kind>, Group)]) -> BTreeMap<Kind, u32> {
     reports.filter(|&(_, count)| count != 0).collect()
 }
 
-fn versions(question: &Question, terms: &[(&CellKey, &Cell)]) -> Vec<VersionLine> {
+/// The versions of the window's cells; `earlier` are cells of other days.
+fn versions(
+    question: &Question,
+    terms: &[(&CellKey, &Cell)],
+    earlier: &[(&CellKey, &Cell)],
+) -> Vec<VersionLine> {
     let (mut groups, _) = gather(question, terms.iter().copied(), |key| key.version.as_deref());
-    groups.sort_by_cached_key(|(version, group)| (standing(*version, group.first), *version));
+    let (known, _) = gather(question, earlier.iter().copied(), |key| key.version.as_deref());
+    let known: HashMap<_, _> = known.into_iter().map(|(at, group)| (at, group.first)).collect();
+    let first = |version: Option<&str>, group: &Group| {
+        known.get(&version).copied().flatten().or(group.first)
+    };
+    groups.sort_by_cached_key(|(at, group)| (standing(*at, first(*at, group)), *at));
     let line = |(version, group): (Option<&str>, Group)| VersionLine {
+        first_seen: first(version, &group),
         version: version.map(str::to_owned),
         figures: group.days.pain(question.window),
         reports: sum(&group.total.reports),
@@ -251,5 +267,46 @@ impl Worst {
             (None, Some(signal)) => format!("{signal} signal"),
             (None, None) => String::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::properties::{UNTIL, add_up, place};
+    use super::*;
+    use crate::event::Actor;
+
+    fn told(ago: i32, kind: Kind, version: &str, cell: Cell) -> (CellKey, Cell) {
+        let key = CellKey {
+            day: UNTIL.plus(-ago),
+            place: place("web/a"),
+            person: "ada".into(),
+            actor: Actor::Human,
+            kind: Some(kind),
+            version: Some(version.into()),
+        };
+        (key, cell)
+    }
+
+    fn explained(told: impl IntoIterator<Item = (CellKey, Cell)>) -> Why {
+        let cells = add_up(told);
+        let question = Question::over(Window::ending(UNTIL, 28));
+        why(&question, &place("web/a"), |_| &cells, &[] as &[Hotspot])
+    }
+
+    #[test]
+    fn a_version_was_met_when_it_was_before_these_days_too() {
+        let report = || Cell { reports: [0, 1, 0, 0], ..Cell::default() };
+        let why = explained([
+            told(3, Kind::Slow, "nightly-a", report()),
+            told(50, Kind::Slow, "nightly-a", report()),
+            told(20, Kind::Slow, "nightly-b", report()),
+        ]);
+        let ago = |day: Option<Day>| day.map(|day| UNTIL.since(day));
+        let met = why.versions.iter();
+        let met = met.map(|at| (at.version.as_deref(), ago(at.first_day), ago(at.first_seen)));
+        let expected =
+            [(Some("nightly-a"), Some(3), Some(50)), (Some("nightly-b"), Some(20), Some(20))];
+        assert_eq!(met.collect::<Vec<_>>(), expected);
     }
 }

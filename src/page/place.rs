@@ -12,7 +12,7 @@ use super::filters::{RANKED, filters, further};
 use super::frame::{Visit, frame};
 use super::{MAP, RECORD, WHY, tell, text};
 use crate::event::{Day, Event, Place};
-use crate::hotspot::Why;
+use crate::hotspot::{VersionLine, Why};
 use crate::index::WhyAnswer;
 use crate::words::{number, plural};
 
@@ -26,7 +26,7 @@ pub fn place(visit: &Visit, answer: &WhyAnswer, latest: &[Event]) -> String {
         @if why.figures.pain != 0 || why.below.is_empty() { (headline(why)) }
         (standing(visit, why))
         @if let Some(row) = &why.hotspot {
-            (chart::timeline(&row.spark, why.window, &releases(why), why.window.until))
+            (chart::timeline(&row.spark, why.window, &releases(&why.versions, why.window.since), why.window.until))
         }
         div.sections {
             @if why.figures.pain != 0 { (figures::bill(why)) }
@@ -114,18 +114,64 @@ fn standing(visit: &Visit, why: &Why) -> Markup {
 /// Letters of a release's name over a chart.
 const NAME: usize = 16;
 
-/// The versions that were first met here after an earlier one; several of one day are one mark.
-fn releases(why: &Why) -> Vec<Release> {
-    let mut days: BTreeMap<Day, Vec<&str>> = BTreeMap::new();
-    for line in &why.versions {
-        if let (Some(version), Some(day)) = (&line.version, line.first_day) {
-            days.entry(day).or_default().push(version);
+/// The versions that were first met here in these days, and are later than all met before; several of one
+/// day are one mark. `versions` are in their order, the earliest first.
+fn releases(versions: &[VersionLine], since: Day) -> Vec<Release> {
+    let mut days: BTreeMap<Day, Vec<(usize, &VersionLine)>> = BTreeMap::new();
+    for (at, line) in versions.iter().enumerate().filter(|(_, line)| line.version.is_some()) {
+        if let Some(day) = line.first_day {
+            days.entry(day).or_default().push((at, line));
         }
     }
-    let later = days.into_iter().skip(1);
-    let name = |versions: &[&str]| match versions {
-        [version] => text::short(version, NAME),
-        versions => plural(versions.len() as u64, "version", "versions"),
-    };
-    later.map(|(day, versions)| Release { name: name(&versions), day }).collect()
+    let (mut latest, mut releases) = (None, Vec::new());
+    for (day, met) in days {
+        // What was met first was there before, and so was what is known of earlier days.
+        let is_new = |(at, line): &(usize, &VersionLine)| {
+            latest.is_some_and(|latest| latest < *at) && Some(since) <= line.first_seen
+        };
+        let new =
+            met.iter().copied().filter(is_new).filter_map(|(_, line)| line.version.as_deref());
+        releases.extend(named(&new.collect::<Vec<_>>()).map(|name| Release { name, day }));
+        latest = latest.max(met.iter().map(|(at, _)| *at).max());
+    }
+    releases
+}
+
+/// What the mark of some versions says.
+fn named(versions: &[&str]) -> Option<String> {
+    match versions {
+        [] => None,
+        [version] => Some(text::short(version, NAME)),
+        versions => Some(plural(versions.len() as u64, "version", "versions")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hotspot::Pain;
+
+    #[test]
+    fn a_release_is_later_than_all_that_was_met_before() {
+        let line = |version: &str, first_seen, first_day| VersionLine {
+            version: Some(version.to_owned()),
+            figures: Pain::default(),
+            reports: 1,
+            first_day: Some(Day(first_day)),
+            last_day: Some(Day(first_day)),
+            first_seen: Some(Day(first_seen)),
+        };
+        let marked = |lines: &[VersionLine]| {
+            let releases = releases(lines, Day(100)).into_iter();
+            releases.map(|at| format!("{} {}", at.day.0, at.name)).collect::<Vec<_>>()
+        };
+        let (old, new) = (line("1.0", 120, 120), line("2.0", 105, 105));
+        assert_eq!(marked(&[old, new.clone()]), [""; 0], "an old one that comes back");
+        let old = line("1.0", 101, 101);
+        assert_eq!(marked(&[old.clone(), new.clone()]), ["105 2.0"]);
+        assert_eq!(marked(&[old.clone(), new.clone(), line("2.1", 105, 105)]), ["105 2 versions"]);
+        assert_eq!(marked(&[old, line("2.0", 90, 105)]), [""; 0], "known from before");
+        let old = line("1.0", 90, 103);
+        assert_eq!(marked(&[old, new]), ["105 2.0"], "one known from before is earlier");
+    }
 }
