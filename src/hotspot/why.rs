@@ -7,6 +7,7 @@
 //!   which rows lie below it.
 
 use std::borrow::Borrow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
@@ -244,12 +245,13 @@ fn people(question: &Question, terms: &[(&CellKey, &Cell)]) -> Vec<PersonTerm> {
     terms
 }
 
-/// The worst thing met: by points, and a report before a signal of the same weight.
+/// The worst thing met: by points, a report before a signal of the same weight, and of signals the first
+/// by name, as [`worst_signal`] has it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Worst {
     points: u32,
     severity: Option<Severity>,
-    signal: Option<SignalName>,
+    signal: Reverse<Option<SignalName>>,
 }
 
 impl Worst {
@@ -258,11 +260,11 @@ impl Worst {
         let report = worst(&cell.reports).filter(|&at| POINTS[at] == points);
         let severity = report.map(|at| Severity::ALL[at]);
         let signal = if severity.is_some() { None } else { worst_signal(cell) };
-        (points != 0).then_some(Self { points, severity, signal })
+        (points != 0).then_some(Self { points, severity, signal: Reverse(signal) })
     }
 
     fn words(self) -> String {
-        match (self.severity, self.signal) {
+        match (self.severity, self.signal.0) {
             (Some(severity), _) => format!("{severity} report"),
             (None, Some(signal)) => format!("{signal} signal"),
             (None, None) => String::new(),
@@ -292,6 +294,26 @@ mod tests {
         let cells = add_up(told);
         let question = Question::over(Window::ending(UNTIL, 28));
         why(&question, &place("web/a"), |_| &cells, &[] as &[Hotspot])
+    }
+
+    #[test]
+    fn of_signals_of_equal_points_the_first_by_name_is_the_worst_whatever_stood_in_the_way() {
+        let one = |name: SignalName| {
+            let mut cell = Cell::default();
+            cell.signals[name as usize] = 1;
+            cell
+        };
+        let (rage, dead) = (one(SignalName::RageClick), one(SignalName::DeadClick));
+        let mut both = rage.clone();
+        both.add(&dead);
+        let alike = [told(1, Kind::Slow, "1.0", both)];
+        let apart = |first: &Cell, last: &Cell| {
+            [told(1, Kind::Error, "1.0", first.clone()), told(1, Kind::Slow, "1.0", last.clone())]
+        };
+        let worst = |why: Why| why.people[0].days[0].worst.clone();
+        assert_eq!(worst(explained(alike)), "rage-click signal");
+        assert_eq!(worst(explained(apart(&rage, &dead))), "rage-click signal");
+        assert_eq!(worst(explained(apart(&dead, &rage))), "rage-click signal");
     }
 
     #[test]
