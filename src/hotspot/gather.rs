@@ -99,6 +99,12 @@ impl Presence {
         (count(recent), count(!recent))
     }
 
+    /// The same of one person.
+    pub(super) fn counts_of(&self, person: u32) -> (u32, u32) {
+        let days = self.days.get(person as usize).copied().into_iter().collect();
+        Self { until: self.until, days }.counts()
+    }
+
     pub(super) fn add(&mut self, person: u32, day: Day) {
         let (person, ago) = (person as usize, self.until.since(day));
         if self.days.len() <= person {
@@ -152,7 +158,8 @@ pub(super) struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    fn of(&mut self, name: &'a str) -> u32 {
+    /// The number of a person, who gets one.
+    pub(super) fn of(&mut self, name: &'a str) -> u32 {
         let Self { by_name, by_address } = self;
         *by_address.entry(name).or_insert_with(|| {
             let next = u32::try_from(by_name.len()).unwrap_or(u32::MAX);
@@ -249,5 +256,9 @@ mod tests {
             presence.add(person, Day(day));
         }
         assert_eq!(presence.counts(), (3, 2));
+        assert_eq!(
+            [0, 1, 2, 3].map(|person| presence.counts_of(person)),
+            [(2, 0), (1, 0), (0, 2), (0, 0)]
+        );
     }
 }

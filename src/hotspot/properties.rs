@@ -106,11 +106,11 @@ fn explained(at: &Place, cells: &BTreeMap<CellKey, Cell>) -> Why {
         let place = place.clone();
         cells.iter().filter(move |(key, _)| key.place == place)
     };
-    why(&question, at, cells_at, &rank(&question, cells, |_| None))
+    why(&question, at, cells_at, &rank(&question, cells, &BTreeMap::new()))
 }
 
 fn shaped(shape: Shape, cells: &BTreeMap<CellKey, Cell>) -> Vec<Hotspot> {
-    rank(&Question { shape, ..question() }, cells, |_| None)
+    rank(&Question { shape, ..question() }, cells, &BTreeMap::new())
 }
 
 proptest! {
@@ -128,7 +128,7 @@ proptest! {
         let shared: BTreeMap<_, _> = shared.collect();
         for by in By::ALL {
             let question = Question { by: *by, ..question() };
-            prop_assert_eq!(rank(&question, &own, |_| None), rank(&question, &shared, |_| None));
+            prop_assert_eq!(rank(&question, &own, &BTreeMap::new()), rank(&question, &shared, &BTreeMap::new()));
         }
         for at in ["web/a", "web/b", "cli/go"].map(place) {
             prop_assert_eq!(explained(&at, &own), explained(&at, &shared));
@@ -154,8 +154,8 @@ proptest! {
         let late = add_up(events.into_iter().rev());
         for by in By::ALL {
             let question = Question { by: *by, ..question() };
-            let rows = rank(&question, &cells, |_| None);
-            prop_assert_eq!(&rank(&question, late.iter().rev(), |_| None), &rows);
+            let rows = rank(&question, &cells, &BTreeMap::new());
+            prop_assert_eq!(&rank(&question, late.iter().rev(), &BTreeMap::new()), &rows);
         }
     }
 
@@ -257,7 +257,7 @@ proptest! {
     fn rows_and_explanations_survive_their_json(events in events()) {
         let cells = add_up(events);
         for by in By::ALL {
-            for row in rank(&Question { by: *by, ..question() }, &cells, |_| None) {
+            for row in rank(&Question { by: *by, ..question() }, &cells, &BTreeMap::new()) {
                 let json = serde_json::to_string(&row).unwrap();
                 let back: Hotspot = serde_json::from_str(&json).unwrap();
                 prop_assert_eq!(restored(back, &row), row);
@@ -300,9 +300,8 @@ fn a_row_as_json() {
         (key(1, "web/pay", "bob"), signal),
         (uses_key, uses(8)),
     ]);
-    let rows = rank(&Question { window: Window::ending(UNTIL, 3), ..question() }, &cells, |_| {
-        Some(UNTIL.plus(-9))
-    });
+    let seen = BTreeMap::from([(place("web/pay"), UNTIL.plus(-9))]);
+    let rows = rank(&Question { window: Window::ending(UNTIL, 3), ..question() }, &cells, &seen);
     let mut row = serde_json::to_value(&rows).unwrap()[0].take();
     row["trend"].take();
     row["hurt_per_use"] = row["hurt_per_use"]["hurt"].take();
@@ -328,11 +327,11 @@ fn the_trend_counts_presence_anywhere_whatever_is_asked_for() {
         ]),
     );
     let narrow = Question { under: Some(place("web/pay")), ..question() };
-    let trend = rank(&narrow, &cells, |_| None)[0].trend;
+    let trend = rank(&narrow, &cells, &BTreeMap::new())[0].trend;
     assert_eq!((trend.x1, trend.e1, trend.x0, trend.e0), (8, 8, 1, 57));
     assert_eq!(trend.word, TrendWord::Worse);
     let bob = Question { person: Some("bob".to_owned()), ..question() };
-    let trend = rank(&bob, &cells, |_| None)[0].trend;
+    let trend = rank(&bob, &cells, &BTreeMap::new())[0].trend;
     assert_eq!((trend.x1, trend.e1, trend.x0, trend.e0), (1, 1, 1, 1));
 }
 
@@ -343,7 +342,7 @@ fn new_is_what_was_first_seen_in_the_last_week() {
         (key(20, "web/b", "ada"), report(Severity::Minor)),
     ]);
     let word = |first: i32| {
-        rank(&question(), &cells, |_| Some(UNTIL.plus(-first)))
+        rank(&question(), &cells, &BTreeMap::from([(place("web/a"), UNTIL.plus(-first))]))
             .iter()
             .find(|row| row.key.name() == Some("web/a"))
             .map(|row| row.trend.word)
@@ -368,7 +367,7 @@ fn grouped_by_something_else_the_row_is_named_after_it() {
         versioned(None, "ada", Kind::Missing),
     ]);
     let rows = |by| {
-        let rows = rank(&Question { by, ..question() }, &cells, |_| None);
+        let rows = rank(&Question { by, ..question() }, &cells, &BTreeMap::new());
         serde_json::to_value(rows).unwrap()
     };
     assert_eq!(rows(By::Version)[0]["version"], "1.0");
@@ -393,7 +392,7 @@ fn filters_say_what_counts_as_pain() {
         (key(1, "web/a", "bob"), report(Severity::Minor)),
     ]);
     let names = |question: &Question| {
-        let rows = rank(question, &cells, |_| None);
+        let rows = rank(question, &cells, &BTreeMap::new());
         rows.iter().map(|row| row.key.name().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names(&question()), ["web/a/x"]);
@@ -402,7 +401,7 @@ fn filters_say_what_counts_as_pain() {
     assert_eq!(names(&Question { under: Some(place("web/b")), ..question() }), [""; 0]);
     assert_eq!(names(&Question { shape: Shape::Depth(1), ..question() }), ["web"]);
     let slow = Question { kinds: vec![Kind::Slow], ..question() };
-    let rows = rank(&slow, &cells, |_| None);
+    let rows = rank(&slow, &cells, &BTreeMap::new());
     assert_eq!((rows.len(), rows[0].figures.pain, rows[0].uses), (1, 10, 9));
 }
 

@@ -75,6 +75,8 @@ fn name(row: &Hotspot) -> (bool, Option<&str>) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::event::{Day, Outcome, Place, Word};
     use crate::hotspot::{Cell, CellKey, Question, Rate, Trend, Weeks, Window, rank};
@@ -91,7 +93,7 @@ mod tests {
         };
         let cell = Cell { reports: [0, 0, 1, 0], ..Cell::default() };
         let question = Question::over(Window::ending(Day(1000), 28));
-        let mut row = rank(&question, [(&key, &cell)], |_| None).remove(0);
+        let mut row = rank(&question, [(&key, &cell)], &BTreeMap::new()).remove(0);
         row.figures.pain = pain;
         row
     }

@@ -148,14 +148,13 @@ impl Standing {
     /// Makes the rows of some families anew, and sorts all.
     fn rank(&mut self, touched: &HashSet<Place>) {
         let Self { question, presence, first_seen, families, rows, .. } = self;
-        let (window, present) = (question.window, presence.counts());
+        let present = presence.counts();
         let (mut gone, mut made) = (HashSet::new(), Vec::new());
         for name in touched {
             let Some(family) = families.get_mut(name) else { continue };
             gone.extend(family.rows.drain(..));
-            for fold in fold::shaped(family.groups.clone(), question.shape, window) {
-                let (hotspot, weeks) =
-                    row_of(window, fold, |place| first_seen.get(place).copied(), present);
+            for fold in fold::shaped(family.groups.clone(), question.shape, question.window) {
+                let (hotspot, weeks) = row_of(question, fold, first_seen, present);
                 if hotspot.figures.pain != 0 {
                     family.rows.extend(hotspot.key.place().cloned());
                     made.push(Row { hotspot: Arc::new(hotspot), weeks });
@@ -232,8 +231,7 @@ mod tests {
                 all.extend(batch.iter().cloned());
                 standing.add(&add_up(batch.iter().cloned()));
                 let rows: Vec<Hotspot> = standing.rows().map(|row| (**row).clone()).collect();
-                let anew =
-                    rank(&question, &add_up(all.clone()), |place| first.get(place).copied());
+                let anew = rank(&question, &add_up(all.clone()), &first);
                 prop_assert_eq!(rows, anew);
             }
         }

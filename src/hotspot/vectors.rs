@@ -55,7 +55,7 @@ fn ranked(vector: &Value, events: &[Value], shape: Shape) -> Vec<Value> {
     let today = Day::parse(vector["today"].as_str().unwrap()).unwrap();
     let window = Window::read(None, None, today).unwrap();
     let cells = cells(events);
-    let rows = rank(&Question { shape, ..Question::over(window) }, &cells, |_| None);
+    let rows = rank(&Question { shape, ..Question::over(window) }, &cells, &BTreeMap::new());
     rows.iter().map(|row| serde_json::to_value(row).unwrap()).collect()
 }
 

@@ -162,7 +162,7 @@ impl Index {
         let rows = if question.by == By::Place {
             Rows::Standing(Box::new(Standing::of(question, cells, places)))
         } else {
-            let rows = rank(question, cells, |place| places.get(place).copied());
+            let rows = rank(question, cells, &places);
             Rows::Fixed(rows.into_iter().map(Arc::new).collect())
         };
         Ranking { next: span.next, rows, quotes: Quotes::default() }

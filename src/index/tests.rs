@@ -413,7 +413,8 @@ proptest! {
         // and as the pure floor has it.
         let question = Question { shape: Shape::Flat, ..Question::over(window()) };
         let rows = index.hotspots(&question, 100).unwrap().rows;
-        let pure = rank(&question, &cells(&left), |place| index.first_seen(place));
+        let first = index.places().into_iter().filter_map(|at| Some((at.clone(), index.first_seen(&at)?)));
+        let pure = rank(&question, &cells(&left), &first.collect());
         let figures = |rows: &[crate::hotspot::Hotspot]| -> Vec<String> {
             rows.iter().map(|row| format!("{:?}{:?}{:?}", row.key, row.figures, row.trend)).collect()
         };

@@ -317,7 +317,7 @@ mod tests {
             })
             .collect();
         let question = Question { shape: Shape::Flat, ..Question::over(Window::ending(day, 28)) };
-        rank(&question, cells.iter().map(|(key, cell)| (key, cell)), |_| Some(day))
+        rank(&question, cells.iter().map(|(key, cell)| (key, cell)), &BTreeMap::new())
     }
 
     fn told(layout: &Layout) -> String {

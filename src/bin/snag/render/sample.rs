@@ -178,12 +178,17 @@ fn cells(events: &[Event]) -> BTreeMap<CellKey, Cell> {
     cells
 }
 
-fn first_seen(events: &[Event], place: &Place) -> Option<Day> {
-    events.iter().filter(|event| event.place == *place).map(Event::day).min()
+fn first_seen(events: &[Event]) -> BTreeMap<Place, Day> {
+    let mut first = BTreeMap::new();
+    for event in events {
+        let day = first.entry(event.place.clone()).or_insert(event.day());
+        *day = event.day().min(*day);
+    }
+    first
 }
 
 pub(super) fn hotspots_by(events: &[Event], question: &Question) -> HotspotsAnswer {
-    let mut rows = rank(question, &cells(events), |place| first_seen(events, place));
+    let mut rows = rank(question, &cells(events), &first_seen(events));
     let mut shown = HashSet::new();
     for row in &mut rows {
         let said = events.iter().filter(|event| row.members.contains(&event.place));
@@ -216,7 +221,7 @@ pub(super) fn why_shaped(events: &[Event], place: &str, shape: Shape) -> WhyAnsw
     let place = Place::parse(place).unwrap();
     let question = Question { shape, ..question() };
     let cells = cells(events);
-    let rows = rank(&question, &cells, |place| first_seen(events, place));
+    let rows = rank(&question, &cells, &first_seen(events));
     let cells_at = |at: &Place| {
         let at = at.clone();
         cells.iter().filter(move |(key, _)| key.place == at)

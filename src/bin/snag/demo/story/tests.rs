@@ -1,6 +1,6 @@
 //! What the story promises, on many a day.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use snag::event::{Actor, Arrival, Class, Event, Kind, Place, Sender, Source};
 use snag::hotspot::{Cell, CellKey, Hotspot, Question, TrendWord, Window, fingerprint, rank};
@@ -37,7 +37,7 @@ fn events(today: Day) -> Vec<Event> {
 /// What the story told on one day says on another.
 fn rows(told: Day, asked: Day) -> Vec<Hotspot> {
     let mut cells = BTreeMap::<CellKey, Cell>::new();
-    let mut first = HashMap::<Place, Day>::new();
+    let mut first = BTreeMap::<Place, Day>::new();
     for event in events(told) {
         let (key, cell) = Cell::of(&event);
         let day = first.entry(key.place.clone()).or_insert(key.day);
@@ -45,7 +45,7 @@ fn rows(told: Day, asked: Day) -> Vec<Hotspot> {
         cells.entry(key).or_default().add(&cell);
     }
     let question = Question::over(Window::ending(asked, 28));
-    rank(&question, &cells, |place| first.get(place).copied())
+    rank(&question, &cells, &first)
 }
 
 fn row<'a>(rows: &'a [Hotspot], place: &str) -> &'a Hotspot {
