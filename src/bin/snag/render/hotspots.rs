@@ -5,7 +5,7 @@
 //! for columns and gets the same in sentences.
 
 use snag::event::Outcome;
-use snag::hotspot::{Child, Hotspot, Key, TrendWord};
+use snag::hotspot::{Child, Hotspot, Key, Sort, TrendWord};
 use snag::index::HotspotsAnswer;
 
 use super::Look;
@@ -97,6 +97,7 @@ fn table(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
         signals: rows.iter().any(|row| row.signals != 0),
         outcomes: WIDE <= look.width,
         rates: ROOMY <= look.width && rows.iter().any(|row| row.hurt_per_use.is_some()),
+        sort: answer.sort,
     };
     let mut columns = columns(rows, shown, look);
     let ranked = rows.iter().enumerate();
@@ -117,12 +118,13 @@ fn table(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
     page.extend(table.lines());
 }
 
-/// Columns that not every table has.
+/// Columns that not every table has, and the figure that it is sorted by.
 #[derive(Clone, Copy)]
 struct Shown {
     signals: bool,
     outcomes: bool,
     rates: bool,
+    sort: Sort,
 }
 
 fn columns(rows: &[Hotspot], shown: Shown, look: &Look) -> Vec<Column> {
@@ -210,6 +212,12 @@ fn second_line(row: &Hotspot, indent: usize, shown: Shown, look: &Look) -> Optio
     let mut line = look.line().space(indent);
     let mut facts: Vec<String> = row.folded.clone().into_iter().collect();
     facts.extend(worst_outcome(row).filter(|_| !shown.outcomes));
+    let is_column = match shown.sort {
+        Sort::Signals => shown.signals,
+        Sort::Rate => shown.rates,
+        _ => false,
+    };
+    facts.extend(sorted_by(row, shown.sort, look).filter(|_| !is_column));
     if !facts.is_empty() {
         line = line.plain(facts.join(" · "));
     }
@@ -253,7 +261,9 @@ fn stacked(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
         let (tone, trend) = trend(row, look);
         let people = plural(row.figures.people.into(), "person", "people");
         page.push(look.line().space(indent).plain(people).dim(" · ").tone(tone, trend));
-        let facts: Vec<String> = row.folded.clone().into_iter().chain(worst_outcome(row)).collect();
+        let mut facts: Vec<String> = row.folded.clone().into_iter().collect();
+        facts.extend(worst_outcome(row));
+        facts.extend(sorted_by(row, answer.sort, look));
         if !facts.is_empty() {
             page.push(look.line().space(indent).plain(facts.join(" · ")));
         }
@@ -373,6 +383,19 @@ pub(super) fn worst_outcome(row: &Hotspot) -> Option<String> {
     Some(format!("{} {}", number(count.into()), human(outcome)))
 }
 
+/// The figure that rows are sorted by, where a list has no room for it or does not tell it of every row.
+fn sorted_by(row: &Hotspot, sort: Sort, look: &Look) -> Option<String> {
+    match sort {
+        Sort::Signals if row.signals != 0 => Some(plural(row.signals, "signal", "signals")),
+        Sort::Rate => Some(format!("hurt {}", short_rate(row.hurt_per_use.as_ref()?))),
+        // The trend says it where nothing else can be said.
+        Sort::Last if row.trend.word != TrendWord::Unclear => {
+            Some(format!("last met {}", look.ago_day(row.figures.last_day?)))
+        }
+        _ => None,
+    }
+}
+
 fn quote(row: &Hotspot, room: usize, look: &Look) -> Option<Safe> {
     let text = look.safe(row.quote.as_ref()?.text.trim());
     let room = room.saturating_sub(2);
@@ -381,8 +404,10 @@ fn quote(row: &Hotspot, room: usize, look: &Look) -> Option<Safe> {
 
 #[cfg(test)]
 mod tests {
+    use snag::hotspot::{Question, Sort};
+
     use crate::query::Query;
-    use crate::render::sample::{hotspots, look, month};
+    use crate::render::sample::{crash, hotspots, hotspots_by, look, month, question, used};
 
     #[test]
     fn what_is_suggested_asks_about_the_same() {
@@ -398,6 +423,27 @@ mod tests {
         ] {
             assert!(shown.contains(&command), "no {command}in\n{shown}");
         }
+    }
+
+    #[test]
+    fn whoever_sorts_by_a_figure_sees_it() {
+        let mut told = month();
+        told.extend([crash("11-20", "cli/deploy", "bob"), used("11-20", "cli/deploy", "bob", 31)]);
+        let shown = |sort, width| {
+            let answer = hotspots_by(&told, &Question { sort, ..question() });
+            super::hotspots(&answer, 45, &Query::default(), &look(width))
+        };
+        for (width, rate) in [(40, "hurt 2 of 31"), (80, "hurt 2 of 31"), (100, "hurt 2 of 31")] {
+            assert!(shown(Sort::Rate, width).contains(rate), "{}", shown(Sort::Rate, width));
+            assert!(!shown(Sort::Pain, width).contains(rate), "{}", shown(Sort::Pain, width));
+            let rows = shown(Sort::Last, width);
+            let last = rows.matches("last met").count();
+            assert_eq!(last, hotspots(&told).rows.len(), "each row says it, once: {rows}");
+        }
+        let rows = shown(Sort::Rate, 140);
+        assert!(rows.contains("hurt per use") && !rows.contains("hurt 2"), "a column: {rows}");
+        assert!(shown(Sort::Signals, 40).contains("1 signal"), "{}", shown(Sort::Signals, 40));
+        assert!(!shown(Sort::Signals, 80).contains("1 signal"), "a column has it");
     }
 
     #[test]
