@@ -6,9 +6,9 @@ use super::filters::{RANKED, filters, further};
 use super::frame::{Visit, frame};
 use super::{EXPORT, HOME, RECORD, chart, tell, text};
 use crate::event::{Day, Word};
-use crate::hotspot::{By, Hotspot, Sort};
+use crate::hotspot::{By, Hotspot, Sort, TrendWord};
 use crate::index::HotspotsAnswer;
-use crate::words::{human, number, plural, window};
+use crate::words::{ago, human, number, plural, window};
 
 /// Letters of a quote: fewest and most, and those of all together, so that a long list is light.
 const QUOTE: (usize, usize) = (75, 140);
@@ -45,7 +45,8 @@ fn rows(visit: &Visit, by: By, answer: &HotspotsAnswer) -> Markup {
     let highest = days.iter().flatten().copied().max().unwrap_or(0).into();
     let most = rows.iter().map(|row| row.figures.pain).max().unwrap_or(0);
     let quote = (QUOTES / rows.len().max(1)).clamp(QUOTE.0, QUOTE.1);
-    let scale = Scale { highest, most, until: answer.window.until, quote, columns };
+    let (until, sort) = (answer.window.until, answer.sort);
+    let scale = Scale { highest, most, until, quote, columns, sort };
     html! {
         div.list.rated[columns.rate].told[columns.outcome] {
             (head(visit, by, columns))
@@ -88,6 +89,7 @@ struct Scale {
     until: Day,
     quote: usize,
     columns: Columns,
+    sort: Sort,
 }
 
 /// The columns that a list has only where there is something in them.
@@ -112,26 +114,33 @@ fn entry(visit: &Visit, row: &Hotspot, days: &[u32], scale: Scale) -> Markup {
             (tell::badge(row, scale.until))
             @if scale.columns.outcome { span { @if let Some(outcome) = tell::outcome(row) { (outcome) } } }
             (chart::spark(days, scale.highest))
-            (said(row, scale.quote))
+            (said(row, scale))
         }
     }
 }
 
 /// What else there is to a row, and what people said most strongly.
-fn said(row: &Hotspot, most: usize) -> Markup {
-    let Hotspot { folded, signals, quote, .. } = row;
+fn said(row: &Hotspot, scale: Scale) -> Markup {
+    let (mut facts, most) = (Vec::new(), scale.quote);
+    if let Some(folded) = &row.folded {
+        let children = children(row);
+        facts.push(if children.is_empty() {
+            folded.clone()
+        } else {
+            format!("{folded}: {children}")
+        });
+    }
+    if row.signals != 0 {
+        facts.push(plural(row.signals, "signal", "signals"));
+    }
+    // Where nothing can be said of a trend, the badge says it.
+    let is_told = scale.sort != Sort::Last || row.trend.word == TrendWord::Unclear;
+    let last = row.figures.last_day.filter(|_| !is_told);
+    facts.extend(last.map(|day| format!("last met {}", ago(day, scale.until))));
     html! {
-        @if folded.is_some() || *signals != 0 {
-            p {
-                @if let Some(folded) = folded {
-                    (folded) @if !row.children.is_empty() { ": " (children(row)) }
-                    @if *signals != 0 { " · " }
-                }
-                @if *signals != 0 { (plural(*signals, "signal", "signals")) }
-            }
-        }
+        @if !facts.is_empty() { p { (facts.join(" · ")) } }
         // Its direction is its own by the style: an element for that would be in each row.
-        @if let Some(quote) = quote { q { (text::short(&quote.text, most)) } }
+        @if let Some(quote) = &row.quote { q { (text::short(&quote.text, most)) } }
     }
 }
 
@@ -214,9 +223,36 @@ fn nothing(visit: &Visit, answer: &HotspotsAnswer, events: u64) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::hotspot::Window;
+    use crate::event::{Actor, Place};
+    use crate::hotspot::{Cell, CellKey, Question, Trend, Window, rank};
     use crate::page::Address;
+
+    #[test]
+    fn who_sorts_by_the_last_day_sees_it() {
+        let today = Day(20_000);
+        let key = CellKey {
+            day: today.plus(-2),
+            place: Place::parse("web").unwrap(),
+            person: "ana".into(),
+            actor: Actor::Human,
+            kind: None,
+            version: None,
+        };
+        let cell = Cell { reports: [0, 1, 0, 0], ..Cell::default() };
+        let question = Question::over(Window::ending(today, 28));
+        let row = rank(&question, [(&key, &cell)], &BTreeMap::new()).remove(0);
+        let told = |sort: Sort, word: TrendWord| {
+            let columns = Columns { rate: false, outcome: false };
+            let scale = Scale { highest: 3, most: 3, until: today, quote: 75, columns, sort };
+            said(&Hotspot { trend: Trend { word, ..row.trend }, ..row.clone() }, scale).0
+        };
+        assert_eq!(told(Sort::Last, TrendWord::New), "<p>last met 2 days ago</p>");
+        assert_eq!(told(Sort::Last, TrendWord::Unclear), "", "the badge says it");
+        assert_eq!(told(Sort::Pain, TrendWord::New), "");
+    }
 
     #[test]
     fn a_file_that_is_cut_says_so() {
