@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::manifest::{self, Manifest};
+use super::manifest::{self, Listed, Manifest};
 use super::tar::{self, Place};
 use super::{BackupError, MANIFEST};
 use crate::journal::Part;
@@ -86,6 +86,11 @@ impl Kept {
             return Err(BackupError::NoBackup(path.to_owned()));
         }
         Ok(kept)
+    }
+
+    /// The parts that the manifest names.
+    pub(super) fn listed(&self) -> &[Listed] {
+        self.manifest.as_ref().map_or(&[], |manifest| &manifest.parts)
     }
 
     /// The files that can be parts, in order.

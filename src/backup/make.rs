@@ -1,9 +1,7 @@
 //! Making a backup.
 
-use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Seek, Write};
-use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -11,8 +9,9 @@ use jiff::Timestamp;
 
 use super::kept::{Kept, names};
 use super::manifest::{Listed, Manifest, checksum, file_name, read_name};
+use super::replace::{parts_of, refuse_another, refuse_less, removed};
 use super::{BackupError, MANIFEST, tar};
-use crate::journal::{Damage, JournalError, Part, Parts};
+use crate::journal::{Damage, JournalError};
 
 /// How often it is begun again because the journal was rewritten meanwhile.
 const TRIES: usize = 5;
@@ -57,8 +56,7 @@ fn fill(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError>
     if let Some(old) = &old {
         refuse_another(journal, old)?;
     }
-    let old = old.and_then(|old| old.manifest);
-    let mut known = old.as_ref().map_or_else(Vec::new, |old| old.parts.clone());
+    let mut known = old.as_ref().map_or_else(Vec::new, |old| old.listed().to_owned());
     let (mut new_parts, mut new_bytes, mut healed) = (0, 0, Vec::new());
     let (manifest, damage) = settle(|| {
         let taken = take(journal, now, &mut known, |part, bytes| {
@@ -75,16 +73,20 @@ fn fill(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError>
         });
         taken.map_err(|error| error.at(dir))
     })?;
-    if let Some(old) = old.as_ref().filter(|old| would_lose(old, &manifest, &damage)) {
-        remove_others(dir, old).map_err(unusable())?;
-        return Err(BackupError::WouldLose(dir.to_owned()));
+    let mut gone = 0;
+    if let Some(old) = &old {
+        // Both lie in the one directory.
+        if let Err(error) = refuse_less(old, old, &manifest, &damage) {
+            remove_others(dir, old.listed()).map_err(unusable())?;
+            return Err(error);
+        }
+        gone = removed(old, old, &manifest)?;
     }
     lock.sync_all().map_err(unusable())?;
     write(&dir.join(MANIFEST), &manifest.encode()).map_err(unusable())?;
     lock.sync_all().map_err(unusable())?;
-    remove_others(dir, &manifest).and_then(|()| lock.sync_all()).map_err(unusable())?;
-    let removed = old.map_or(Ok(0), |old| removed(&old, &manifest, &Kept::of_dir(dir)?))?;
-    Ok(Made { manifest, new_parts, new_bytes, healed, removed, damage })
+    remove_others(dir, &manifest.parts).and_then(|()| lock.sync_all()).map_err(unusable())?;
+    Ok(Made { manifest, new_parts, new_bytes, healed, removed: gone, damage })
 }
 
 /// Backs a journal up into one file, which is replaced whole.
@@ -94,21 +96,7 @@ pub fn to_file(journal: &Path, path: &Path, now: Timestamp) -> Result<Made, Back
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file =
         alone(&new).map_err(unusable())?.ok_or_else(|| BackupError::Busy(path.to_owned()))?;
-    let made = settle(|| {
-        file.set_len(0).and_then(|()| (&file).rewind()).map_err(unusable())?;
-        let mut out = BufWriter::new(&file);
-        let made = to_stream(journal, &mut out, now);
-        out.into_inner().map_err(|error| unusable()(error.into_error()))?;
-        file.sync_all().map_err(unusable())?;
-        let made = made?;
-        // What is no backup is replaced as any file is.
-        let Some(old) = Kept::open(path).ok().and_then(|old| old.manifest) else { return Ok(made) };
-        if would_lose(&old, &made.manifest, &made.damage) {
-            return Err(BackupError::WouldLose(path.to_owned()));
-        }
-        let removed = removed(&old, &made.manifest, &Kept::open(&new)?)?;
-        Ok(Made { removed, ..made })
-    });
+    let made = old_file(path).and_then(|old| pack(journal, old.as_ref(), (&new, &file), now));
     if made.is_err() {
         // Gives the room back; the next one overwrites it anyway.
         let _ = fs::remove_file(&new);
@@ -117,6 +105,41 @@ pub fn to_file(journal: &Path, path: &Path, now: Timestamp) -> Result<Made, Back
     let named = fs::rename(&new, path).and_then(|()| File::open(dir)?.sync_all());
     named.map_err(unusable())?;
     Ok(made)
+}
+
+/// The backup that is in a file; what is none is replaced as any file is.
+fn old_file(path: &Path) -> Result<Option<Kept>, BackupError> {
+    match Kept::open(path) {
+        Err(BackupError::NoBackup(_)) => Ok(None),
+        Ok(old) if old.manifest.is_none() => Err(BackupError::BadManifest(path.to_owned())),
+        old => old.map(Some),
+    }
+}
+
+/// Writes the archive that is to take the place of an old one.
+fn pack(
+    journal: &Path,
+    old: Option<&Kept>,
+    (new, file): (&Path, &File),
+    now: Timestamp,
+) -> Result<Made, BackupError> {
+    let unusable = || BackupError::unusable(new);
+    if let Some(old) = old {
+        refuse_another(journal, old)?;
+    }
+    settle(|| {
+        file.set_len(0).and_then(|()| (&*file).rewind()).map_err(unusable())?;
+        let mut out = BufWriter::new(file);
+        let made = to_stream(journal, &mut out, now);
+        out.into_inner().map_err(|error| unusable()(error.into_error()))?;
+        file.sync_all().map_err(unusable())?;
+        let made = made?;
+        let Some(old) = old else { return Ok(made) };
+        let new = Kept::open(new)?;
+        refuse_less(old, &new, &made.manifest, &made.damage)?;
+        let removed = removed(old, &new, &made.manifest)?;
+        Ok(Made { removed, ..made })
+    })
 }
 
 /// Backs a journal up into a stream, as the archive it would be as a file.
@@ -185,11 +208,7 @@ fn take(
     known: &mut Vec<Listed>,
     mut put: impl FnMut(&Listed, &[u8]) -> io::Result<()>,
 ) -> Result<(Manifest, Vec<Damage>), TakeError> {
-    if !journal.is_dir() {
-        let state_dir = journal.parent().unwrap_or(journal).to_owned();
-        return Err(TakeError::Backup(BackupError::NoJournal(state_dir)));
-    }
-    let mut parts = Parts::of(journal)?;
+    let mut parts = parts_of(journal).map_err(TakeError::Backup)?;
     let (mut listed, mut damage, mut due) = (Vec::new(), Vec::new(), parts.begins());
     for first in parts.firsts() {
         let part = parts.read(first)?;
@@ -236,69 +255,11 @@ fn before(dir: &Path) -> Result<Option<Kept>, BackupError> {
     Ok(Some(old))
 }
 
-/// Refuses a backup that has no record in common with the journal: it would be replaced.
-fn refuse_another(journal: &Path, old: &Kept) -> Result<(), BackupError> {
-    let listed = old.manifest.as_ref().map_or(&[][..], |manifest| &manifest.parts);
-    if listed.iter().all(|entry| entry.last < entry.first) {
-        return Ok(());
-    }
-    let mut parts = Parts::of(journal)?;
-    let firsts = parts.firsts();
-    for entry in listed.iter().filter(|entry| firsts.contains(&entry.first)) {
-        let ours = parts.read(entry.first)?;
-        // Whatever became of it, that is what was there.
-        if checksum(&ours.bytes) == entry.blake3 {
-            return Ok(());
-        }
-        let Ok(Some(theirs)) = old.read_part(&entry.file) else { continue };
-        if !records(&ours).is_disjoint(&records(&theirs)) {
-            return Ok(());
-        }
-    }
-    Err(BackupError::Another(old.path.clone()))
-}
-
-/// Whether a backup has records that the journal has lost since: it would be replaced by less. What
-/// was forgotten is no loss: its numbers stay spent, and nothing there is damaged.
-fn would_lose(old: &Manifest, new: &Manifest, damage: &[Damage]) -> bool {
-    let last = |manifest: &Manifest| manifest.parts.iter().map(|part| part.last).max();
-    let had = |missing: &Range<u64>| {
-        let mut whole = old.parts.iter().filter(|part| part.bad_places == 0);
-        whole.any(|part| part.first < missing.end && missing.start <= part.last)
-    };
-    last(new) < last(old) || damage.iter().any(|place| had(&place.missing))
-}
-
-/// How many records of a backup are not in the one after it, which lacks none for any damage.
-fn removed(old: &Manifest, new: &Manifest, kept: &Kept) -> Result<u64, BackupError> {
-    let last = old.parts.iter().map(|part| part.last).max().unwrap_or(0);
-    let mut left = 0;
-    for entry in new.parts.iter().filter(|entry| entry.first <= last) {
-        if entry.last <= last {
-            left += entry.records;
-        } else {
-            // It has grown since.
-            let part = kept.read_part(&entry.file).map_err(BackupError::unusable(&kept.path))?;
-            let old = |part: Part| records(&part).iter().filter(|(at, _)| *at <= last).count();
-            left += part.map_or(0, old) as u64;
-        }
-    }
-    Ok(old.records().saturating_sub(left))
-}
-
-fn records(part: &Part) -> HashSet<(u64, blake3::Hash)> {
-    let mut records = HashSet::new();
-    part.read_records(|sequence, record| {
-        records.insert((sequence, blake3::hash(record)));
-    });
-    records
-}
-
 /// Removes what belongs to no backup: parts of the one before, and what was never finished.
-fn remove_others(dir: &Path, manifest: &Manifest) -> io::Result<()> {
+fn remove_others(dir: &Path, parts: &[Listed]) -> io::Result<()> {
     for name in names(dir)? {
         let is_part = read_name(&name).is_some();
-        let is_named = manifest.parts.iter().any(|part| part.file == name);
+        let is_named = parts.iter().any(|part| part.file == name);
         if is_half(&name) || (is_part && !is_named) {
             fs::remove_file(dir.join(name))?;
         }

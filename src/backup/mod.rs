@@ -30,6 +30,7 @@ mod examine;
 mod kept;
 mod make;
 mod manifest;
+mod replace;
 mod tar;
 #[cfg(test)]
 mod tests;

@@ -35,13 +35,14 @@ impl Case {
     fn append(&mut self, records: u64) {
         for _ in 0..records {
             self.said += 1;
-            let record = Retraction {
-                id: Uuid::from_u128(self.said << 64),
-                at: Timestamp::UNIX_EPOCH,
-                by: self.dir.path().display().to_string(),
-            };
+            let record = self.record(self.said);
             self.journal.writer.append(&[Record::Retraction(record).encode()]).unwrap();
         }
+    }
+
+    fn record(&self, nth: u128) -> Retraction {
+        let by = self.dir.path().display().to_string();
+        Retraction { id: Uuid::from_u128(nth << 64), at: Timestamp::UNIX_EPOCH, by }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -49,7 +50,21 @@ impl Case {
     }
 
     fn back_up(&self, to: &str) -> Result<Made, BackupError> {
-        to_dir(&self.path("journal"), &self.path(to), Timestamp::UNIX_EPOCH)
+        self.back_up_to(&self.path(to))
+    }
+
+    fn back_up_to(&self, path: &Path) -> Result<Made, BackupError> {
+        let is_file = path.extension().is_some_and(|ending| ending == "tar");
+        let back_up = if is_file { to_file } else { to_dir };
+        back_up(&self.path("journal"), path, Timestamp::UNIX_EPOCH)
+    }
+
+    /// Puts another directory into the place of the journal.
+    fn replace_journal(&mut self, by: &Path) {
+        let journal = self.path("journal");
+        fs::remove_dir_all(&journal).unwrap();
+        fs::rename(by, &journal).unwrap();
+        self.journal = journal::open(&journal, 0).unwrap();
     }
 
     /// What a backup holds once it is a journal again, and what is told of it.
@@ -316,16 +331,10 @@ fn a_backup_that_has_what_the_journal_has_lost_since_is_left_as_it_is() {
     for (nth, lose) in lose.iter().enumerate() {
         for target in ["b", "b.tar"] {
             let case = Case::new(&[30, 20]);
-            let (journal, path, now) =
-                (case.path("journal"), case.path(target), Timestamp::UNIX_EPOCH);
-            let back_up = || match target {
-                "b" => to_dir(&journal, &path, now),
-                _ => to_file(&journal, &path, now),
-            };
-            back_up().unwrap();
+            case.back_up(target).unwrap();
             let all = case.records();
             lose(&case);
-            let again = back_up();
+            let again = case.back_up(target);
             assert!(matches!(again, Err(BackupError::WouldLose(_))), "{nth} {target}: {again:?}");
             let (found, report) = case.restored(target);
             assert!(found == all && report.is_whole(), "{nth} {target}: {report:#?}");
@@ -334,11 +343,57 @@ fn a_backup_that_has_what_the_journal_has_lost_since_is_left_as_it_is() {
 }
 
 #[test]
+fn a_journal_that_went_another_way_replaces_nothing() {
+    for target in ["b", "b.tar"] {
+        let mut case = Case::new(&[5]);
+        case.back_up("before").unwrap();
+        case.append(3);
+        case.back_up(target).unwrap();
+        let all = case.records();
+        // What only this backup has, the older one gives back without; then others get the numbers.
+        let (before, older) = (case.path("before"), case.path("older"));
+        journal::make_dir(&older).unwrap();
+        Kept::open(&before).unwrap().examine(|part| part.write(&older)).unwrap();
+        case.replace_journal(&older);
+        case.append(2);
+        assert!(matches!(case.back_up(target), Err(BackupError::WouldLose(_))), "it is shorter");
+        case.append(20);
+        let longer = case.back_up(target);
+        assert!(matches!(longer, Err(BackupError::WouldLose(_))), "{target}: {longer:?}");
+        let (found, report) = case.restored(target);
+        assert!(found == all && report.is_whole(), "{target}: {report:#?}");
+        assert!(!case.path("b.tar.new").exists());
+        assert_eq!(case.back_up("before").unwrap().removed, 0, "nothing of that one is lost");
+    }
+}
+
+#[test]
+fn a_record_that_lost_a_name_is_still_the_same() {
+    for target in ["b", "b.tar"] {
+        let mut case = Case::new(&[5]);
+        case.append(3);
+        case.back_up(target).unwrap();
+        let nameless = |record: &[u8]| {
+            let Ok(Record::Retraction(record)) = Record::decode(record) else { panic!() };
+            let by = "somebody".to_owned();
+            Fate::Replace(Record::Retraction(Retraction { by, ..record }).encode())
+        };
+        assert_eq!(case.journal.packer.rewrite(nameless).unwrap(), 5);
+        case.append(1);
+        assert_eq!(case.back_up(target).unwrap().removed, 0);
+        assert_eq!(case.restored(target).0, case.records());
+    }
+}
+
+#[test]
 fn what_is_no_backup_of_this_journal_is_left_as_it_is() {
     let (one, other) = (Case::new(&[3]), Case::new(&[3]));
-    one.back_up("b").unwrap();
-    let foreign = to_dir(&other.path("journal"), &one.path("b"), Timestamp::UNIX_EPOCH);
-    assert!(matches!(foreign, Err(BackupError::Another(_))), "{foreign:?}");
+    for name in ["b.tar", "b"] {
+        one.back_up(name).unwrap();
+        let foreign = other.back_up_to(&one.path(name));
+        assert!(matches!(foreign, Err(BackupError::Another(_))), "{foreign:?}");
+        assert_eq!(one.restored(name).0, one.records());
+    }
     fs::create_dir(one.path("photos")).unwrap();
     fs::write(one.path("photos/cat.jpg"), "meow").unwrap();
     assert!(matches!(one.back_up("photos"), Err(BackupError::Foreign { .. })));
@@ -349,6 +404,19 @@ fn what_is_no_backup_of_this_journal_is_left_as_it_is() {
     assert!(matches!(Kept::open(&one.path("b")), Err(BackupError::Newer { version: 2, .. })));
     assert_eq!(fs::read_to_string(&manifest).unwrap(), newer);
     assert!(matches!(one.back_up("../nowhere/\0"), Err(BackupError::Unusable { .. })));
+    let archive = one.path("b.tar");
+    let whole = fs::read(&archive).unwrap();
+    let at = whole.windows(11).position(|window| window == b"\"format\": 1").unwrap();
+    flip(&archive, at + 9);
+    assert!(matches!(one.back_up("b.tar"), Err(BackupError::BadManifest(_))));
+    let newer = [&whole[..at + 10], b"2", &whole[at + 11..]].concat();
+    fs::write(&archive, &newer).unwrap();
+    assert!(matches!(one.back_up("b.tar"), Err(BackupError::Newer { version: 2, .. })));
+    fs::write(&archive, &whole[..whole.len() / 2]).unwrap();
+    assert!(matches!(one.back_up("b.tar"), Err(BackupError::BadManifest(_))));
+    fs::write(&archive, "no archive").unwrap();
+    one.back_up("b.tar").unwrap();
+    assert!(fs::read(&archive).unwrap() == whole, "what is no backup is replaced");
     assert!(matches!(Kept::open(&one.path("photos")), Err(BackupError::NoBackup(_))));
 }
 
