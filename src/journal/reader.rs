@@ -11,10 +11,13 @@ use super::error::JournalError;
 use super::frame::{self, Floor, HEAD, Head, Kind};
 use super::lookup::Lookup;
 use super::packed::{PackedHeader, is_whole};
+use super::reached;
 use super::recover::{self, Damage, Findings};
 use super::segment::{self, Form, HEADER};
 use super::source::{Source, read_packed};
 
+/// What is packed or dropped between being listed and being read is listed again, so many times.
+const LISTS: usize = 5;
 /// Read ahead this much.
 const WINDOW: usize = 64 * 1024;
 
@@ -134,6 +137,19 @@ impl Reader {
     /// Looks at a journal as it is, changing nothing, and never sees more than is there now. `known`
     /// is the last sequence of which the caller knows that it was durable, or 0.
     pub fn open(dir: &Path, known: u64) -> Result<(Self, Findings), JournalError> {
+        // Noted before it is looked for: what a daemon adds meanwhile is not missing.
+        let known = known.max(reached::read(dir));
+        for _ in 1..LISTS {
+            match Self::look(dir, known) {
+                Err(JournalError::Unusable { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound => {}
+                done => return done,
+            }
+        }
+        Self::look(dir, known)
+    }
+
+    fn look(dir: &Path, known: u64) -> Result<(Self, Findings), JournalError> {
         let listing = segment::list(dir).map_err(JournalError::unusable(dir))?;
         let survey = recover::survey(dir, &listing, SEGMENT_BYTES, known)?;
         let last = survey.last();

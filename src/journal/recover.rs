@@ -11,7 +11,6 @@ use super::aside::{self, Why};
 use super::error::JournalError;
 use super::frame::{self, Floor, Head, Kind, MIN_SPAN, Piece};
 use super::packed::{Extent, PACKED_HEADER, PackedHeader};
-use super::reached;
 use super::reader::Segment;
 use super::segment::{self, Form, HEADER, Header, Listing};
 use super::source::{Source, read_packed};
@@ -163,7 +162,6 @@ pub(super) fn survey(
     known: u64,
 ) -> Result<Survey, JournalError> {
     let mut survey = Survey::default();
-    let known = known.max(reached::read(dir));
     let suspects = aside::suspects(dir).map_err(JournalError::unusable(dir))?;
     let last = segments.last_key_value().map(|(first, _)| *first);
     for (&first, &form) in segments {

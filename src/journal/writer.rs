@@ -10,7 +10,7 @@ use super::aside::Why;
 use super::error::{JournalError, is_no_room};
 use super::frame::{self, Head, Kind};
 use super::packer::Packer;
-use super::reached::Mark;
+use super::reached::{self, Mark};
 use super::reader::Shared;
 use super::recover::{self, Cut, Damage, Patch};
 use super::segment::{self, HEADER};
@@ -84,6 +84,7 @@ pub(super) fn open(dir: &Path, size: u64, known: u64) -> Result<Opened, JournalE
     let listing = segment::list(dir).map_err(JournalError::unusable(dir))?;
     // A segment may have been named just before a crash.
     segment::sync_dir(dir).map_err(JournalError::unusable(dir))?;
+    let known = known.max(reached::read(dir));
     let mut survey = recover::survey(dir, &listing, size, known)?;
     for stray in listing.strays {
         // In the way of nothing: making a segment truncates it.

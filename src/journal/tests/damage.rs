@@ -199,6 +199,19 @@ fn a_missing_segment_is_damage() {
 }
 
 #[test]
+fn what_is_appended_while_somebody_looks_is_not_missing() {
+    let dir = directory();
+    let Opened { mut writer, .. } = open_small(dir.path());
+    writer.append(&["one"]).unwrap();
+    let known = reached::read(dir.path());
+    let listing = segment::list(dir.path()).unwrap();
+    writer.seal().unwrap();
+    writer.append(&["two"]).unwrap();
+    let survey = recover::survey(dir.path(), &listing, SMALL, known).unwrap();
+    assert_eq!((survey.last(), survey.findings.damage), (1, Vec::new()));
+}
+
+#[test]
 fn a_hole_in_the_last_batch_is_torn_and_what_follows_it_stays() {
     let dir = directory();
     open_small(dir.path()).writer.append(&["one"]).unwrap();
