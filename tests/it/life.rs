@@ -151,6 +151,18 @@ fn a_token_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_file_of_keys_that_cannot_be_read_is_named_with_the_cure() {
+    let mut snagd = Snagd::start();
+    snagd.stop();
+    let keys = snagd.state().join("keys");
+    fs::write(&keys, "no key\n").unwrap();
+    let output = snagd.command().stderr(Stdio::piped()).output().unwrap();
+    let said = Said::of("snagd".to_owned(), &output).ended(78);
+    assert!(said.stderr.contains(keys.to_str().unwrap()), "{said:#?}");
+    assert!(said.stderr.contains("make new keys with `snag dsn`"), "{said:#?}");
+}
+
+#[test]
 fn without_tcp_there_is_still_the_socket() {
     let snagd = Snagd::start_with(Dir::new(), &["--listen", "none"]);
     let status = snagd.get("/v1/status").is(200).json();

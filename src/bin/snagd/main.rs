@@ -1,8 +1,8 @@
 //! The daemon: configuration in, life and death.
 //!
 //! Exit codes: 0 stopped as told, 2 usage, 65 a newer snagd wrote the journal, 73 another snagd runs
-//! or something cannot be made, 74 the disk failed, 78 bad configuration, or a directory or token
-//! file that cannot be used: starting again would not help.
+//! or something cannot be made, 74 the disk failed, 78 bad configuration, or a directory, a token file
+//! or a file of keys that cannot be used: starting again would not help.
 
 mod args;
 mod care;
@@ -106,6 +106,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         Some(
             OpenError::Config(_)
             | OpenError::Inherited(_)
+            | OpenError::Keys(_)
             | OpenError::Token(TokenError::Open(_) | TokenError::Malformed(_)),
         ) => EXIT_CONFIG,
         Some(OpenError::Unusable { source, .. }) if is_lasting(source) => EXIT_CONFIG,
