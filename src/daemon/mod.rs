@@ -9,6 +9,7 @@ mod forget;
 mod inherit;
 mod listen;
 mod open;
+mod owner;
 mod paths;
 mod pulse;
 mod recover;

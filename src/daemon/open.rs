@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::config::ConfigError;
 use super::inherit::{InheritError, Inherited};
 use super::listen::{self, Listening};
+use super::owner;
 use super::paths::Paths;
 use super::recover;
 use super::reload::Reload;
@@ -61,6 +62,9 @@ pub enum OpenError {
         "another snagd already runs on {0}: use that one, or give this one a directory of its own with `--state-dir`"
     )]
     Taken(PathBuf),
+    /// Somebody looks at the state directory.
+    #[error("`snagd verify` looks at {0} at this moment: wait until it has, or end it")]
+    LookedAt(PathBuf),
     /// There is nothing to look at or to mend.
     #[error("there is no journal in {0}: name the state directory with `--state-dir`")]
     Nothing(PathBuf),
@@ -140,6 +144,7 @@ impl Daemon {
         make_dir(&paths.state_dir)?;
         warn_of_memory(&paths.state_dir);
         let lock = lock(&paths.state_dir)?;
+        owner::check(&paths.state_dir)?;
         // Before anything is written: it gives room where there is none.
         let room = Arc::new(Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?);
         let token = token::read_or_make(&paths.token())?;
@@ -222,7 +227,7 @@ fn warn_of_memory(dir: &Path) {
 pub(super) fn existing_journal(state_dir: &Path) -> Result<(PathBuf, u64), OpenError> {
     let (dir, known) = (state_dir.join("journal"), Index::noted(&state_dir.join("index")));
     match known {
-        _ if dir.is_dir() => Ok((dir, known)),
+        _ if dir.try_exists().map_err(unusable(&dir))? => Ok((dir, known)),
         0 => Err(OpenError::Nothing(state_dir.to_owned())),
         records => Err(OpenError::Gone { dir: state_dir.to_owned(), records }),
     }
@@ -249,6 +254,9 @@ pub(super) fn lock(state_dir: &Path) -> Result<File, OpenError> {
             Err(OpenError::Taken(state_dir.to_owned()))
         }
         Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) if file.try_lock_shared().is_ok() => {
+            Err(OpenError::LookedAt(state_dir.to_owned()))
+        }
         Err(TryLockError::WouldBlock) => Err(OpenError::Taken(state_dir.to_owned())),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }

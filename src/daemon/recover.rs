@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::forget;
 use super::open::{OpenError, existing_journal, lock, unusable};
+use super::owner::hand_over;
 use super::paths::Paths;
 use super::retain::Retention;
 use super::systemd::Start;
@@ -58,6 +59,12 @@ pub struct Repaired {
 pub fn repair(state_dir: &Path) -> Result<Repaired, OpenError> {
     let (dir, _) = existing_journal(state_dir)?;
     let _lock = lock(state_dir)?;
+    let repaired = mend(state_dir, dir);
+    hand_over(state_dir)?;
+    repaired
+}
+
+fn mend(state_dir: &Path, dir: PathBuf) -> Result<Repaired, OpenError> {
     // What this snagd cannot read is left as it is, the index too.
     journal::Reader::open(&dir, 0)
         .map_err(|source| OpenError::Journal { dir: dir.clone(), source })?;

@@ -4,12 +4,11 @@
 //! nothing. The index is built from it at the next start.
 
 use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::forget::remove_dir;
 use super::open::{OpenError, lock, make_dir, unusable};
+use super::owner::hand_over;
 use super::recover::set_aside;
 use crate::backup::{BackupError, Kept, Report};
 use crate::index::Index;
@@ -66,8 +65,8 @@ pub fn restore(kept: &Kept, state_dir: &Path, damaged: Damaged) -> Result<Report
     let lock_file = state_dir.join("lock");
     let own: Vec<&Path> = lock_file.ancestors().take_while(|path| !path.exists()).collect();
     make_dir(state_dir)?;
-    let lock = lock(state_dir)?;
-    let restored = put(kept, state_dir, damaged, &lock);
+    let _lock = lock(state_dir)?;
+    let restored = put(kept, state_dir, damaged);
     if restored.is_err() {
         // While the lock is held nobody else can have begun there.
         let _ = own.iter().try_for_each(|path| {
@@ -77,12 +76,7 @@ pub fn restore(kept: &Kept, state_dir: &Path, damaged: Damaged) -> Result<Report
     restored
 }
 
-fn put(
-    kept: &Kept,
-    state_dir: &Path,
-    damaged: Damaged,
-    lock: &File,
-) -> Result<Report, RestoreError> {
+fn put(kept: &Kept, state_dir: &Path, damaged: Damaged) -> Result<Report, RestoreError> {
     let journal = state_dir.join("journal");
     refuse_records(state_dir, &journal)?;
     let new = state_dir.join("journal.new");
@@ -101,11 +95,11 @@ fn put(
             return Err(error);
         }
     };
-    hand_over(state_dir, &new, lock).map_err(unusable(&new))?;
     let index = state_dir.join("index");
     set_aside(&index)?;
     // What was there before is no measure of what is restored.
     Index::note_nothing(&index).map_err(unusable(&index))?;
+    hand_over(state_dir)?;
     remove_dir(&journal).map_err(unusable(&journal))?;
     let named = fs::rename(&new, &journal).and_then(|()| File::open(state_dir)?.sync_all());
     named.map_err(unusable(&journal))?;
@@ -131,20 +125,4 @@ fn write(kept: &Kept, new: &Path) -> Result<Report, RestoreError> {
     let report = kept.examine(|part| part.write(new))?;
     journal::begin_with(new, report.begins).map_err(journal_error)?;
     Ok(report)
-}
-
-/// Gives what root made to whoever has the state directory.
-fn hand_over(state_dir: &Path, new: &Path, lock: &File) -> io::Result<()> {
-    let owner = fs::metadata(state_dir)?;
-    let us = rustix::process::geteuid().as_raw();
-    if owner.uid() == us {
-        return Ok(());
-    }
-    let (uid, gid) = (Some(owner.uid()), Some(owner.gid()));
-    std::os::unix::fs::fchown(lock, uid, gid)?;
-    chown(new, uid, gid)?;
-    for item in fs::read_dir(new)? {
-        chown(item?.path(), uid, gid)?;
-    }
-    Ok(())
 }

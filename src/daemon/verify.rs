@@ -2,15 +2,17 @@
 //!
 //! The journal is read record by record. The index is compared with one that is built from the
 //! journal just now, key by key: sled repairs and forgets as it opens, so it is a copy that is
-//! opened. Copy and new index lie in the system's directory for temporary files meanwhile.
+//! opened. Copy and new index lie in a directory of the caller's choice meanwhile.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::open::{OpenError, existing_journal, lock, unusable};
+use super::forget::remove_dir;
+use super::open::{OpenError, existing_journal, unusable};
+use super::owner;
 use crate::doors::chain;
 use crate::event::Record;
 use crate::index::IndexError;
@@ -69,9 +71,15 @@ impl Verdict {
 }
 
 /// Looks at everything; `progress` is told how far the journal is read, twice where there is an
-/// index to compare.
-pub fn verify(state_dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Verdict, OpenError> {
+/// index to compare. What that takes lies in `scratch`, which is made where it is needed and goes in
+/// the end; who ends the process before removes it.
+pub fn verify(
+    state_dir: &Path,
+    scratch: &Path,
+    mut progress: impl FnMut(Progress),
+) -> Result<Verdict, OpenError> {
     let (dir, known) = existing_journal(state_dir)?;
+    owner::check(state_dir)?;
     let unreadable = |source| OpenError::Journal { dir: dir.clone(), source };
     let (journal, findings) = Reader::open(&dir, known).map_err(unreadable)?;
     let mut verdict = Verdict {
@@ -98,23 +106,30 @@ pub fn verify(state_dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Ve
             Err(error) => return Err(unreadable(error)),
         }
     }
-    verdict.index = match lock(state_dir) {
-        Err(OpenError::Taken(_)) => IndexVerdict::InUse,
-        Err(error) => return Err(error),
-        Ok(_lock) => judge(&state_dir.join("index"), &journal, progress)?,
+    // Not made where it is not there: then nobody runs.
+    let lock = state_dir.join("lock");
+    let lock = match File::open(&lock) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        file => Some(file.map_err(unusable(&lock))?),
     };
+    // Shared, so that a daemon that starts meanwhile knows that it is none that has it.
+    let shared = lock.as_ref().map(File::try_lock_shared);
+    if !matches!(shared, Some(Err(TryLockError::WouldBlock))) {
+        verdict.index = judge(&state_dir.join("index"), scratch, &journal, progress)?;
+    }
     Ok(verdict)
 }
 
 fn judge(
     index: &Path,
+    scratch: &Path,
     journal: &Reader,
     progress: impl FnMut(Progress),
 ) -> Result<IndexVerdict, OpenError> {
     if !index.exists() {
         return Ok(IndexVerdict::Missing);
     }
-    let scratch = Scratch::new()?;
+    let scratch = Scratch::new(scratch)?;
     let copy = scratch.0.join("index");
     copy_dir(index, &copy).map_err(unusable(&copy))?;
     let checkpoint = index.with_extension("checkpoint");
@@ -161,19 +176,18 @@ fn compare(
 }
 
 /// A directory of one's own that goes when it is dropped.
-struct Scratch(PathBuf);
+struct Scratch<'a>(&'a Path);
 
-impl Scratch {
-    fn new() -> Result<Self, OpenError> {
-        let path = std::env::temp_dir().join(format!("snagd-verify-{}", std::process::id()));
-        DirBuilder::new().mode(0o700).create(&path).map_err(unusable(&path))?;
+impl<'a> Scratch<'a> {
+    fn new(path: &'a Path) -> Result<Self, OpenError> {
+        DirBuilder::new().mode(0o700).create(path).map_err(unusable(path))?;
         Ok(Self(path))
     }
 }
 
-impl Drop for Scratch {
+impl Drop for Scratch<'_> {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
+        if let Err(error) = remove_dir(self.0) {
             tracing::warn!(%error, path = %self.0.display(), "cannot be removed: remove it by hand");
         }
     }

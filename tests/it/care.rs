@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::harness::{Dir, Said, Snagd, snagd, until};
+use crate::life::ends;
 
 /// Days of two people, ana's words easy to find again.
 fn of_two() -> Snagd {
@@ -328,6 +330,45 @@ fn a_damaged_journal_is_not_rewritten_unasked() {
     daemon.snag(&["forget", "--place", "web/a", "--yes", "--lose-damaged"]).ok();
     let left: Vec<_> = daemon.events().iter().map(|event| event["place"].clone()).collect();
     assert_eq!(left, ["web/c"]);
+}
+
+#[test]
+fn a_look_that_is_ended_leaves_nothing_and_who_starts_meanwhile_is_told() {
+    let mut daemon = of_two();
+    daemon.stop();
+    // Opening this waits for somebody to write to it.
+    let waits = daemon.state().join("index/waits");
+    assert!(Command::new("mkfifo").arg(&waits).status().unwrap().success());
+    let scratch = daemon.path("scratch");
+    fs::create_dir(&scratch).unwrap();
+    let copies = || fs::read_dir(&scratch).unwrap().count();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut command = snagd(daemon.dir.path());
+        command.arg("verify").arg("--state-dir").arg(daemon.state()).env("TMPDIR", &scratch);
+        daemon.child = command.spawn().unwrap();
+        until("it copies the index", || copies() == 1);
+        let second = ends(&daemon.dir, &["--state-dir", daemon.state().to_str().unwrap()]);
+        let told = "`snagd verify` looks at ";
+        assert!(second.stderr.contains(told), "{second:#?}");
+        second.ended(73);
+        daemon.signal(signal);
+        assert_eq!(daemon.wait().code(), Some(code));
+        assert_eq!(copies(), 0, "it holds what people told");
+    }
+    fs::remove_file(waits).unwrap();
+    verify(&daemon).ok();
+}
+
+#[test]
+fn a_segment_that_is_packed_while_somebody_looks_is_not_missing() {
+    let daemon = of_two();
+    let segment = daemon.state().join("journal/00000000000000000001.seg");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-o", "/dev/null", "-P"]).arg(segment);
+    command.args(["-e", "trace=openat", "-e", "inject=openat:error=ENOENT:when=1"]);
+    command.arg(env!("CARGO_BIN_EXE_snagd")).arg("verify").arg("--state-dir").arg(daemon.state());
+    let said = Said::new(&mut command, &["verify"]).ok();
+    assert!(said.stdout.contains("journal  201 records"), "{said:#?}");
 }
 
 #[test]

@@ -89,9 +89,9 @@ pub(crate) fn restore(said: &Restore, output: &Output) -> anyhow::Result<ExitCod
             tell_wrong(report, output);
             stop(Code::BadData, error.to_string())
         }
-        RestoreError::NotEmpty { .. } | RestoreError::Runs(_) => {
-            stop(Code::CannotCreate, error.to_string())
-        }
+        RestoreError::NotEmpty { .. }
+        | RestoreError::Runs(_)
+        | RestoreError::Open(OpenError::LookedAt(_)) => stop(Code::CannotCreate, error.to_string()),
         RestoreError::Open(OpenError::Unusable { ref source, .. }) if is_denied(source) => {
             let user = "run it as the one who runs snagd, or as root";
             stop(Code::NotAllowed, format!("{} cannot be written: {user}", state_dir.display()))

@@ -1,26 +1,94 @@
 //! `snagd verify` and `snagd repair`: what to run where something may be broken.
 
+use std::env;
+use std::fs;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use snag::daemon::{self, IndexVerdict, OpenError, Repaired, Sources, Verdict};
 use snag::recorder::Progress;
+use tokio::signal::unix::{SignalKind, signal};
+use uuid::Uuid;
 
 /// A line of progress each time so many more records were read.
 const SAY_EVERY: u64 = 100_000;
 
+/// The state directory of somebody else.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is not yours to read: run it as the one who runs snagd, like `sudo -u snag snagd {command}`", .dir.display())]
+pub(crate) struct Denied {
+    dir: PathBuf,
+    command: &'static str,
+}
+
+/// Why a command could not be done.
+fn refused(error: OpenError, dir: &Path, command: &'static str) -> anyhow::Error {
+    match fs::read_dir(dir) {
+        Err(denied) if denied.kind() == io::ErrorKind::PermissionDenied => {
+            Denied { dir: dir.to_owned(), command }.into()
+        }
+        _ => error.into(),
+    }
+}
+
 /// `snagd verify`: 0 where everything is as it should be, else 1.
 pub(crate) fn verify(sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = sources.read().map_err(OpenError::from)?;
-    let mut said = 0;
-    let verdict = daemon::verify(settings.state_dir(), |Progress { done, of }| {
-        if said + SAY_EVERY <= done || done < said {
-            said = done;
-            tracing::info!("at {done} of {of} records");
+    let state_dir = settings.state_dir().to_owned();
+    let scratch = env::temp_dir().join(format!("snagd-verify-{}", Uuid::now_v7().simple()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the async runtime does not start")?;
+    let looked = runtime.block_on(look(state_dir, scratch.clone()));
+    // Whoever was told to end does not wait for the rest.
+    runtime.shutdown_background();
+    match looked? {
+        Looked::Done(verdict) => tell(&verdict),
+        Looked::Ended(signal) => {
+            // It holds what people told, and may be written to at this very moment.
+            let remove = |_| fs::remove_dir_all(&scratch).is_ok() || !scratch.exists();
+            if !(0..1000).any(remove) {
+                tracing::warn!(path = %scratch.display(), "cannot be removed: remove it by hand");
+            }
+            Ok(ExitCode::from(128 + signal))
         }
-    })?;
+    }
+}
+
+/// How a look ended.
+enum Looked {
+    Done(Verdict),
+    /// By a signal of this number.
+    Ended(u8),
+}
+
+async fn look(state_dir: PathBuf, scratch: PathBuf) -> anyhow::Result<Looked> {
+    let listen = |kind| signal(kind).context("signals cannot be listened for");
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    let looking = tokio::task::spawn_blocking(move || {
+        let mut said = 0;
+        let looked = daemon::verify(&state_dir, &scratch, |Progress { done, of }| {
+            if said + SAY_EVERY <= done || done < said {
+                said = done;
+                tracing::info!("at {done} of {of} records");
+            }
+        });
+        looked.map_err(|error| refused(error, &state_dir, "verify"))
+    });
+    tokio::select! {
+        verdict = looking => Ok(Looked::Done(verdict.context("snagd died")??)),
+        _ = interrupt.recv() => Ok(Looked::Ended(2)),
+        _ = terminate.recv() => Ok(Looked::Ended(15)),
+        _ = hangup.recv() => Ok(Looked::Ended(1)),
+    }
+}
+
+fn tell(verdict: &Verdict) -> anyhow::Result<ExitCode> {
     let mut stdout = io::stdout().lock();
-    for line in lines(&verdict) {
+    for line in lines(verdict) {
         writeln!(stdout, "{line}")?;
     }
     Ok(if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -75,7 +143,9 @@ fn count(number: u64, what: &str) -> String {
 /// `snagd repair`.
 pub(crate) fn repair(sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = sources.read().map_err(OpenError::from)?;
-    let Repaired { events, last, damaged, aside } = daemon::repair(settings.state_dir())?;
+    let state_dir = settings.state_dir();
+    let repaired = daemon::repair(state_dir).map_err(|error| refused(error, state_dir, "repair"));
+    let Repaired { events, last, damaged, aside } = repaired?;
     let mut stdout = io::stdout().lock();
     let events = count(events, "event");
     writeln!(stdout, "repaired: {events}, from a journal that goes up to record {last}")?;

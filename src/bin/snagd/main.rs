@@ -1,8 +1,9 @@
 //! The daemon: configuration in, life and death.
 //!
 //! Exit codes: 0 stopped as told, 2 usage, 65 a newer snagd wrote the journal, 73 another snagd runs
-//! or something cannot be made, 74 the disk failed, 78 bad configuration, or a directory, a token file
-//! or a file of keys that cannot be used: starting again would not help.
+//! or something cannot be made, 74 the disk failed, 77 not yours to look at, 78 bad configuration, or
+//! a directory, a token file or a file of keys that cannot be used: starting again would not help.
+//! 130 and 143: a look that a signal ended.
 
 mod args;
 mod care;
@@ -28,6 +29,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use args::Command;
+use care::Denied;
 
 /// sled makes and drops small nodes all the time: the system's allocator is slow at that, and keeps them.
 #[global_allocator]
@@ -37,6 +39,7 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_BAD_DATA: u8 = 65;
 const EXIT_CANNOT_CREATE: u8 = 73;
 const EXIT_IO: u8 = 74;
+const EXIT_DENIED: u8 = 77;
 const EXIT_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
@@ -98,6 +101,9 @@ fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<Denied>() {
+        return ExitCode::from(EXIT_DENIED);
+    }
     ExitCode::from(match error.downcast_ref::<OpenError>() {
         Some(OpenError::Nothing(_)) => EXIT_USAGE,
         Some(
@@ -112,6 +118,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         Some(OpenError::Unusable { source, .. }) if is_lasting(source) => EXIT_CONFIG,
         Some(
             OpenError::Taken(_)
+            | OpenError::LookedAt(_)
             | OpenError::Unusable { .. }
             | OpenError::Token(_)
             | OpenError::Listen { .. },

@@ -11,6 +11,7 @@
 //! | `load` | a thousand connections, slow senders, floods of nonsense |
 //! | `cut` | the power goes: any state a disk may show then |
 //! | `corrupt` | files damaged, cut short, emptied, deleted |
+//! | `whose` | files are of somebody else, or cannot be written |
 //!
 //! A bounded part of each runs with the other tests; `SNAG_ROUNDS` makes campaigns of them.
 
@@ -28,6 +29,7 @@ mod load;
 mod mounted;
 mod strace;
 mod trace;
+mod whose;
 
 use std::fs;
 use std::io::{self, Write};
