@@ -14,9 +14,9 @@ use super::inherit::{InheritError, Inherited};
 use super::listen::{self, Listening};
 use super::owner;
 use super::paths::Paths;
-use super::recover;
 use super::reload::Reload;
 use super::settings::{Settings, Sources};
+use super::{recover, restore};
 use crate::doors::body::Bodies;
 use crate::doors::http::Listener;
 use crate::doors::keys::{Keys, KeysError};
@@ -141,10 +141,7 @@ impl Daemon {
         let settings = read.or_else(|error| before.ok_or(error))?;
         warm_up();
         let paths = settings.paths.clone();
-        make_dir(&paths.state_dir)?;
-        warn_of_memory(&paths.state_dir);
-        let lock = lock(&paths.state_dir)?;
-        owner::check(&paths.state_dir)?;
+        let lock = take(&paths.state_dir)?;
         // Before anything is written: it gives room where there is none.
         let room = Arc::new(Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?);
         let token = token::read_or_make(&paths.token())?;
@@ -208,6 +205,16 @@ impl Daemon {
     pub fn state_dir(&self) -> &Path {
         &self.paths.state_dir
     }
+}
+
+/// Makes the state directory ours alone, and fit to be opened.
+fn take(state_dir: &Path) -> Result<File, OpenError> {
+    make_dir(state_dir)?;
+    warn_of_memory(state_dir);
+    let lock = lock(state_dir)?;
+    owner::check(state_dir)?;
+    restore::clear_unfinished(state_dir)?;
+    Ok(lock)
 }
 
 /// Compiles the patterns now, so that the first event does not wait for them.

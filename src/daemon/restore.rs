@@ -1,7 +1,8 @@
 //! Putting a backup where a daemon finds it.
 //!
 //! The journal is written beside its place and gets its name last, so that there is all of it or
-//! nothing. The index is built from it at the next start.
+//! nothing. The index is built from it at the next start. What an interrupted restore leaves goes at
+//! the next start, or with the next restore.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,9 @@ use super::recover::set_aside;
 use crate::backup::{BackupError, Kept, Report};
 use crate::index::Index;
 use crate::journal::{self, JournalError, Reader};
+
+/// The journal that is not whole yet.
+const NEW: &str = "journal.new";
 
 /// What to do where a backup is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,12 +80,22 @@ pub fn restore(kept: &Kept, state_dir: &Path, damaged: Damaged) -> Result<Report
     restored
 }
 
+/// Removes what is left of a restore that was interrupted: who holds the lock knows that none runs.
+pub(super) fn clear_unfinished(state_dir: &Path) -> Result<(), OpenError> {
+    let new = state_dir.join(NEW);
+    if new.try_exists().map_err(unusable(&new))? {
+        tracing::warn!(path = %new.display(), "a restore was not finished, and what there was of it is removed: stop snagd and run `snag restore` again before anything is recorded");
+        remove_dir(&new).map_err(unusable(&new))?;
+    }
+    Ok(())
+}
+
 fn put(kept: &Kept, state_dir: &Path, damaged: Damaged) -> Result<Report, RestoreError> {
     let journal = state_dir.join("journal");
     refuse_records(state_dir, &journal)?;
-    let new = state_dir.join("journal.new");
+    let new = state_dir.join(NEW);
     remove_dir(&new).map_err(unusable(&new))?;
-    let written = write(kept, &new).and_then(|report| {
+    let written = write(kept, state_dir, &new).and_then(|report| {
         if report.damaged.is_empty() || damaged == Damaged::Lose {
             return Ok(report);
         }
@@ -119,9 +133,11 @@ fn refuse_records(state_dir: &Path, journal: &Path) -> Result<(), RestoreError> 
     }
 }
 
-fn write(kept: &Kept, new: &Path) -> Result<Report, RestoreError> {
+fn write(kept: &Kept, state_dir: &Path, new: &Path) -> Result<Report, RestoreError> {
     let journal_error = |source: JournalError| OpenError::Journal { dir: new.to_owned(), source };
     journal::make_dir(new).map_err(journal_error)?;
+    // Whoever finds it unfinished must be able to remove it.
+    hand_over(state_dir)?;
     let report = kept.examine(|part| part.write(new))?;
     journal::begin_with(new, report.begins).map_err(journal_error)?;
     Ok(report)

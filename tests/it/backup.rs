@@ -361,6 +361,34 @@ fn what_is_refused_says_why_and_leaves_nothing() {
 }
 
 #[test]
+fn a_restore_that_was_killed_leaves_nothing_once_snagd_starts() {
+    let mut daemon = Snagd::start();
+    fill(&daemon, 0, 5, "ana");
+    back_up(&daemon);
+    let backup = target(&daemon);
+    let state = daemon.path("other/state");
+    let mut command = Command::new("strace");
+    // Its first rename is that of a note; then all is written, and has no name yet.
+    command.args(["-f", "-o", "/dev/null", "-e", "trace=rename"]);
+    command.args(["-e", "inject=rename:signal=KILL:when=1", env!("CARGO_BIN_EXE_snag")]);
+    command.arg("restore").arg(&backup).arg("--state-dir").arg(&state);
+    let output = command.output().expect("strace is installed");
+    assert_eq!(output.status.signal(), Some(9), "{output:?}");
+    assert!(state.join("journal.new").is_dir());
+    daemon.stop();
+    fs::rename(daemon.state(), daemon.path("first")).unwrap();
+    fs::rename(&state, daemon.state()).unwrap();
+    daemon.restart();
+    assert!(!daemon.state().join("journal.new").exists());
+    assert!(daemon.log().contains("a restore was not finished"), "{}", daemon.log());
+    daemon.stop();
+    restore(&backup, &daemon.state(), &[]).ok();
+    daemon.restart();
+    assert_eq!(daemon.events().len(), 5);
+    assert_eq!(daemon.log().matches("a restore was not finished").count(), 1);
+}
+
+#[test]
 fn a_newer_backup_is_refused_and_left_as_it_is() {
     let daemon = Snagd::start();
     fill(&daemon, 0, 5, "ana");
