@@ -191,8 +191,10 @@ fn parse(bytes: &[u8]) -> Result<Config, (&[u8], String)> {
         let line = text.lines().nth(breaks(before)).unwrap_or_default();
         (before, format!("{} in `{}`", error.message(), line.trim()))
     })?;
+    // A table's header begins in front of its key.
+    let line_of = |at: usize| text[..at].rfind('\n').map_or(0, |end| end + 1);
     let keys: Vec<(usize, String)> = (table.get_ref().iter())
-        .map(|(key, _)| (key.span().start, key.get_ref().to_string()))
+        .map(|(key, _)| (line_of(key.span().start), key.get_ref().to_string()))
         .collect();
     Config::deserialize(toml::Deserializer::from(table)).map_err(|error| {
         let start = start(&error);
@@ -259,10 +261,11 @@ fn absolute_path<'de, D: Deserializer<'de>>(value: D) -> Result<Option<PathBuf>,
 
 /// A person's name, as an event can have it.
 fn plain_name<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
-    let name = String::deserialize(value)?;
-    let is_plain = !name.trim().is_empty() && !name.contains(is_unprintable);
+    let said = String::deserialize(value)?;
+    let name = said.trim();
+    let is_plain = !name.is_empty() && !name.contains(is_unprintable);
     if is_plain && name.len() <= MAX_NAME {
-        return Ok(Some(name));
+        return Ok(Some(name.to_owned()));
     }
     Err(D::Error::custom(format!(
         "`{name}` is no name: write one of 1 to {MAX_NAME} bytes without control characters"
@@ -310,6 +313,15 @@ fn page_origins<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<String
             |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._:[]".contains(&b);
         host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_plain))
     };
+    let usual = |origin: &str| {
+        let usual = if origin.starts_with("https://") { ":443" } else { ":80" };
+        origin.strip_suffix(usual).map(str::to_owned)
+    };
+    if let Some((origin, plain)) = origins.iter().find_map(|it| Some((it, usual(it)?))) {
+        return Err(D::Error::custom(format!(
+            "`{origin}` is no origin that a browser sends: write it without the usual port, like {plain}"
+        )));
+    }
     match origins.iter().find(|origin| !is_origin(origin)) {
         None => Ok(Some(origins)),
         Some(origin) => Err(D::Error::custom(format!(
@@ -401,10 +413,6 @@ mod tests {
                 "2: `behind_proxy`: invalid type: string \"yes\", expected a boolean: write it like `behind_proxy = false`",
             ),
             (
-                b"origins = [\"https://shop.acme.example/\"]\n",
-                "1: `origins`: `https://shop.acme.example/` is no origin: write it as browsers do, in small letters and without a path, like https://shop.acme.example",
-            ),
-            (
                 b"person = \"\"\n",
                 "1: `person`: `` is no name: write one of 1 to 64 bytes without control characters",
             ),
@@ -428,6 +436,32 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_is_what_a_browser_sends_and_a_table_has_its_own_name() {
+        told(&[
+            (
+                b"origins = [\"https://shop.acme.example/\"]\n",
+                "1: `origins`: `https://shop.acme.example/` is no origin: write it as browsers do, in small letters and without a path, like https://shop.acme.example",
+            ),
+            (
+                b"origins = [\"http://a:8080\", \"http://a:443\", \"https://a:443\"]\n",
+                "1: `origins`: `https://a:443` is no origin that a browser sends: write it without the usual port, like https://a",
+            ),
+            (
+                b"origins = [\"http://a:80\"]\n",
+                "1: `origins`: `http://a:80` is no origin that a browser sends: write it without the usual port, like http://a",
+            ),
+            (
+                b"names = \"team\"\n[rules]\nrerun = 1\n",
+                "2: `rules`: invalid type: map, expected a sequence: write it like `rules = []`",
+            ),
+            (
+                b"[rules]\n",
+                "1: `rules`: invalid type: map, expected a sequence: write it like `rules = []`",
+            ),
+        ]);
+    }
+
+    #[test]
     fn what_is_no_toml_names_its_line() {
         told(&[
             (b"names = \"own\"\n\nnames = \"team\"\n", "3: duplicate key in `names = \"team\"`"),
@@ -442,8 +476,8 @@ mod tests {
     }
 
     #[test]
-    fn what_editors_of_other_systems_write_is_taken() {
-        let config = read(b"\xef\xbb\xbfnames = \"team\"\r\nperson = \"ana\"\r\n").unwrap();
+    fn what_editors_of_other_systems_write_is_taken_and_a_name_without_blanks() {
+        let config = read(b"\xef\xbb\xbfnames = \"team\"\r\nperson = \" ana \"\r\n").unwrap();
         assert_eq!((config.names, config.person.as_deref()), (Some(Names::Team), Some("ana")));
     }
 
