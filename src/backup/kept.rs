@@ -93,6 +93,12 @@ impl Kept {
         self.manifest.as_ref().map_or(&[], |manifest| &manifest.parts)
     }
 
+    /// The file of keys that lay beside the journal, if one did.
+    #[must_use]
+    pub fn keys(&self) -> Option<&str> {
+        self.manifest.as_ref()?.keys.as_deref()
+    }
+
     /// The files that can be parts, in order.
     pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
         let names: Vec<&str> = match &self.files {

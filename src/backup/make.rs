@@ -232,7 +232,20 @@ fn take(
     if !parts.still_hold()? {
         return Err(TakeError::Backup(BackupError::Rewritten));
     }
-    Ok((Manifest::new(now, parts.begins(), listed), damage))
+    let keys = keys_beside(journal).map_err(TakeError::Backup)?;
+    Ok((Manifest::new(now, parts.begins(), listed, keys), damage))
+}
+
+/// The file of keys beside a journal, if there is one.
+fn keys_beside(journal: &Path) -> Result<Option<String>, BackupError> {
+    let path = journal.with_file_name("keys");
+    match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // What snagd does not read is no reason not to back up the rest.
+        bytes => {
+            Ok(Some(String::from_utf8_lossy(&bytes.map_err(BackupError::unusable(&path))?).into()))
+        }
+    }
 }
 
 /// The backup that is in a directory, if any is.

@@ -7,6 +7,8 @@ use crate::journal::{Damage, Part};
 
 /// The version of the format that is written.
 const FORMAT: u32 = 1;
+/// And where there are keys, of which an older snag does not know.
+const WITH_KEYS: u32 = 2;
 /// How many digits of a checksum a file's name has.
 const DIGITS: usize = 16;
 
@@ -25,6 +27,9 @@ pub struct Manifest {
     pub begins: u64,
     /// The segments, in order.
     pub parts: Vec<Listed>,
+    /// The file of keys beside the journal: hashes of what SDKs and pages post with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<String>,
 }
 
 /// A part of a backup.
@@ -58,11 +63,16 @@ pub(super) enum Read {
 }
 
 impl Manifest {
-    /// The manifest of these parts.
-    pub(super) fn new(made_at: Timestamp, begins: u64, parts: Vec<Listed>) -> Self {
+    /// The manifest of these parts and keys.
+    pub(super) fn new(
+        made_at: Timestamp,
+        begins: u64,
+        parts: Vec<Listed>,
+        keys: Option<String>,
+    ) -> Self {
         let snag = env!("CARGO_PKG_VERSION").to_owned();
-        let checksum = String::new();
-        let mut manifest = Self { format: FORMAT, snag, made_at, checksum, begins, parts };
+        let (format, checksum) = (if keys.is_some() { WITH_KEYS } else { FORMAT }, String::new());
+        let mut manifest = Self { format, snag, made_at, checksum, begins, parts, keys };
         manifest.checksum = manifest.sum();
         manifest
     }
@@ -94,8 +104,8 @@ impl Manifest {
             format: u32,
         }
         match serde_json::from_slice(json) {
-            Ok(Version { format }) if FORMAT < format => return Read::Newer(format),
-            Ok(Version { format: FORMAT }) => {}
+            Ok(Version { format }) if WITH_KEYS < format => return Read::Newer(format),
+            Ok(Version { format: FORMAT | WITH_KEYS }) => {}
             Ok(_) | Err(_) => return Read::Damaged,
         }
         match serde_json::from_slice::<Self>(json) {

@@ -11,7 +11,7 @@
 //!   backup into the same directory writes it anew.
 //! - A backup of another journal, or of a newer snag, is left as it is.
 //!
-//! # Format, version 1
+//! # Format, version 1 or, with keys, 2
 //!
 //! A directory, or a tar archive of one named `snag-backup`, the manifest last:
 //!
@@ -24,7 +24,9 @@
 //!
 //! The segments are those of [`crate::journal`], the last as far as it went. A segment that changes
 //! gets another name, so that two backups can lie side by side until the manifest names the second;
-//! what it does not name goes then. The manifest is JSON: [`Manifest`] says what is in it.
+//! what it does not name goes then. The manifest is JSON: [`Manifest`] says what is in it. The file of
+//! keys beside the journal is small, and a part of it. Token, configuration and what waits in `drop` are
+//! in no backup.
 
 mod examine;
 mod kept;

@@ -398,10 +398,10 @@ fn what_is_no_backup_of_this_journal_is_left_as_it_is() {
     fs::write(one.path("photos/cat.jpg"), "meow").unwrap();
     assert!(matches!(one.back_up("photos"), Err(BackupError::Foreign { .. })));
     let manifest = one.path("b").join(MANIFEST);
-    let newer = fs::read_to_string(&manifest).unwrap().replace("\"format\": 1", "\"format\": 2");
+    let newer = fs::read_to_string(&manifest).unwrap().replace("\"format\": 1", "\"format\": 3");
     fs::write(&manifest, &newer).unwrap();
-    assert!(matches!(one.back_up("b"), Err(BackupError::Newer { version: 2, .. })));
-    assert!(matches!(Kept::open(&one.path("b")), Err(BackupError::Newer { version: 2, .. })));
+    assert!(matches!(one.back_up("b"), Err(BackupError::Newer { version: 3, .. })));
+    assert!(matches!(Kept::open(&one.path("b")), Err(BackupError::Newer { version: 3, .. })));
     assert_eq!(fs::read_to_string(&manifest).unwrap(), newer);
     assert!(matches!(one.back_up("../nowhere/\0"), Err(BackupError::Unusable { .. })));
     let archive = one.path("b.tar");
@@ -409,9 +409,9 @@ fn what_is_no_backup_of_this_journal_is_left_as_it_is() {
     let at = whole.windows(11).position(|window| window == b"\"format\": 1").unwrap();
     flip(&archive, at + 9);
     assert!(matches!(one.back_up("b.tar"), Err(BackupError::BadManifest(_))));
-    let newer = [&whole[..at + 10], b"2", &whole[at + 11..]].concat();
+    let newer = [&whole[..at + 10], b"3", &whole[at + 11..]].concat();
     fs::write(&archive, &newer).unwrap();
-    assert!(matches!(one.back_up("b.tar"), Err(BackupError::Newer { version: 2, .. })));
+    assert!(matches!(one.back_up("b.tar"), Err(BackupError::Newer { version: 3, .. })));
     fs::write(&archive, &whole[..whole.len() / 2]).unwrap();
     assert!(matches!(one.back_up("b.tar"), Err(BackupError::BadManifest(_))));
     fs::write(&archive, "no archive").unwrap();

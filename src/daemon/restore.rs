@@ -5,11 +5,14 @@
 //! the next start, or with the next restore.
 
 use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::forget::remove_dir;
 use super::open::{OpenError, lock, make_dir, unusable};
 use super::owner::hand_over;
+use super::paths::Paths;
 use super::recover::set_aside;
 use crate::backup::{BackupError, Kept, Report};
 use crate::index::Index;
@@ -113,11 +116,26 @@ fn put(kept: &Kept, state_dir: &Path, damaged: Damaged) -> Result<Report, Restor
     set_aside(&index)?;
     // What was there before is no measure of what is restored.
     Index::note_nothing(&index).map_err(unusable(&index))?;
+    restore_keys(kept, state_dir)?;
     hand_over(state_dir)?;
     remove_dir(&journal).map_err(unusable(&journal))?;
     let named = fs::rename(&new, &journal).and_then(|()| File::open(state_dir)?.sync_all());
     named.map_err(unusable(&journal))?;
     Ok(report)
+}
+
+/// Keys that are there already stay.
+fn restore_keys(kept: &Kept, state_dir: &Path) -> Result<(), OpenError> {
+    let path = Paths::in_state_dir(state_dir).keys();
+    let Some(keys) = kept.keys().filter(|_| !path.exists()) else { return Ok(()) };
+    let new = path.with_extension("new");
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let written = options.open(&new).and_then(|mut file| {
+        file.write_all(keys.as_bytes())?;
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&new, &path)).map_err(unusable(&path))
 }
 
 /// A daemon that was started once leaves a journal without a record.

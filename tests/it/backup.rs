@@ -389,12 +389,39 @@ fn a_restore_that_was_killed_leaves_nothing_once_snagd_starts() {
 }
 
 #[test]
+fn the_keys_of_sdks_and_pages_come_back_unless_there_are_some() {
+    let daemon = Snagd::start();
+    fill(&daemon, 0, 5, "ana");
+    daemon.snag(&["dsn", "web/shop"]).ok();
+    daemon.snag(&["dsn", "web/blog"]).ok();
+    daemon.snag(&["dsn", "--revoke", "1"]).ok();
+    let archive = daemon.path("b.tar");
+    daemon.snag(&["backup", archive.to_str().unwrap()]).ok();
+    back_up(&daemon);
+    let keys = fs::read(daemon.state().join("keys")).unwrap();
+    for backup in [target(&daemon), archive.clone()] {
+        let again = restored(&backup);
+        assert!(fs::read(again.state().join("keys")).unwrap() == keys);
+        let mode = fs::metadata(again.state().join("keys")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let list = |daemon: &Snagd| daemon.snag(&["dsn", "--list", "--json"]).ok().json();
+        assert_eq!(list(&again)["keys"], list(&daemon)["keys"]);
+    }
+    let mut fresh = Snagd::start();
+    fresh.snag(&["dsn", "pos"]).ok();
+    fresh.stop();
+    let own = fs::read(fresh.state().join("keys")).unwrap();
+    restore(&archive, &fresh.state(), &[]).ok();
+    assert!(fs::read(fresh.state().join("keys")).unwrap() == own);
+}
+
+#[test]
 fn a_newer_backup_is_refused_and_left_as_it_is() {
     let daemon = Snagd::start();
     fill(&daemon, 0, 5, "ana");
     back_up(&daemon);
     let manifest = target(&daemon).join("manifest.json");
-    let newer = fs::read_to_string(&manifest).unwrap().replace("\"format\": 1", "\"format\": 2");
+    let newer = fs::read_to_string(&manifest).unwrap().replace("\"format\": 1", "\"format\": 3");
     fs::write(&manifest, &newer).unwrap();
     let to = Dir::new();
     restore(&target(&daemon), &to.path().join("state"), &["--lose-damaged"]).ended(65);
