@@ -37,12 +37,12 @@ pub enum RestoreError {
     #[error(transparent)]
     Backup(#[from] BackupError),
     /// There is something already.
-    #[error("{} is not empty: it holds {records} records; name another directory with `--state-dir`, or move this one away first", .dir.display())]
+    #[error("{} is not empty: its journal goes up to record {last}; name another directory with `--state-dir`, or move this one away first", .dir.display())]
     NotEmpty {
         /// The state directory.
         dir: PathBuf,
-        /// How many records its journal has.
-        records: u64,
+        /// The last number that its journal gave.
+        last: u64,
     },
     /// A daemon runs there.
     #[error("a snagd runs on {}: stop it first", .0.display())]
@@ -147,7 +147,7 @@ fn refuse_records(state_dir: &Path, journal: &Path) -> Result<(), RestoreError> 
     let (reader, _) = Reader::open(journal, 0).map_err(journal_error)?;
     match reader.last() {
         0 => Ok(()),
-        records => Err(RestoreError::NotEmpty { dir: state_dir.to_owned(), records }),
+        last => Err(RestoreError::NotEmpty { dir: state_dir.to_owned(), last }),
     }
 }
 

@@ -292,7 +292,7 @@ fn nothing_is_overwritten() {
     assert!(runs.stderr.contains("stop it first"), "{runs:#?}");
     daemon.stop();
     let full = restore(&target(&daemon), &daemon.state(), &[]).ended(73);
-    assert!(full.stderr.contains("holds 5 records"), "{full:#?}");
+    assert!(full.stderr.contains("goes up to record 5"), "{full:#?}");
     daemon.restart();
     assert_eq!(daemon.events().len(), 5);
     // A directory that a daemon made, but nobody told anything, is as good as empty.
