@@ -17,13 +17,14 @@ pub(super) fn parts_of(journal: &Path) -> Result<Parts, BackupError> {
     Ok(Parts::of(journal)?)
 }
 
-/// Refuses a backup that has no record in common with the journal: it would be replaced.
+/// Refuses a backup that has no record in common with the journal: it would be replaced. Unless all
+/// that it has was forgotten, so that its numbers are of nothing else.
 pub(super) fn refuse_another(journal: &Path, old: &Kept) -> Result<(), BackupError> {
     if old.listed().iter().all(|entry| entry.last < entry.first) {
         return Ok(());
     }
     let mut parts = parts_of(journal)?;
-    let firsts = parts.firsts();
+    let (firsts, mut is_forgotten) = (parts.firsts(), None);
     for entry in old.listed().iter().filter(|entry| firsts.contains(&entry.first)) {
         let ours = parts.read(entry.first)?;
         // Whatever became of it, that is what was there.
@@ -31,11 +32,15 @@ pub(super) fn refuse_another(journal: &Path, old: &Kept) -> Result<(), BackupErr
             return Ok(());
         }
         let Ok(Some(theirs)) = old.read_part(&entry.file) else { continue };
-        if !records(&ours).is_disjoint(&records(&theirs)) {
+        let (ours, theirs) = (records(&ours), records(&theirs));
+        if !ours.is_disjoint(&theirs) {
             return Ok(());
         }
+        let given: HashSet<u64> = ours.iter().map(|(at, _)| *at).collect();
+        let is_spent = theirs.iter().all(|(at, _)| !given.contains(at));
+        is_forgotten = Some(is_forgotten.unwrap_or(true) && is_spent);
     }
-    Err(BackupError::Another(old.path.clone()))
+    if is_forgotten == Some(true) { Ok(()) } else { Err(BackupError::Another(old.path.clone())) }
 }
 
 /// Refuses one that is less: what the backup before has and this one lacks may be gone only because it

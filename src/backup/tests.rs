@@ -386,6 +386,18 @@ fn a_record_that_lost_a_name_is_still_the_same() {
 }
 
 #[test]
+fn where_all_was_forgotten_it_leaves_the_backup_too() {
+    for target in ["b", "b.tar"] {
+        let mut case = Case::new(&[5]);
+        case.back_up(target).unwrap();
+        case.journal.packer.rewrite(|_| Fate::Drop).unwrap();
+        case.append(1);
+        assert_eq!(case.back_up(target).unwrap().removed, 5, "{target}");
+        assert_eq!(case.restored(target).0.into_keys().collect::<Vec<_>>(), [6]);
+    }
+}
+
+#[test]
 fn what_is_no_backup_of_this_journal_is_left_as_it_is() {
     let (one, other) = (Case::new(&[3]), Case::new(&[3]));
     for name in ["b.tar", "b"] {
