@@ -10,14 +10,16 @@ use crate::man::{Body, Extra, page};
 /// The chapter of daemons.
 const CHAPTER: &str = "8";
 
-const EXIT_CODES: [(&str, &str); 7] = [
+const EXIT_CODES: [(&str, &str); 9] = [
     ("0", "stopped as told, or what was checked is as it should be"),
     ("1", "verify found something that is not as it should be"),
     ("2", "usage"),
     ("65", "a newer snagd wrote the journal, or the journal is gone"),
     ("73", "another snagd runs on the directory, or something cannot be made or listened on"),
     ("74", "the disk failed"),
-    ("78", "the configuration, the token or the state directory cannot be used as it is"),
+    ("77", "verify or repair: the state directory is not yours to look at"),
+    ("78", "the configuration, the token, the keys or the state directory cannot be used as it is"),
+    ("130, 143", "verify: ended by Ctrl-C, by SIGTERM"),
 ];
 
 const FILES: [(&str, &str); 6] = [
