@@ -12,7 +12,9 @@ use super::answer::No;
 use super::rule;
 use crate::doors::side::ANONYMOUS;
 use crate::doors::{Desk, lost_before};
-use crate::event::{Class, Draft, Event, MAX_EVENT, Place, Sender, SignalName, Source, Word};
+use crate::event::{
+    Class, Draft, Event, MAX_EVENT, MAX_NAME, Place, Sender, SignalName, Source, Word,
+};
 use crate::recorder::{Fate, Recorded};
 
 /// The most events one request may carry.
@@ -21,6 +23,10 @@ const MOST_EVENTS: usize = 100;
 const MOST_BEYOND: u64 = 1_000_000;
 /// The most segments a place has. A page's path may have more.
 const DEEPEST: usize = 8;
+/// The longest segment, in letters.
+const LONGEST: usize = 64;
+/// The longest note of a signal, in bytes. The page sends more, so that it cuts no secret in two.
+const LONGEST_NOTE: usize = 300;
 
 /// What became of it.
 #[derive(Debug, Default, Serialize)]
@@ -112,6 +118,10 @@ fn admit(desk: &Desk, below: Option<&Place>, json: &[u8]) -> Result<Event, Strin
     if let Some(place) = draft.text("place").map(|place| put_below(below, place)) {
         draft.set("place", place);
     }
+    let version = draft.text("version").map(|version| begun(version, MAX_NAME).to_owned());
+    if let Some(version) = version {
+        draft.set("version", version);
+    }
     let mut event = desk
         .admit(draft, Sender::Anonymous, Source::Browser)
         .map_err(|rejection| rejection.to_string())?;
@@ -125,6 +135,7 @@ fn admit(desk: &Desk, below: Option<&Place>, json: &[u8]) -> Result<Event, Strin
         let words = rule::in_words(signal.name, signal.rule.as_deref().unwrap_or_default());
         signal.rule = Some(words.ok_or_else(|| no_such_signal(signal.name))?);
         event.kind = Some(rule::kind(signal.name));
+        event.note = event.note.map(|note| begun(&note, LONGEST_NOTE).to_owned());
     }
     Ok(event)
 }
@@ -135,11 +146,31 @@ fn no_such_signal(name: SignalName) -> String {
     )
 }
 
+/// A text's beginning, of at most so many bytes.
+fn begun(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
+/// A segment that is none of a place loses its end, and has `_` where a letter cannot be kept: who
+/// tells is not who named it, and can do nothing about it.
+fn mended(segment: &str) -> String {
+    let segment = segment.trim();
+    if Place::parse(segment).is_ok() {
+        return segment.to_owned();
+    }
+    if matches!(segment, "." | "..") {
+        return "_".to_owned();
+    }
+    let is_kept = |letter: char| letter.is_ascii_alphanumeric() || "._- ".contains(letter);
+    let letters = segment.chars().take(LONGEST);
+    letters.map(|letter| if is_kept(letter) { letter } else { '_' }).collect()
+}
+
 /// A place as one below another, unless it is that already; what is too deep loses its end.
 fn put_below(below: Option<&Place>, said: &str) -> String {
     let cut = |place: &str| {
         let segments = place.split('/').filter(|segment| !segment.trim().is_empty());
-        segments.take(DEEPEST).collect::<Vec<_>>().join("/")
+        segments.take(DEEPEST).map(mended).collect::<Vec<_>>().join("/")
     };
     let place = cut(said);
     match below {
@@ -170,7 +201,11 @@ mod tests {
         assert_eq!(put(" /Web/checkout"), "Web/checkout");
         assert_eq!(put("/"), "web");
         assert_eq!(put("webshop/x"), "web/webshop/x");
-        assert_eq!(put("//shop/é"), "web/shop/é", "which is refused as it was");
+        assert_eq!(put("//shop/é"), "web/shop/_");
+        assert_eq!(put("web/Zahlung/über Karte"), "web/Zahlung/_ber Karte");
+        assert_eq!(put("web/../ . /x"), "web/_/_/x");
+        assert_eq!(put("web/{id}/:id"), "web/{id}/:id", "which vary");
+        assert_eq!(put_below(Some(&web), &"y".repeat(70)), format!("web/{}", "y".repeat(64)));
         assert_eq!(put("a/b/c/d/e/f/g/h"), "web/a/b/c/d/e/f/g");
         assert_eq!(put("web/b/c/d/e/f/g/h/i"), "web/b/c/d/e/f/g/h");
         assert_eq!(put_below(None, "anything"), "anything");

@@ -8,7 +8,7 @@
 //   data-templates="/blog/:post"   paths with segments that vary; numbers and ids vary anyway
 //   data-person="ana"              to whom it happens; or, later, window.snag.person = "ana"
 //   data-version="1.4.2"           of the product
-//   data-shortcut="S"              this key, with Alt and Shift, asks for a report
+//   data-shortcut="S"              this letter or digit, with Alt and Shift, asks for a report
 //   data-rage-click="4 1000 30"    clicks, ms, px
 //   data-dead-click="2500"         ms
 //   data-error-click="100"         ms
@@ -22,7 +22,7 @@
 (() => {
   if (window.snag) return;
   // Read now: later a page may be under another address, from which a relative one leads elsewhere.
-  const { dataset: said, src, nonce } = document.currentScript;
+  const { dataset: said, src } = document.currentScript;
   const beside = path => new URL(path, src);
   const snag = window.snag = { person: said.person, open };
 
@@ -54,8 +54,8 @@
 
   // What snagd has not answered yet: at most 50 items, reports longest. Each event is an item of its own,
   // so that windows do not write over each other's. By name, the number of signals beyond 20 a load comes
-  // first, then signals by time, then reports.
-  const KEPT = `snag ${said.key} `;
+  // first, then signals by time, then reports. A new key sends what was kept under the old one.
+  const KEPT = `snag ${said.place} `;
   let store = {}, told = 0;
   safely(() => store = localStorage)();
   const kept = () => Object.keys(store).filter(name => name.startsWith(KEPT)).sort();
@@ -82,9 +82,9 @@
 
   const tell = (name, { path, target }, what, count) => {
     if (find(path, `[data-snag-ignore=""],[data-snag-ignore~=${name}-click]`)) return;
-    const element = [[target.localName, ...target.classList].join('.'), path.find(node => node.id)?.id].join(' #');
+    const element = [[target.localName, ...target.classList].join('.'), find(path, '[id]')?.getAttribute('id')].join(' #');
     if (told++ < 20) keep(eventAt(find(path, '[data-snag-place]'), {
-      note: (element + what).slice(0, 300), signal: { name: name + '-click', count, rule: said[name + 'Click'] },
+      note: (element + what).slice(0, 1e3), signal: { name: name + '-click', count, rule: said[name + 'Click'] },
     }));
     else store[KEPT] = -~store[KEPT];
     setTimeout(send, 3e3);
@@ -94,24 +94,34 @@
 
   const FIELD = 'input,select,textarea,[contenteditable],[role=slider]';
   const INTERACTIVE = 'a,button,summary,[onclick]:not(body),[type=submit],[type=reset],[type=image],[type=button],[role=button],[role=link],[role=tab],[role=option],[role^=menuitem]';
+  // What is drawn looks the same to a script: nothing is said of it, nor of a button near a canvas.
+  const DRAWN = 'canvas,video,:is(:has(>canvas,>*>canvas):not(html,body))';
   const find = (path, selector) => path.find(node => node.matches?.(selector));
 
   // What may change without a mutation: a value that a script sets, or by CSS what is around a button.
-  // With the text, it is also how a stepper is known.
+  // With attributes and text, it is also how a stepper is known.
   const isVisible = node => node.checkVisibility?.({ checkOpacity: true, checkVisibilityCSS: true });
-  const look = ({ path, target }) => [...document.querySelectorAll(FIELD), ...target.parentNode.querySelectorAll('*')]
-    .slice(0, 500).map(node => [node.value, node.checked, isVisible(node)])
+  const look = ({ path, target: { parentNode } }) => [
+    document.querySelectorAll(FIELD + ',body,img,[style]'), (parentNode.parentNode || parentNode).querySelectorAll('*'),
+  ].map(nodes => [...nodes].slice(0, 300).map(node =>
+    [node.value, node.checked, isVisible(node), ...[...node.attributes].map(({ value }) => value)]))
     + path.map(node => node.nodeType > 8 && (node.body || node).textContent);
 
   let answers = 0, last, pressed, burst = [];
   const answered = () => answers++;
-  const observer = new MutationObserver(answered);
+  const observer = new MutationObserver(answered), watched = new WeakSet;
+  const watch = safely(root => {
+    if (watched.has(root)) return;
+    watched.add(root);
+    observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+    root.querySelectorAll('*').forEach(node => (node = node.shadowRoot || node.contentDocument) && watch(node));
+  });
 
-  // A press, or a click by key. Documents and shadow roots are watched from the first one on.
+  // A press, or a click by key. What is on the page at the first one is watched from then on, in shadow
+  // roots and frames as well; of a root that comes later `attachShadow` tells.
   const begin = event => {
     const path = event.composedPath(), target = find(path, FIELD + ',' + INTERACTIVE) || path[0];
-    path.forEach(node => node.nodeType > 8
-      && observer.observe(node, { subtree: true, childList: true, attributes: true, characterData: true }));
+    path.forEach(node => node.nodeType > 8 && watch(node));
     const click = { path, target, event, before: answers };
     click.looked = look(click);
     return click;
@@ -127,13 +137,13 @@
       // Of clicks on one thing the last one tells. A menu beside a button, that hovering has opened
       // before the click, is an answer.
       if (click.before == answers && click.looked == look(click) && (last == click || last.target != target)
-        && target.matches(INTERACTIVE) && !find(path, '[href],canvas,video,[aria-disabled=true]')
+        && target.matches(INTERACTIVE) && !find(path, DRAWN + ',[href],[aria-disabled=true]')
         && ![...target.parentNode.children].some(node => isVisible(node)
           && /ab|fi/.test(getComputedStyle(node).position) && node.querySelector(INTERACTIVE))
       ) tell('dead', click, '');
     }), DEAD_TIME);
     setTimeout(ends, 0, click, 0);
-    if (!event.detail || !target.matches(INTERACTIVE) && target.matches(FIELD) || /^\P{L}+$/u.test(target.innerText)) return;
+    if (!event.detail || find(path, DRAWN) || !target.matches(INTERACTIVE) && target.matches(FIELD) || /^\P{L}+$/u.test(target.innerText)) return;
     burst = [...burst, click].filter(old => event.timeStamp - old.event.timeStamp <= CLICK_TIME
       && (old.target == target || Math.hypot(event.x - old.event.x, event.y - old.event.y) <= CLICK_SPAN));
     // A stepper looks different at each click.
@@ -143,7 +153,7 @@
   });
   // Pressing moves the focus: that is no answer.
   on('focus blur', () => pressed || answered());
-  on('scroll toggle visibilitychange play pause', answered);
+  on('scroll toggle visibilitychange fullscreenchange play pause', answered);
   on('navigate', answered, window.navigation);
   on('input scroll', () => burst = []);
 
@@ -161,8 +171,8 @@
   on('error unhandledrejection', ({ message, reason }) => failed(atWork(), `${message || reason || ''}`));
 
   const wrap = (owner, names, follow) => names.split(' ').forEach(name => {
-    const original = owner[name];
-    owner[name] = function (to) {
+    const holder = window[owner]?.prototype || window, original = holder[name];
+    if (original) holder[name] = function (to) {
       let click = follow && atWork();
       answered();
       if (click) ends(click, +DEAD_TIME);
@@ -174,9 +184,18 @@
       }), to, this) : result;
     };
   });
-  wrap(window, 'alert confirm prompt print open');
-  wrap(WebSocket.prototype, 'send');
-  wrap(window, 'fetch', (promise, end, to) => promise.then(answer => {
+  wrap('', 'alert confirm prompt print open');
+  wrap('WebSocket', 'send');
+  wrap('Worker', 'postMessage');
+  wrap('Navigator', 'sendBeacon');
+  wrap('HTMLMediaElement', 'play pause');
+  // A closed root is never seen again.
+  wrap('Element', 'attachShadow', (root, end) => {
+    end('', 0);
+    watch(root);
+    return root;
+  });
+  wrap('', 'fetch', (promise, end, to) => promise.then(answer => {
     end(answer.url, answer.status);
     return answer;
   }, error => {
@@ -184,27 +203,26 @@
     if (error instanceof TypeError) end(to?.url || to, 'failed');
     throw error;
   }));
-  wrap(XMLHttpRequest.prototype, 'send', (_, end, to, xhr) =>
+  wrap('XMLHttpRequest', 'send', (_, end, to, xhr) =>
     on('load error timeout', () => end(xhr.responseURL, xhr.status || 'failed'), xhr));
 
   // ---- The way to a report ----
 
   // Its dialog is beside this file, and allowed by the same nonce. It is loaded ahead, so that snagd may
-  // be away when somebody asks for it; where that failed, or is yet to come, it is loaded then.
-  const load = then => {
-    const file = document.createElement('script');
-    file.src = beside('snag-dialog.js');
-    file.nonce = nonce;
-    file.onload = file.onerror = then;
-    document.head.append(file);
-  };
+  // be away when somebody asks for it; where that failed, or is yet to come, it is loaded then: under
+  // another name, since a browser may know no other answer for the first. An import needs no trusted type.
+  const load = () => import(beside('snag-dialog.js#' + Math.random())).catch(() => 0);
   function open() {
     const event = eventAt(document.activeElement.closest('[data-snag-place]'));
-    const ask = () => snag.ask ? snag.ask(event, keep, send, () => store) : alert('snag does not answer. Try again later.');
-    snag.ask ? ask() : load(ask);
+    const ask = () => snag.ask ? snag.ask(event, keep, send, () => store)
+      : alert('snag is away, or this page forbids its form. Try again later.');
+    snag.ask ? ask() : load().then(ask);
   }
+  // A field keeps what a keyboard writes with these keys, like the letter of a Polish one.
+  const KEY = (said.shortcut || 'S').toUpperCase();
   on('keydown', event => {
-    if (event.code != 'Key' + (said.shortcut || 'S') || !event.altKey || !event.shiftKey) return;
+    if (event.code.replace(/Key|Digit/, '') != KEY || !event.altKey || !event.shiftKey
+      || find(event.composedPath(), FIELD) && event.key.toUpperCase() != KEY) return;
     event.preventDefault();
     open();
   });
@@ -212,5 +230,5 @@
   on('visibilitychange', send);
   setInterval(send, 6e4);
   setTimeout(send, 3e3);
-  on('load', () => load());
+  on('load', load);
 })();

@@ -15,8 +15,6 @@ use crate::harness::{Dir, Snagd, until};
 pub(super) struct Shop {
     pub(super) snagd: Snagd,
     pub(super) origin: String,
-    /// The key's digits.
-    pub(super) key: String,
 }
 
 impl Shop {
@@ -24,9 +22,9 @@ impl Shop {
     pub(super) fn open(attributes: &str) -> Self {
         let (listener, origin) = listen();
         let snagd = daemon_for(&origin);
-        let (line, key) = line(&snagd, attributes);
+        let (line, _) = line(&snagd, attributes);
         serve(listener, &line);
-        Self { snagd, origin, key }
+        Self { snagd, origin }
     }
 
     /// Has the daemon come back where it was.
