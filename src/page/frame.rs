@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::policy::{SCRIPT, STYLE};
-use super::{Address, CALENDAR, EVENT, HOME, LIVE, MAP, RECORD};
+use super::{Address, CALENDAR, EVENT, HOME, LIVE, MAP, RECORD, WHY};
 use crate::event::Day;
 use crate::words::shell;
 
@@ -37,12 +37,19 @@ pub(super) fn frame(visit: &Visit, title: &str, view: &Markup) -> String {
             }
         }
         main #main { (view) }
-        p #news aria-live="polite" data-live=(LIVE) data-after=(visit.seen)
-            data-under=[address.get("under").or(address.get("place"))] {}
+        @if has_news(address) {
+            p #news aria-live="polite" data-live=(LIVE) data-after=(visit.seen)
+                data-under=[address.get(if address.path() == WHY { "place" } else { "under" })] {}
+        }
         (footer(address))
         script { (PreEscaped(SCRIPT.as_str())) }
     };
     document(title, &body)
+}
+
+/// Whether a view shows what news would change. What loads the form anew loses what was typed.
+fn has_news(address: &Address) -> bool {
+    address.path() != RECORD && !address.path().starts_with(EVENT)
 }
 
 /// A document around a body.
@@ -103,9 +110,9 @@ fn command(address: &Address) -> String {
         return format!("snag show {}", shell(id));
     }
     let verb = match address.path() {
-        super::WHY => "why",
+        WHY => "why",
         CALENDAR => "coverage",
-        super::RECORD => return "snag log web/checkout/pay \"what happened\"".to_owned(),
+        RECORD => return "snag log web/checkout/pay \"what happened\"".to_owned(),
         _ => "hotspots",
     };
     let taken = address.pairs().filter(|(name, _)| verb != "coverage" || COVERED.contains(name));

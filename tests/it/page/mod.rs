@@ -2,6 +2,7 @@
 
 mod axe;
 mod door;
+mod news;
 mod print;
 mod views;
 
