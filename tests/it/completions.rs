@@ -77,7 +77,7 @@ fn bash_completes_what_the_daemon_knows() {
         r"ada\ b\'s
 ana",
     );
-    completes(&snagd, BASH, "snag log x --person 'ad", "ada b's");
+    completes(&snagd, BASH, "snag log x --person 'ad", r"ada b'\''s");
     completes(&snagd, BASH, "snag hotspots --under=c", "cli/deploy");
     completes(&snagd, BASH, "snag log x --kind=sl", "slow");
     completes(&snagd, BASH, "snag hot", "hotspots");
@@ -105,6 +105,35 @@ fn fish_completes_what_the_daemon_knows() {
     completes(&snagd, FISH, "snag log x --person ad", "ada b's");
     completes(&snagd, FISH, "A=1 snag log x --kind=sl", "--kind=slow");
     completes(&snagd, FISH, "snag hot", "hotspots\tRank the places that hurt most");
+}
+
+/// Prints what the last word of the line means to bash once its last letter is completed and its quotes
+/// are closed.
+const BASH_WORD: &str = r#"
+eval "$(snag completions bash)" && COMP_LINE=$LINE COMP_POINT=${#LINE} && _snag
+quote=${LINE: -2:1}
+eval "set -- ${LINE%?}${COMPREPLY[0]}${quote% }"
+printf '%s' "${@: -1}"
+"#;
+
+#[test]
+fn what_somebody_told_runs_in_no_shell() {
+    let snagd = Snagd::start();
+    let names = ["y $(touch ran) `touch ran`", "z'; touch ran; '", "x\"; touch ran; \"\\"];
+    for (name, place) in names.iter().zip(["a", "b", "c"]) {
+        let told = json!({"place": place, "note": "x", "person": name, "version": name});
+        snagd.post(&told.to_string()).is(201);
+    }
+    let zsh = r#"eval "set -- $(cat typed)" 2>/dev/null; printf '%s' "${@: -1}""#;
+    let zsh = ZSH.replace("cat typed", zsh);
+    for name in names {
+        for quote in ["", "\"", "'"] {
+            let begin = &name[..1];
+            completes(&snagd, BASH_WORD, &format!("snag hotspots --person {quote}{begin}"), name);
+            completes(&snagd, &zsh, &format!("snag hotspots --version {quote}{begin}"), name);
+        }
+    }
+    assert!(!snagd.dir.path().join("ran").exists());
 }
 
 /// Asks as the scripts do, whatever the environment.

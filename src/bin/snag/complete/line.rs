@@ -31,7 +31,7 @@ enum Quoting {
     Shell,
     /// With backslashes before what the shell would take for its own.
     Backslashes,
-    /// As it is, within quotes that are open.
+    /// Within quotes that are open.
     Open(char),
 }
 
@@ -88,24 +88,36 @@ impl Current {
         self.text.extend(letter);
     }
 
-    /// What the shell puts in place of the part it replaces, to make this word of it.
-    pub(super) fn rest_of(&self, word: &str) -> String {
+    /// What the shell puts in place of the part it replaces, to make this word of it: what others
+    /// wrote is a word, and never code. None where it cannot be written there.
+    pub(super) fn rest_of(&self, word: &str) -> Option<String> {
         let rest = word.get(self.start..).unwrap_or(word);
-        if self.quoting != Quoting::Backslashes {
-            return rest.to_owned();
-        }
-        let mut written = String::new();
-        for letter in rest.chars() {
-            if letter.is_ascii()
-                && !letter.is_ascii_alphanumeric()
-                && !"-_./=:@%+,".contains(letter)
-            {
-                written.push('\\');
+        let means_more = self.text.get(..self.start).is_some_and(|before| before.ends_with('$'));
+        match self.quoting {
+            Quoting::Shell => Some(rest.to_owned()),
+            Quoting::Backslashes => {
+                Some(backslashed(rest, |c| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c)))
             }
-            written.push(letter);
+            // Behind a dollar, quotes take backslashes otherwise.
+            Quoting::Open(_) if means_more => None,
+            Quoting::Open('\'') => Some(rest.replace('\'', r"'\''")),
+            // Between double quotes bash looks for its history, and leaves a backslash before `!`.
+            Quoting::Open(_) if rest.contains('!') => None,
+            Quoting::Open(_) => Some(backslashed(rest, |c| !r#"$`"\"#.contains(c))),
         }
-        written
     }
+}
+
+/// With a backslash before each letter of ASCII that is not plain.
+fn backslashed(text: &str, is_plain: impl Fn(char) -> bool) -> String {
+    let mut written = String::new();
+    for letter in text.chars() {
+        if letter.is_ascii() && !is_plain(letter) {
+            written.push('\\');
+        }
+        written.push(letter);
+    }
+    written
 }
 
 #[cfg(test)]
@@ -120,7 +132,7 @@ mod tests {
     }
 
     fn rest(line: &str, word: &str) -> String {
-        Typed::of_line(line, BREAKS).current.rest_of(word)
+        Typed::of_line(line, BREAKS).current.rest_of(word).unwrap()
     }
 
     #[test]
@@ -152,5 +164,16 @@ mod tests {
         assert_eq!(rest("snag log --person a", "ada b's"), r"ada\ b\'s");
         assert_eq!(rest("snag log --person 'ad", "ada b"), "ada b");
         assert_eq!(rest("snag log --person ada\\ ", "ada b"), r"ada\ b");
+    }
+
+    #[test]
+    fn what_others_wrote_is_a_word_and_never_code() {
+        assert_eq!(rest("snag --person y", "y $(id) `id`"), r"y\ \$\(id\)\ \`id\`");
+        assert_eq!(rest("snag --person \"y", "y $(id) `id` \"\\"), r#"y \$(id) \`id\` \"\\"#);
+        assert_eq!(rest("snag --person 'zo", "zo'b;$(id)"), r"zo'\''b;$(id)");
+        let cannot =
+            |line: &str, word| Typed::of_line(line, BREAKS).current.rest_of(word).is_none();
+        assert!(cannot("snag --person \"y", "y !!"), "bash would look for its history");
+        assert!(cannot("snag --person $'y", r"$y\'$(id)"), "a backslash and a quote are one there");
     }
 }

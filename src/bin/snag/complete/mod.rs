@@ -6,7 +6,7 @@
 //! - The daemon has until [`DEADLINE`]: whatever it does, no prompt waits 50 ms.
 //! - Without a daemon, or with a broken command line, what is not known is left out: nothing is
 //!   said on stderr, ever, and the exit code is 0.
-//! - No word reaches a terminal that it would obey.
+//! - No word reaches a terminal that it would obey, nor a shell that would take it for code.
 //!
 //! The scripts ask `snag complete SHELL WORDS…`, which no help lists: bash gives its line up to the
 //! cursor, zsh and fish give the words after `snag`, the unfinished one last. The answer is a word
@@ -93,10 +93,13 @@ pub(crate) fn answer(question: Question, started: Instant) {
     for Candidate { word, about } in find(&asked, started).unwrap_or_default() {
         let word = format!("{}{word}", asked.before);
         let is_apt = shell != Shell::Bash || word.starts_with(&typed.current.text);
-        if is_apt && !word.chars().any(is_obeyed) {
+        if !is_apt || word.chars().any(is_obeyed) {
+            continue;
+        }
+        if let Some(written) = typed.current.rest_of(&word) {
             let tab = if about.is_empty() { "" } else { "\t" };
             // Writing to memory does not fail.
-            let _ = writeln!(text, "{}{tab}{about}", typed.current.rest_of(&word));
+            let _ = writeln!(text, "{written}{tab}{about}");
         }
     }
     // A shell that has gone needs no answer.
