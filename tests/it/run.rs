@@ -424,9 +424,10 @@ fn decisions(snagd: &Snagd, place: &str) -> Vec<String> {
 #[test]
 fn a_confirmation_is_about_all_that_stood_out() {
     let snagd = Snagd::start();
+    let failing = "snag run --at a/b -- false";
     let script =
-        "for n in 1 2; do snag run --at a/b -- false > out; done; snag run --at a/b -- false";
-    let mut terminal = Terminal::run(&shell(&snagd, script));
+        format!("snag log a/other mine; for n in 1 2; do {failing} > out; done; {failing}");
+    let mut terminal = Terminal::run(&shell(&snagd, &script));
     terminal.shows("snag noted: failed 3 times");
     terminal.press("it fails\r");
     terminal.wait();
@@ -434,6 +435,11 @@ fn a_confirmation_is_about_all_that_stood_out() {
     let rerun = "\"rerun\" \"confirmed\" \"it fails\"".to_owned();
     let all = [failure.clone(), failure.clone(), failure, rerun];
     until("all are decided", || decisions(&snagd, "a/b") == all);
+    // And taken back, with nothing that was told before.
+    let undone = shell(&snagd, "snag undo").output().unwrap();
+    let undone = String::from_utf8_lossy(&undone.stdout).into_owned();
+    assert_eq!(undone.matches("open again  a/b").count(), 4, "{undone}");
+    until("what was told stays", || noticed(&snagd, "a/other").0 == ["report"]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::outbox::{self, Outbox};
 use crate::output::Output;
 use crate::reach;
 use crate::session;
+use crate::signals;
 use crate::stop::{Code, stop};
 
 /// What was logged last to one daemon.
@@ -27,10 +28,14 @@ struct Last {
     spooled: Option<PathBuf>,
     /// Whether a daemon that was slow may have it all the same.
     may_come: bool,
+    /// The signals that were confirmed, where that was the last.
+    confirmed: Vec<String>,
 }
 
-/// What the note says of that.
+/// What the note says of an event that may come,
 const MAY_COME: &str = "may come";
+/// and of signals, whose ids stand in its first line.
+const CONFIRMED: &str = "confirmed";
 /// How long one that may come is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is looked for meanwhile.
@@ -48,14 +53,24 @@ fn path(url: Option<&Target>) -> anyhow::Result<PathBuf> {
 
 /// Remembers what was logged. Not worth failing for.
 pub(crate) fn remember(url: Option<&Target>, id: Uuid, spooled: Option<&Path>, may_come: bool) {
+    let spooled = spooled.map(Path::to_string_lossy).unwrap_or_default();
+    let may_come = if may_come { MAY_COME } else { "" };
+    note(url, &format!("{id}\n{spooled}\n{may_come}"));
+}
+
+/// Remembers which signals were confirmed.
+pub(crate) fn remember_confirmed(url: Option<&Target>, ids: &[Uuid]) {
+    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    note(url, &format!("{}\n\n{CONFIRMED}", ids.join(" ")));
+}
+
+fn note(url: Option<&Target>, text: &str) {
     let write = || -> anyhow::Result<()> {
         let path = path(url)?;
         if let Some(dir) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         }
-        let spooled = spooled.map(Path::to_string_lossy).unwrap_or_default();
-        let may_come = if may_come { MAY_COME } else { "" };
-        let written = write_over(&path, &format!("{id}\n{spooled}\n{may_come}"));
+        let written = write_over(&path, text);
         // Else the one before would be taken back.
         Ok(written.or_else(|_| fs::remove_file(path))?)
     };
@@ -90,7 +105,9 @@ fn parse(note: &str) -> Last {
     // Of two that write at once, each may have written a part: a file of another's is not for us.
     let spooled = lines.next().map(PathBuf::from);
     let spooled = spooled.filter(|path| path.file_stem().is_some_and(|stem| *stem == *id));
-    Last { id, spooled, may_come: lines.next() == Some(MAY_COME) }
+    let what = lines.next();
+    let ids = id.split(' ').filter(|_| what == Some(CONFIRMED)).map(ToOwned::to_owned);
+    Last { confirmed: ids.collect(), id, spooled, may_come: what == Some(MAY_COME) }
 }
 
 fn forget(url: Option<&Target>) {
@@ -109,9 +126,15 @@ pub(crate) async fn undo(
     let url = global.url.as_ref();
     let is_typed = id.is_some();
     let last = match id {
-        Some(id) => Last { id, spooled: None, may_come: false },
+        Some(id) => Last { id, spooled: None, may_come: false, confirmed: Vec::new() },
         None => recall(url)?,
     };
+    if !last.confirmed.is_empty() {
+        outbox::send_first(global, output).await;
+        signals::reopen(last.confirmed, url, output).await?;
+        forget(url);
+        return Ok(());
+    }
     let waited = take_from_outbox(&last.id, url)?;
     outbox::send_first(global, output).await;
     let is_unseen =
@@ -194,7 +217,8 @@ mod tests {
         assert!(ours.id == id && ours.spooled.is_some() && ours.may_come);
         let mixed = note("/drop/01938a5e-0000-7000-8000-000000000002.json", "");
         assert!(mixed.id == id && mixed.spooled.is_none() && !mixed.may_come);
-        assert!(parse(id).spooled.is_none());
+        assert!(parse(id).spooled.is_none() && parse(id).confirmed.is_empty());
+        assert_eq!(parse("a b\n\nconfirmed").confirmed, ["a", "b"]);
     }
 
     #[test]

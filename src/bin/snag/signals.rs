@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use snag::client::{ClientError, Connection};
+use snag::client::{ClientError, Connection, Target};
 use snag::event::{Event, Muting, SignalName, Word, nearest};
 use snag::index::{SignalGroup, SignalsAnswer};
 
@@ -57,6 +57,16 @@ struct Set {
     muting: Muting,
     /// Whether it was another before.
     changed: bool,
+}
+
+/// Takes back what was decided about signals.
+pub(crate) async fn reopen(
+    ids: Vec<String>,
+    url: Option<&Target>,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let said = Said { ids, note: None, severity: None };
+    each(&said, "reopen", &mut reach::connect_to_read(url).await?, output).await
 }
 
 /// Decides about signals by their ids.

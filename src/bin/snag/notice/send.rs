@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::{Fired, Matter};
+use crate::last;
 use crate::log::{self, PATIENCE};
 use crate::reach::{self, Keep};
 
@@ -63,31 +64,40 @@ async fn post(lines: Bytes, url: Option<&Target>) -> Result<(), ClientError> {
 /// Confirms all signals of a matter, with the person's own words, if there are some, about the
 /// strongest. Where no daemon answers, each is kept again with what was decided, which counts once
 /// both are there; from whom the daemon would not believe that, a report is told beside the signal.
+/// `snag undo` is about what was made of it.
 pub(crate) async fn confirm(
     matter: &Matter,
     note: Option<&str>,
     url: Option<&Target>,
 ) -> anyhow::Result<Sent> {
     let mut open = decided(matter, note)?;
-    let strongest = open.first().map(|event| event.id);
+    let mut all: Vec<_> = open.iter().map(|event| event.id).collect();
     // Whatever was not decided in time is still among them.
     let _ = timeout_at(Instant::now() + PATIENCE, decide(&mut open, url)).await;
-    let Some(first) = open.first() else { return Ok(Sent::Recorded) };
-    let is_open = Some(first.id) == strongest;
-    let keep = reach::keep(url)?;
-    if is_believed(&keep) {
-        let names_person = names_person(&matter.signals, url);
-        let kept = put(&keep, &open, names_person)?;
-        return Ok(if is_open { kept } else { Sent::Recorded });
+    let is_open = open.first().map(|event| &event.id) == all.first();
+    let keep = if open.is_empty() { None } else { Some(reach::keep(url)?) };
+    match keep {
+        Some(keep) if is_believed(&keep) => {
+            let kept = put(&keep, &open, names_person(&matter.signals, url))?;
+            last::remember_confirmed(url, &all);
+            Ok(if is_open { kept } else { Sent::Recorded })
+        }
+        Some(_) if is_open => {
+            let Fired { place, kind, found, .. } = &matter.fired;
+            let id = Uuid::now_v7();
+            let mut report = super::draft(id, "report", place, now(), Source::Run);
+            report.set("kind", kind.to_string());
+            report.set("note", note.unwrap_or(found));
+            let sent = send(vec![report], url).await?;
+            last::remember(url, id, None, sent == Sent::Kept);
+            Ok(sent)
+        }
+        _ => {
+            all.retain(|id| open.iter().all(|event| event.id != *id));
+            last::remember_confirmed(url, &all);
+            Ok(Sent::Recorded)
+        }
     }
-    if !is_open {
-        return Ok(Sent::Recorded);
-    }
-    let Fired { place, kind, found, .. } = &matter.fired;
-    let mut report = super::draft(Uuid::now_v7(), "report", place, now(), Source::Run);
-    report.set("kind", kind.to_string());
-    report.set("note", note.unwrap_or(found));
-    send(vec![report], url).await
 }
 
 /// Every signal of a matter, confirmed, the strongest first.
