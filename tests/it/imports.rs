@@ -32,6 +32,22 @@ fn markdown_that_is_no_friction_log_is_refused() {
 }
 
 #[test]
+fn what_is_not_taken_of_a_friction_log_is_said() {
+    let snagd = Snagd::start();
+    let log = "## Context\n- Place: web/shop\n## Steps\n- the total\n  is hidden\n### Payment\n- asked twice\n## Links\n- x\n";
+    let said = import(&snagd, "log.md", log).ok();
+    assert_eq!(said.stdout, "imported 2, known before 0, rejected 0\n");
+    assert!(said.stderr.contains("1 line was not taken, line 9 first"), "{said:#?}");
+    let mut notes = fields(&snagd, &["note"]).concat();
+    notes.sort_by_key(Value::to_string);
+    assert_eq!(notes, ["asked twice", "the total is hidden"]);
+    let path = snagd.path("latin-1.md");
+    fs::write(&path, b"## Context\n- Place: web/shop\n## Steps\n- caf\xe9\n").unwrap();
+    let said = snagd.snag(&["import", &path.display().to_string()]).ended(2);
+    assert!(said.stderr.contains("save it as UTF-8"), "{said:#?}");
+}
+
+#[test]
 fn a_sheet_of_a_spreadsheet_becomes_events_once() {
     let snagd = Snagd::start();
     let sheet = "\u{feff}Place;Person;At;Severity;Outcome;Note;tags.browser;;\r\n\

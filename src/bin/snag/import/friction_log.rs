@@ -6,19 +6,29 @@ use anyhow::Context;
 
 use super::sheet::{instant, no_instant};
 use super::{Met, Row, Rows, ready};
-use crate::session::markdown;
+use crate::output::Output;
+use crate::render::plural;
+use crate::session::markdown::{self, Log};
 use crate::stop::{Code, stop};
 
 /// What is said of Markdown that is something else.
 const NO_LOG: &str = "this Markdown has no steps: write each as an item (\"- the total is hidden\") under \"## Steps\", and the place once (\"- Place: web/shop\") under \"## Context\"; `snag session end --export md` shows how";
 
 /// The events of a log.
-pub(super) fn read(mut input: Box<dyn BufRead>) -> anyhow::Result<Rows> {
-    let mut text = String::new();
-    input.read_to_string(&mut text).context("the log cannot be read as text")?;
-    let steps = markdown::read(&text);
+pub(super) fn read(mut input: Box<dyn BufRead>, output: &Output) -> anyhow::Result<Rows> {
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).context("the log cannot be read")?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| stop(Code::Usage, "the log is no UTF-8: save it as UTF-8"))?;
+    let Log { steps, left_out } = markdown::read(&text);
     if steps.is_empty() {
         return Err(stop(Code::Usage, NO_LOG));
+    }
+    if let Some(first) = left_out.first() {
+        let lines = plural(left_out.len() as u64, "line was", "lines were");
+        output.note(&format!(
+            "{lines} not taken, line {first} first: what belongs to a step stands in its item, under \"## Steps\", \"## Pros\" or \"## Cons\""
+        ));
     }
     let mut met = Met::default();
     let rows = steps.into_iter().map(move |(line, read)| {

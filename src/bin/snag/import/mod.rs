@@ -105,7 +105,7 @@ struct Sum {
 pub(crate) async fn import(file: &Path, global: &Global, output: &Output) -> anyhow::Result<()> {
     let (input, size) = open(file)?;
     let progress = bar(size);
-    let mut rows = rows(file, input)?;
+    let mut rows = rows(file, input, output)?;
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let mut sum = Sum::default();
     loop {
@@ -232,7 +232,7 @@ fn open(file: &Path) -> anyhow::Result<(Box<dyn BufRead>, Option<u64>)> {
 }
 
 /// Lines of JSON, a friction log, or a sheet: by how it begins, else by the file's name.
-fn rows(file: &Path, mut input: Box<dyn BufRead>) -> anyhow::Result<Rows> {
+fn rows(file: &Path, mut input: Box<dyn BufRead>, output: &Output) -> anyhow::Result<Rows> {
     let begins = input.fill_buf().context("the input cannot be read")?;
     if UTF_16.iter().any(|mark| begins.starts_with(mark)) {
         return Err(stop(Code::Usage, "this is UTF-16: save it as UTF-8 (\"CSV UTF-8\")"));
@@ -249,7 +249,7 @@ fn rows(file: &Path, mut input: Box<dyn BufRead>) -> anyhow::Result<Rows> {
     }
     let says_markdown = |extension: &OsStr| ["md", "markdown"].map(OsStr::new).contains(&extension);
     if begins.starts_with(b"# ") || file.extension().is_some_and(says_markdown) {
-        return friction_log::read(input);
+        return friction_log::read(input, output);
     }
     Ok(Box::new(Sheet::read(input)?))
 }
@@ -365,7 +365,8 @@ mod tests {
     #[test]
     fn an_input_is_told_by_how_it_begins_and_by_its_name() {
         let line = |name: &str, text: &'static str| {
-            let rows = rows(Path::new(name), Box::new(text.as_bytes()))?;
+            let output = Output::new(&Global::default());
+            let rows = rows(Path::new(name), Box::new(text.as_bytes()), &output)?;
             let read = |row: anyhow::Result<Row>| row.map(|row| (row.line, row.event.is_ok()));
             rows.map(read).collect::<anyhow::Result<Vec<_>>>()
         };
