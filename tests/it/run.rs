@@ -23,7 +23,7 @@ esac
 "#;
 
 /// A shell that has `acme` and `snag`, and knows the daemon.
-fn shell(snagd: &Snagd, script: &str) -> Command {
+pub(crate) fn shell(snagd: &Snagd, script: &str) -> Command {
     let mut shell = with_acme(&snagd.dir);
     shell.arg(script).env("SNAG_URL", format!("unix:{}", snagd.socket().display()));
     shell.env("SNAG_DROP", snagd.drop_dir());
@@ -409,7 +409,7 @@ fn what_only_failed_is_not_said_to_hurt_never() {
 }
 
 /// What was decided about each signal at a place, the first told first: name, verdict and note.
-fn decisions(snagd: &Snagd, place: &str) -> Vec<String> {
+pub(crate) fn decisions(snagd: &Snagd, place: &str) -> Vec<String> {
     let mut events = snagd.events();
     events.retain(|event| event["place"] == place && event["class"] != "use");
     let say = |event: &Value| {

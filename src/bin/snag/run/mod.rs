@@ -13,6 +13,7 @@
 mod ask;
 mod child;
 mod line;
+mod typed;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
@@ -73,20 +74,26 @@ fn record(said: &args::Run, run: &Run, url: Option<Target>, output: &Output) -> 
     let noticed = notice::notice(&rules, &ended, Source::Run);
     let url = url.map_or_else(usage::url, |url| Ok(Some(url)))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let told = runtime.block_on(tell(noticed, url.as_ref(), output));
+    let ran = words.first().map_or("", String::as_str);
+    let told = runtime.block_on(tell(noticed, ran, url.as_ref(), output));
     // A name that is still being resolved must not keep the process.
     runtime.shutdown_background();
     told
 }
 
 /// Records what was noticed, and asks whoever looks at it whether it matters.
-async fn tell(noticed: Noticed, url: Option<&Target>, output: &Output) -> anyhow::Result<()> {
+async fn tell(
+    noticed: Noticed,
+    ran: &str,
+    url: Option<&Target>,
+    output: &Output,
+) -> anyhow::Result<()> {
     notice::send(noticed.drafts, url).await?;
     let Some(matter) = noticed.matter.filter(|_| ask::is_possible()) else {
         return Ok(());
     };
     let look = output.look();
-    let note = match ask::ask(&matter.fired.found, look) {
+    let note = match ask::ask(&matter.fired.found, ran, look) {
         Answer::Skip => return Ok(()),
         Answer::Confirm => None,
         Answer::Says(note) => Some(note),
