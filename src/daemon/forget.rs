@@ -164,7 +164,7 @@ fn sweep(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<()> {
     notes_of(state_dir, drop_dir, forget)?.iter().try_for_each(fs::remove_file)
 }
 
-/// Rejected files, with the reasons, the session and notes that name it.
+/// Rejected files, with the reasons, files that nobody finished, the session and notes that name it.
 fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Vec<PathBuf>> {
     let names_it = |path: &Path| {
         let bytes = fs::read(path).unwrap_or_default();
@@ -173,8 +173,20 @@ fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Ve
     let is_reason = |path: &Path| path.extension().is_some_and(|ending| ending == "why");
     let mut paths = entries(&drop_dir.join("rejected"))?;
     paths.append(&mut entries(&state_dir.join("last"))?);
+    paths.append(&mut unfinished(drop_dir)?);
+    paths.append(&mut unfinished(state_dir)?);
     paths.extend([state_dir.join("session.json")].into_iter().filter(|path| path.exists()));
     paths.retain(|path| names_it(path) || (is_reason(path) && names_it(&path.with_extension(""))));
+    Ok(paths)
+}
+
+/// Files that somebody writes, or was interrupted in writing.
+fn unfinished(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = entries(dir)?;
+    paths.retain(|path| {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        (name.starts_with(b".") || name.ends_with(b".tmp")) && path.is_file()
+    });
     Ok(paths)
 }
 

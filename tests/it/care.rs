@@ -101,11 +101,13 @@ fn who_is_forgotten_is_gone_to_the_last_byte() {
     // A user's own daemon has the session that runs beside its journal.
     let session = daemon.state().join("session.json");
     fs::write(&session, r#"{"person":"ana","steps":[{"note":"what ana met"}]}"#).unwrap();
+    let cut_short = daemon.drop_dir().join(".one.json.018f.tmp");
+    fs::write(&cut_short, r#"{"person":"ana","note":"cut sh"#).unwrap();
     let others = daemon.drop_dir().join("rejected/others.json");
     fs::write(&others, r#"{"person":"anabel","nte":"what ana had said"}"#).unwrap();
     let done = daemon.snag(&["forget", "--person", "ana", "--yes"]).ok();
-    assert_eq!(done.stdout, "forgotten: no event, and 2 files beside the journal\n");
-    assert!(!session.exists());
+    assert_eq!(done.stdout, "forgotten: no event, and 3 files beside the journal\n");
+    assert!(!session.exists() && !cut_short.exists());
     assert!(!daemon.drop_dir().join("rejected/late.json").exists());
     assert!(others.exists(), "it is about somebody else");
     let nobody = daemon.snag(&["forget", "--person", "", "--yes"]).ended(2);
