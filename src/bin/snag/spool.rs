@@ -29,17 +29,25 @@ pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     dir.ancestors().skip(1).take(2).try_for_each(sync_dir)
 }
 
-/// Writes a file: to a temporary name, fsync, rename, fsync.
+/// Writes a file: to a temporary name, fsync, rename, fsync. Nothing is left of one that fails.
 pub(crate) fn write(path: &Path, body: &[u8], mode: u32) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", Uuid::now_v7().simple()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+    let written = fill(&mut file, body, mode).and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        // What cannot be removed either is no better told than what failed first.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+fn fill(file: &mut File, body: &[u8], mode: u32) -> io::Result<()> {
     // Whatever the umask.
     file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(body)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    path.parent().map_or(Ok(()), sync_dir)
+    file.sync_all()
 }
 
 /// Makes names in a directory stay after a power cut.
@@ -51,5 +59,21 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
         // The system's drop directory cannot be read by those who write to it, nor opened.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_what_cannot_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = dir.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        write(&taken, b"what somebody said", FOR_OURSELVES).unwrap_err();
+        let names: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["taken"]);
     }
 }
