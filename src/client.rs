@@ -11,6 +11,7 @@ mod stream;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use crate::event::MAX_EVENT;
 
 pub use stream::{Missing, News, Stream, What};
 
@@ -31,8 +35,10 @@ pub use stream::{Missing, News, Stream, What};
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// an answer to a question,
 const PATIENCE: Duration = Duration::from_secs(10);
-/// and one to a post, which may be large and waits for the disk.
-const POST_PATIENCE: Duration = Duration::from_mins(1);
+/// and one to a post that is large, or that takes long.
+const LONG_PATIENCE: Duration = Duration::from_mins(1);
+/// What takes longer takes its time, and whoever waits hears so.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// Where a daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,12 +201,13 @@ pub struct Connection {
     target: Target,
     token: Option<String>,
     requests: Requests,
+    when_slow: Option<fn()>,
 }
 
 impl Connection {
     /// Connects; `token` is sent along with every request.
     pub async fn open(target: &Target, token: Option<String>) -> Result<Self, ClientError> {
-        let opened = tokio::time::timeout(CONNECT_PATIENCE, Self::connect(target, token)).await;
+        let opened = timeout(CONNECT_PATIENCE, Self::connect(target, token)).await;
         opened.unwrap_or_else(|_| {
             let source = io::ErrorKind::TimedOut.into();
             Err(ClientError::Unreachable { target: target.clone(), source })
@@ -223,17 +230,22 @@ impl Connection {
                 shake_hands(stream).await
             }
         };
-        Ok(Self { target: target.clone(), token, requests: requests? })
+        Ok(Self { target: target.clone(), token, requests: requests?, when_slow: None })
+    }
+
+    /// Has `tell` called whenever an answer takes longer than a second.
+    pub fn tell_when_slow(&mut self, tell: fn()) {
+        self.when_slow = Some(tell);
     }
 
     /// Reads.
     pub async fn get(&mut self, path: &str) -> Result<Answer, ClientError> {
-        self.send(Method::GET, path, None, Bytes::new()).await
+        self.send(Method::GET, path, None, Bytes::new(), PATIENCE).await
     }
 
     /// Deletes.
     pub async fn delete(&mut self, path: &str) -> Result<Answer, ClientError> {
-        self.send(Method::DELETE, path, None, Bytes::new()).await
+        self.send(Method::DELETE, path, None, Bytes::new(), PATIENCE).await
     }
 
     /// Posts a body of a content type.
@@ -243,7 +255,18 @@ impl Connection {
         content_type: &'static str,
         body: Bytes,
     ) -> Result<Answer, ClientError> {
-        self.send(Method::POST, path, Some(content_type), body).await
+        let patience = if body.len() <= MAX_EVENT { PATIENCE } else { LONG_PATIENCE };
+        self.send(Method::POST, path, Some(content_type), body, patience).await
+    }
+
+    /// Posts what the daemon has to look through its store for.
+    pub async fn post_patiently(
+        &mut self,
+        path: &str,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> Result<Answer, ClientError> {
+        self.send(Method::POST, path, Some(content_type), body, LONG_PATIENCE).await
     }
 
     /// Follows what is recorded from now on, or behind a position; `path` is `/v1/stream` and what
@@ -254,12 +277,13 @@ impl Connection {
             request.headers_mut().insert("last-event-id", after.into());
         }
         let answered = exchange(&mut self.requests, request);
-        let (head, body) = within(PATIENCE, &self.target, answered).await?.into_parts();
+        let (head, body) =
+            within(PATIENCE, self.when_slow, &self.target, answered).await?.into_parts();
         let is_stream = head.headers.get(header::CONTENT_TYPE);
         if is_stream.is_some_and(|kind| kind == "text/event-stream") {
             return Ok(Stream::new(self.target, body, self.requests));
         }
-        let body = within(PATIENCE, &self.target, body.collect()).await?;
+        let body = within(PATIENCE, self.when_slow, &self.target, body.collect()).await?;
         Err(self.problem(head.status, &body.to_bytes()))
     }
 
@@ -289,14 +313,14 @@ impl Connection {
         path: &str,
         content_type: Option<&'static str>,
         body: Bytes,
+        patience: Duration,
     ) -> Result<Answer, ClientError> {
         let request = self.request(method, path, content_type, body)?;
-        let patience = if content_type.is_some() { POST_PATIENCE } else { PATIENCE };
         let answered = async {
             let (head, body) = exchange(&mut self.requests, request).await?.into_parts();
             Ok((head, body.collect().await?.to_bytes()))
         };
-        let (head, body) = within(patience, &self.target, answered).await?;
+        let (head, body) = within(patience, self.when_slow, &self.target, answered).await?;
         if head.status.is_success() {
             return Ok(Answer { status: head.status, headers: head.headers, body });
         }
@@ -351,11 +375,19 @@ async fn exchange(
 /// Waits for an answer, and not for ever.
 async fn within<T>(
     patience: Duration,
+    when_slow: Option<fn()>,
     target: &Target,
     answered: impl Future<Output = Result<T, hyper::Error>>,
 ) -> Result<T, ClientError> {
-    let answered = tokio::time::timeout(patience, answered).await;
-    answered.map_err(|_| ClientError::Silent(target.clone()))?.map_err(ClientError::Broken)
+    let mut answered = pin!(answered);
+    let mut done = timeout(SILENCE, answered.as_mut()).await;
+    if done.is_err() {
+        if let Some(tell) = when_slow {
+            tell();
+        }
+        done = timeout(patience.saturating_sub(SILENCE), answered).await;
+    }
+    done.map_err(|_| ClientError::Silent(target.clone()))?.map_err(ClientError::Broken)
 }
 
 async fn shake_hands<S>(stream: S) -> Result<Requests, ClientError>

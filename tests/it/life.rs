@@ -172,18 +172,36 @@ fn without_tcp_there_is_still_the_socket() {
 #[test]
 fn a_daemon_that_takes_its_time_is_not_waited_for_in_silence() {
     let snagd = Snagd::start();
-    snagd.signal("STOP");
+    let told = snagd.post(r#"{"place":"a","note":"x"}"#).is(201).json();
+    let id = told["id"].as_str().unwrap();
     let url = format!("unix:{}", snagd.socket().display());
-    let mut asking = snag(&snagd.path("")).args(["events", "--url", &url]).spawn().unwrap();
-    let mut stderr = BufReader::new(asking.stderr.take().unwrap());
-    let mut note = String::new();
-    stderr.read_line(&mut note).unwrap();
-    assert_eq!(note, "snag: snagd takes its time: waiting for it, Ctrl-C gives up\n");
-    snagd.signal("CONT");
-    let mut rest = String::new();
-    stderr.read_to_string(&mut rest).unwrap();
-    assert!(rest.contains("nothing is recorded yet"), "{rest}");
-    assert!(asking.wait().unwrap().success());
+    for args in [
+        &["events"][..],
+        &["me-too", "a"],
+        &["undo", id],
+        &["dsn", "--list"],
+        &["signals"],
+        &["forget", "--place", "b", "--dry-run"],
+        &["tail"],
+    ] {
+        snagd.signal("STOP");
+        let mut command = snag(&snagd.path(""));
+        let mut asking = command.args(args).args(["--url", &url]).spawn().unwrap();
+        let mut stderr = BufReader::new(asking.stderr.take().unwrap());
+        let mut note = String::new();
+        stderr.read_line(&mut note).unwrap();
+        let expected = "snag: snagd takes its time: waiting for it, Ctrl-C gives up\n";
+        assert_eq!(note, expected, "{args:?}");
+        snagd.signal("CONT");
+        if args[0] == "tail" {
+            asking.kill().unwrap();
+        }
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).unwrap();
+        assert!(!rest.contains("takes its time"), "{args:?}: {rest}");
+        let status = asking.wait().unwrap();
+        assert!(status.success() || args[0] == "tail", "{args:?}: {rest}");
+    }
 }
 
 #[test]

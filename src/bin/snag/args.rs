@@ -243,20 +243,6 @@ impl Command {
         );
         !sends_itself && !asks_nobody
     }
-
-    /// Whether a daemon that is well answers it in an instant.
-    pub(crate) fn is_a_question(&self) -> bool {
-        matches!(
-            self,
-            Self::Hotspots(_)
-                | Self::Why(_)
-                | Self::Coverage(_)
-                | Self::Events(_)
-                | Self::Show { .. }
-                | Self::Status
-                | Self::Open
-        )
-    }
 }
 
 const COMPLETIONS: &str = "\

@@ -99,7 +99,7 @@ fn in_words(forgetting: &Forgetting) -> String {
 }
 
 async fn ask(connection: &mut Connection, path: &str, wish: Bytes) -> Result<Answer, ClientError> {
-    connection.post(path, "application/json", wish).await
+    connection.post_patiently(path, "application/json", wish).await
 }
 
 fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {

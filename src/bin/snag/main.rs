@@ -34,19 +34,14 @@ mod tail;
 mod usage;
 
 use std::env;
-use std::pin::pin;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 
 use args::{Act, Cli, Command, Formats, Global, Later};
 use output::{Format, Output};
 use stop::{Code, stop};
-use tokio::time::timeout;
-
-/// Nobody is left longer in doubt whether anything happens.
-const SILENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let started = Instant::now();
@@ -88,17 +83,7 @@ fn start(cli: Cli, output: &Output) -> anyhow::Result<ExitCode> {
     // One connection at a time: a current-thread runtime starts fastest.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the async runtime does not start")?;
-    let code = runtime.block_on(async {
-        let is_question = command.is_a_question();
-        let mut answered = pin!(answer(command, &global, output));
-        if is_question {
-            match timeout(SILENCE, answered.as_mut()).await {
-                Ok(code) => return code,
-                Err(_) => output.note("snagd takes its time: waiting for it, Ctrl-C gives up"),
-            }
-        }
-        answered.await
-    });
+    let code = runtime.block_on(answer(command, &global, output));
     // A name that is still being resolved must not keep the process.
     runtime.shutdown_background();
     code

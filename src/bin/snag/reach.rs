@@ -5,15 +5,24 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Once;
+use std::time::Duration;
 
 use snag::client::{ClientError, Connection, Target};
 use snag::daemon::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
 use snag::doors::http::Status;
+use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::args::Global;
 use crate::outbox::Outbox;
+use crate::output::Output;
 use crate::spool;
 use crate::stop::{Code, stop};
+
+/// Nobody is left longer in doubt whether anything happens.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The daemons to try, the first first.
 pub(crate) fn targets(url: Option<&Target>) -> Vec<Target> {
@@ -42,12 +51,35 @@ async fn connect(url: Option<&Target>, reads: bool) -> Result<Connection, Client
             None if reads => own_token(&target).await,
             said => said,
         };
-        match Connection::open(&target, token).await {
+        match open(&target, token).await {
             Ok(connection) => return Ok(connection),
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
     Err(first_error.unwrap_or(ClientError::Strange(Target::Unix(SYSTEM_SOCKET.into()))))
+}
+
+async fn open(target: &Target, token: Option<String>) -> Result<Connection, ClientError> {
+    let mut opening = pin!(Connection::open(target, token));
+    let opened = match timeout(SILENCE, opening.as_mut()).await {
+        Ok(opened) => opened,
+        Err(_) => {
+            tell_slow();
+            opening.await
+        }
+    };
+    let mut connection = opened?;
+    connection.tell_when_slow(tell_slow);
+    Ok(connection)
+}
+
+/// Says once that something happens: whoever tells is never kept waiting so long.
+fn tell_slow() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        let output = Output::new(&Global::default());
+        output.note("snagd takes its time: waiting for it, Ctrl-C gives up");
+    });
 }
 
 fn said_token() -> Option<String> {
@@ -59,7 +91,7 @@ fn said_token() -> Option<String> {
 async fn own_token(target: &Target) -> Option<String> {
     let Target::Tcp { port, .. } = target else { return None };
     let paths = Paths::of_user().filter(|_| target.is_local())?;
-    let mut connection = Connection::open(&Target::Unix(paths.socket.clone()), None).await.ok()?;
+    let mut connection = open(&Target::Unix(paths.socket.clone()), None).await.ok()?;
     let answer = connection.get("/v1/status").await.ok()?;
     let status: Status = serde_json::from_slice(&answer.body).ok()?;
     let mut ports = status.listening.iter().filter_map(|url| match url.parse() {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use snag::client::{ClientError, Connection, Missing, News, Stream, Target, What};
+use snag::doors::http::Status;
 use snag::doors::now;
 use snag::event::{Day, Event};
 use tokio::io::Interest;
@@ -46,6 +47,8 @@ async fn follow(said: &Tail, global: &Global, output: &Output) -> anyhow::Result
     // Whoever answered is asked again, not another daemon that happens to be there.
     let target = connection.target().clone();
     let path = query(said).on("/v1/stream");
+    // Whatever else answers there may never answer a second connection.
+    read::read::<Status>(&connection.get("/v1/status").await?)?;
     // First the stream, then the list: nothing falls between them, and what is in both is known.
     let (mut stream, mut news) = open(&target, &path, None).await?;
     let mut printer = Printer { output, listed: HashSet::new() };
