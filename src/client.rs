@@ -19,7 +19,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -196,6 +196,15 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+impl Answer {
+    /// snagd says yes in JSON or without a word. A captive portal says it with a page.
+    fn is_ours(&self) -> bool {
+        let kind = self.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        self.status == StatusCode::NO_CONTENT
+            || kind.is_some_and(|kind| kind.starts_with(b"application/json"))
+    }
+}
+
 /// A connection to a daemon.
 pub struct Connection {
     target: Target,
@@ -243,9 +252,11 @@ impl Connection {
         self.send(Method::GET, path, None, Bytes::new(), PATIENCE).await
     }
 
-    /// Deletes.
-    pub async fn delete(&mut self, path: &str) -> Result<Answer, ClientError> {
-        self.send(Method::DELETE, path, None, Bytes::new(), PATIENCE).await
+    /// Deletes; any other yes than snagd's is none.
+    pub async fn delete(&mut self, path: &str) -> Result<(), ClientError> {
+        let answer = self.send(Method::DELETE, path, None, Bytes::new(), PATIENCE).await?;
+        let is_done = answer.status == StatusCode::NO_CONTENT;
+        is_done.then_some(()).ok_or_else(|| ClientError::Strange(self.target.clone()))
     }
 
     /// Posts a body of a content type.
@@ -322,7 +333,12 @@ impl Connection {
         };
         let (head, body) = within(patience, self.when_slow, &self.target, answered).await?;
         if head.status.is_success() {
-            return Ok(Answer { status: head.status, headers: head.headers, body });
+            let answer = Answer { status: head.status, headers: head.headers, body };
+            return if answer.is_ours() {
+                Ok(answer)
+            } else {
+                Err(ClientError::Strange(self.target.clone()))
+            };
         }
         Err(self.problem(head.status, &body))
     }

@@ -317,14 +317,27 @@ fn what_is_no_snagd_gets_nothing() {
     std::thread::spawn(move || {
         for stream in portal.incoming() {
             let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 8192]);
-            let page = r#"{"accepted":0,"duplicate":0,"rejected":[]}"#;
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", page.len());
-            let _ = stream.write_all(format!("{head}{page}").as_bytes());
+            // One connection after the other, each as long as it lasts.
+            while stream.read(&mut [0; 8192]).is_ok_and(|read| read != 0) {
+                let page = "<html>Welcome</html>";
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", page.len());
+                let _ = stream.write_all(format!("{head}{page}").as_bytes());
+            }
         }
     });
     away.tell("one");
-    away.snag(&["hotspots"]);
+    for args in [
+        &["hotspots", "--json"][..],
+        &["status"],
+        &["me-too", "a/b"],
+        &["undo", "01938a5e-0000-7000-8000-000000000001"],
+        &["signals", "dismiss", "01938a5e"],
+        &["tail"],
+    ] {
+        let said = away.snag(args).ended(69);
+        assert!(said.stderr.contains("is not the snagd this snag knows"), "{said:#?}");
+        assert_eq!(said.stdout, "", "{args:?}");
+    }
     assert_eq!(away.waiting().len(), 1);
 }
 

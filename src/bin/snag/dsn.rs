@@ -5,15 +5,15 @@
 
 use std::fmt::Write;
 
-use anyhow::Context;
 use bytes::Bytes;
-use snag::client::{Answer, Connection};
+use snag::client::Connection;
 use snag::doors::http::{KeyList, Made, Wanted};
 use snag::doors::keys::KeyKind;
 
 use crate::args::{Dsn, Global};
 use crate::output::Output;
 use crate::reach;
+use crate::read::read;
 
 /// What a program says to send where the DSN says. `…` stands for it.
 const LINES: [(&str, &str); 5] = [
@@ -68,11 +68,6 @@ async fn make(
 ) -> anyhow::Result<Made> {
     let wanted = Bytes::from(serde_json::to_vec(&Wanted { kind, place })?);
     read(&connection.post("/v1/keys", "application/json", wanted).await?)
-}
-
-fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
-    serde_json::from_slice(&answer.body)
-        .context("snagd's answer cannot be read: are snag and snagd of the same version?")
 }
 
 fn told(made: &Made) -> String {

@@ -13,6 +13,7 @@ use crate::args::{Forget, Global};
 use crate::log::whole_id;
 use crate::output::Output;
 use crate::reach;
+use crate::read::read;
 use crate::render::{plural, text_for_terminal};
 use crate::stop::{Code, stop};
 
@@ -100,11 +101,6 @@ fn in_words(forgetting: &Forgetting) -> String {
 
 async fn ask(connection: &mut Connection, path: &str, wish: Bytes) -> Result<Answer, ClientError> {
     connection.post_patiently(path, "application/json", wish).await
-}
-
-fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
-    serde_json::from_slice(&answer.body)
-        .context("snagd's answer cannot be read: are snag and snagd of the same version?")
 }
 
 fn confirm(what: &str) -> anyhow::Result<()> {

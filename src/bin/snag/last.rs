@@ -188,7 +188,7 @@ async fn delete_once_there(
 
 async fn delete(path: &str, url: Option<&Target>) -> Result<(), ClientError> {
     let mut connection = reach::connect_to_read(url).await?;
-    connection.delete(path).await.map(drop)
+    connection.delete(path).await
 }
 
 /// Whether nobody has the event: no daemon, or one that does not know it.

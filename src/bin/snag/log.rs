@@ -26,6 +26,7 @@ use crate::args::{Global, Log, MeToo};
 use crate::outbox::Outbox;
 use crate::output::{Format, Output};
 use crate::reach::Keep;
+use crate::read::{Page, read};
 use crate::render::Receipt;
 use crate::stop::{Code, is_broken_pipe, stop};
 use crate::{last, prompt, reach, render};
@@ -423,10 +424,7 @@ async fn find_original(connection: &mut Connection, of: &str) -> anyhow::Result<
                 let message = "that event was taken back: say what you met with `snag log`";
                 return Err(stop(Code::Usage, message));
             }
-            Ok(answer) => {
-                return serde_json::from_slice(&answer.body)
-                    .context("snagd's answer cannot be read");
-            }
+            Ok(answer) => return read(&answer),
             Err(ClientError::Told(told)) if told.status == 404 => {}
             Err(error) => return Err(error.into()),
         }
@@ -461,8 +459,7 @@ async fn latest_at(
     let mut query = form_urlencoded::Serializer::new(String::new());
     let query = query.append_pair("under", place.as_str()).append_pair("class", class.word());
     let answer = connection.get(&format!("/v1/events?{}&limit=500", query.finish())).await?;
-    let page: crate::read::Page =
-        serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
+    let page: Page = read(&answer)?;
     let mut there: Vec<Event> =
         page.events.into_iter().filter(|event| event.place == *place).collect();
     let hurts = there.iter().position(|event| event.kind != Some(Kind::Delight));
@@ -472,8 +469,7 @@ async fn latest_at(
 /// The id of the event whose last digits these are.
 pub(crate) async fn whole_id(connection: &mut Connection, digits: &str) -> anyhow::Result<String> {
     let answer = connection.get(&event_path(digits)?).await?;
-    let event: Event =
-        serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
+    let event: Event = read(&answer)?;
     Ok(event.id.to_string())
 }
 

@@ -35,10 +35,12 @@ const LOST_ADVICE: &str = "`snagd verify` says where, and a backup may have them
 /// The events asked for at once by `snag export`.
 const EXPORT_PAGE: &str = "1000";
 
+/// What is said of a yes that says nothing of ours.
+const STRANGE: &str = "what answers is not the snagd this snag knows: check `--url`, and that both have the same version";
+
 /// An answer's JSON.
 pub(crate) fn read<T: DeserializeOwned>(answer: &Answer) -> anyhow::Result<T> {
-    serde_json::from_slice(&answer.body)
-        .context("snagd's answer cannot be read: are snag and snagd of the same version?")
+    serde_json::from_slice(&answer.body).map_err(|_| stop(Code::Unavailable, STRANGE))
 }
 
 /// Says what an answer lacks: how far snagd is, where its index still catches up with its journal,

@@ -4,10 +4,9 @@
 
 use std::io::{self, IsTerminal};
 
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use snag::client::{ClientError, Connection, Target};
+use snag::client::{Answer, ClientError, Connection, Target};
 use snag::event::{Event, Muting, SignalName, Word, nearest};
 use snag::index::{SignalGroup, SignalsAnswer};
 
@@ -80,8 +79,7 @@ async fn each(
     for id in &said.ids {
         let path = format!("{}/{verdict}", event_path(id)?);
         let answer = post(connection, &path, &words).await?;
-        let event: Event =
-            serde_json::from_slice(&answer).context("snagd's answer cannot be read")?;
+        let event: Event = read(&answer)?;
         output.json_or(&event, |look| render::decided(&event, look))?;
     }
     Ok(())
@@ -103,7 +101,7 @@ async fn mute(
     let body = words.to_string().into_bytes().into();
     let path = format!("/v1/signals/{what}");
     let answer = connection.post(&path, "application/json", body).await?;
-    let set: Set = serde_json::from_slice(&answer.body).context("snagd's answer cannot be read")?;
+    let set: Set = read(&answer)?;
     if let Some(near) = log::new_place(&answer) {
         output.note(&format!("nothing was ever recorded at {}{near}", set.muting.place));
     }
@@ -114,9 +112,9 @@ async fn post(
     connection: &mut Connection,
     path: &str,
     words: &Value,
-) -> Result<Vec<u8>, ClientError> {
+) -> Result<Answer, ClientError> {
     let body = words.to_string().into_bytes().into();
-    Ok(connection.post(path, "application/json", body).await?.body.to_vec())
+    connection.post(path, "application/json", body).await
 }
 
 /// Asks about each group, one key an answer.

@@ -39,7 +39,13 @@ pub(crate) fn stop(code: Code, message: impl Into<String>) -> anyhow::Error {
 pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
     let code = error.downcast_ref::<Stop>().map(|stop| stop.code);
     let code = code.or_else(|| error.downcast_ref::<ClientError>().map(code_of_client));
+    let code = code.or_else(|| is_denied(error).then_some(Code::NotAllowed));
     ExitCode::from(code.unwrap_or(Code::Io) as u8)
+}
+
+fn is_denied(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Whether the daemon is away or busy, so that the same may succeed later.
@@ -73,15 +79,24 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
+    use snag::client::Target;
 
     use super::*;
+
+    #[test]
+    fn what_is_not_permitted_is_no_failure_of_the_disk() {
+        let failed = |kind: io::ErrorKind| Err::<(), _>(io::Error::from(kind)).context("x");
+        let code = |kind| code_of(&failed(kind).unwrap_err());
+        assert_eq!(code(io::ErrorKind::PermissionDenied), ExitCode::from(Code::NotAllowed as u8));
+        assert_eq!(code(io::ErrorKind::StorageFull), ExitCode::from(Code::Io as u8));
+    }
 
     #[test]
     fn a_daemon_that_breaks_off_is_no_reader_who_has_enough() {
         let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
         let output = Err::<(), _>(broken()).context("the answer cannot be written").unwrap_err();
         assert!(is_broken_pipe(&output));
-        let target = "unix:/s".parse().unwrap();
+        let target: Target = "unix:/s".parse().unwrap();
         let daemon = ClientError::Unreachable { target, source: broken() };
         assert!(!is_broken_pipe(&daemon.into()), "an export that was cut short is not done");
     }

@@ -26,6 +26,7 @@ use uuid::Uuid;
 use crate::args::Global;
 use crate::output::{Format, Output};
 use crate::reach;
+use crate::read::read;
 use crate::render::plural;
 use crate::stop::{Code, stop};
 use lines::Lines;
@@ -328,10 +329,7 @@ fn severity(written: &str) -> Result<Severity, String> {
 async fn send(connection: &mut Connection, body: Bytes) -> anyhow::Result<Tally> {
     for _ in 0..TRIES {
         match connection.post("/v1/events", "application/x-ndjson", body.clone()).await {
-            Ok(answer) => {
-                return serde_json::from_slice(&answer.body)
-                    .context("snagd's answer cannot be read");
-            }
+            Ok(answer) => return read(&answer),
             Err(ClientError::Told(told)) if told.status == 503 => tokio::time::sleep(PAUSE).await,
             Err(ClientError::Told(told)) if told.status == 422 => {
                 let more = serde_json::Value::Object(told.more);

@@ -187,7 +187,9 @@ fn place(text: &str) -> anyhow::Result<Place> {
 }
 
 fn path() -> anyhow::Result<PathBuf> {
-    Ok(Paths::of_user().context("there is no home directory")?.state_dir.join("session.json"))
+    let homeless = "there is no home directory to keep the session in: set HOME, or XDG_STATE_HOME";
+    let paths = Paths::of_user().ok_or_else(|| stop(Code::CannotCreate, homeless))?;
+    Ok(paths.state_dir.join("session.json"))
 }
 
 /// Waits until nobody else writes the session: it is read, changed and written whole.
