@@ -67,7 +67,7 @@ fn daemon_away() -> (Snagd, Away) {
 fn notes(snagd: &Snagd) -> Vec<String> {
     let events = snagd.events();
     let mut notes: Vec<_> =
-        events.iter().map(|event| event["note"].as_str().unwrap().to_owned()).collect();
+        events.iter().map(|event| event["note"].as_str().unwrap_or_default().to_owned()).collect();
     notes.sort();
     notes
 }
@@ -263,15 +263,19 @@ fn a_daemon_that_wants_a_token_gets_it_from_whoever_has_one() {
     snagd.signal("STOP");
     away.tell("one");
     snagd.signal("CONT");
-    let wrong =
-        Said::new(away.command().arg("status").env("SNAG_TOKEN", "snag_wrong"), &["status"]);
-    wrong.ended(77);
+    let wrongly =
+        |args: &[&str]| Said::new(away.command().args(args).env("SNAG_TOKEN", "snag_wrong"), args);
+    let two = wrongly(&["log", "web/a", "two"]).ok();
+    assert!(two.stderr.contains("set SNAG_TOKEN") && two.stderr.contains("kept"), "{two:#?}");
+    wrongly(&["run", "--at", "cmd/x", "--", "true"]).ok();
+    let status = wrongly(&["status"]).ended(77);
+    assert!(status.stderr.contains("3 events wait for http://"), "{status:#?}");
     let status = Said::new(
         away.command().args(["status", "--json"]).env("SNAG_TOKEN", snagd.token()),
         &["status"],
     );
     assert_eq!(status.ok().json()["outbox"], json!([]), "sent before it was counted");
-    until("it is recorded, once", || notes(&snagd) == ["one"]);
+    until("all is recorded, once", || notes(&snagd) == ["", "one", "two"]);
 }
 
 #[test]

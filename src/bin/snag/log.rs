@@ -251,6 +251,7 @@ pub(crate) async fn deliver(
     let is_pending = answered.is_err();
     let why = match &answered {
         Err(_) => Unanswered::InTime,
+        Ok(Err(error)) if is_unwelcome(error) => Unanswered::Unwelcome,
         Ok(Err(ClientError::Told(_))) => Unanswered::Busy,
         Ok(_) => Unanswered::AtAll,
     };
@@ -263,8 +264,8 @@ pub(crate) async fn deliver(
             }
             return Ok(delivered);
         }
-        Ok(Err(error @ ClientError::Told(_))) if !is_temporary(&error) => return Err(error.into()),
-        // Away, busy, or too slow: a file is as good.
+        Ok(Err(error)) if is_final(&error) => return Err(error.into()),
+        // Away, busy, too slow, or not to be had without a token: a file is as good.
         Ok(Err(_)) | Err(_) => {}
     }
     let event = event.without_secrets().map_err(rejected)?;
@@ -285,6 +286,8 @@ enum Unanswered {
     AtAll,
     InTime,
     Busy,
+    /// Without its token it takes nothing.
+    Unwelcome,
 }
 
 impl Unanswered {
@@ -294,6 +297,9 @@ impl Unanswered {
             Self::AtAll => format!("{name} does not answer"),
             Self::InTime => format!("{name} does not answer in time"),
             Self::Busy => format!("{name} takes nothing at the moment"),
+            Self::Unwelcome => format!(
+                "{name} does not know you (set SNAG_TOKEN to what the file `token` in its state directory holds)"
+            ),
         }
     }
 
@@ -303,6 +309,7 @@ impl Unanswered {
             Self::AtAll => "no snagd answers",
             Self::InTime => "no snagd answers in time",
             Self::Busy => "snagd takes nothing at the moment",
+            Self::Unwelcome => "snagd does not know you",
         }
     }
 }
@@ -342,8 +349,14 @@ fn keep(
     Ok(())
 }
 
-pub(crate) fn is_temporary(error: &ClientError) -> bool {
-    matches!(error, ClientError::Told(told) if matches!(told.status, 408 | 429 | 500..))
+/// Whether the same would be refused again, by whomever it is sent.
+pub(crate) fn is_final(error: &ClientError) -> bool {
+    matches!(error, ClientError::Told(told) if !matches!(told.status, 401 | 403 | 408 | 429 | 500..))
+}
+
+/// Whether it is the sender that is refused: with another token the same is taken.
+fn is_unwelcome(error: &ClientError) -> bool {
+    matches!(error, ClientError::Told(told) if matches!(told.status, 401 | 403))
 }
 
 /// The event as it was recorded; whoever answers anything else has not recorded it.

@@ -331,17 +331,18 @@ pub(crate) async fn export(
 
 /// `snag status`.
 pub(crate) async fn status(global: &Global, output: &Output) -> anyhow::Result<()> {
-    let connection = reach::connect_to_read(global.url.as_ref()).await;
-    let outboxes = outbox::look();
-    let answer = match connection {
-        Ok(mut connection) => connection.get("/v1/status").await?,
-        Err(error) => {
-            for outbox in &outboxes {
-                output.note(&render::waits(outbox, output.look()));
-            }
-            return Err(error.into());
-        }
+    let answer = async {
+        let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
+        connection.get("/v1/status").await
     };
+    let answer = answer.await;
+    let outboxes = outbox::look();
+    if answer.is_err() {
+        for outbox in &outboxes {
+            output.note(&render::waits(outbox, output.look()));
+        }
+    }
+    let answer = answer?;
     if output.format == Format::Json {
         // As snagd said it, and what it cannot know.
         let said = answer.body.trim_ascii_end();

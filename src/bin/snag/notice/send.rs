@@ -39,9 +39,7 @@ pub(crate) async fn send(drafts: Vec<Draft>, url: Option<&Target>) -> anyhow::Re
     let posting = pin!(post(lines.collect(), url));
     match timeout_at(deadline, posting).await {
         Ok(Ok(())) => return Ok(Sent::Recorded),
-        Ok(Err(error @ ClientError::Told(_))) if !log::is_temporary(&error) => {
-            return Err(error.into());
-        }
+        Ok(Err(error)) if log::is_final(&error) => return Err(error.into()),
         Ok(Err(_)) | Err(_) => {}
     }
     put(&reach::keep(url)?, &events, names_person)
