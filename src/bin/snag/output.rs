@@ -63,7 +63,7 @@ impl Output {
         let ascii = ["LC_ALL", "LC_CTYPE", "LANG"]
             .iter()
             .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
-            .is_some_and(|locale| locale == "C" || locale == "POSIX");
+            .is_some_and(|locale| !shows_unicode(&locale));
         let look =
             Look { width: width(), colour, today: Day::of(now), now, ascii, utc: global.utc };
         Self { format: Format::of(&global.formats), look, to_terminal }
@@ -121,6 +121,19 @@ impl Output {
     }
 }
 
+/// Whether a locale has UTF-8: it says so, or names no other codeset, nor anything that stands for one,
+/// as `@euro` does.
+fn shows_unicode(locale: &str) -> bool {
+    let (name, modifier) = locale.split_once('@').unwrap_or((locale, ""));
+    match name.split_once('.') {
+        Some((_, codeset)) => {
+            let letters = codeset.chars().filter(char::is_ascii_alphanumeric);
+            letters.collect::<String>().eq_ignore_ascii_case("utf8")
+        }
+        None => !["C", "POSIX"].contains(&name) && modifier.is_empty(),
+    }
+}
+
 /// The terminal's width; `COLUMNS` wins.
 fn width() -> usize {
     let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
@@ -130,4 +143,19 @@ fn width() -> usize {
 fn terminal_width() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
     (size.ws_col != 0).then_some(size.ws_col.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locale_says_what_can_be_shown() {
+        for locale in ["en_US.UTF-8", "C.UTF-8", "C.utf8", "de_DE.UTF-8@euro", "de_DE", "en"] {
+            assert!(shows_unicode(locale), "{locale}");
+        }
+        for locale in ["C", "POSIX", "en_US.ISO-8859-1", "de_DE@euro", "ja_JP.eucJP", "C.ASCII"] {
+            assert!(!shows_unicode(locale), "{locale}");
+        }
+    }
 }
