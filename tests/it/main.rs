@@ -27,7 +27,7 @@
 //! | `stream` | `/v1/stream`: in order, resumable, filtered, bounded |
 //! | `tail` | `snag tail` through kills and restarts, in a pipe, told to stop |
 //! | `run` | `snag run`: the command untouched, what is noticed, what a terminal is asked |
-//! | `question` | what is typed below a command that failed: an answer, or a line for the shell |
+//! | `question` | what people are asked on a terminal, and what they type instead of an answer |
 //! | `hook` | the hook of bash, zsh and fish: what it notices, and that it leaves the rest alone |
 //! | `imports` | sheets of other programs |
 //! | `formats` | files written by each released version are read for ever |

@@ -1,4 +1,5 @@
-//! What is typed below a command that failed: an answer to `snag run`, or a line for the shell.
+//! What people are asked on a terminal, by `snag run` and `snag log`, and what they type instead of an
+//! answer.
 
 use crate::harness::{Snagd, until};
 use crate::run::{decisions, shell};
@@ -65,4 +66,29 @@ fn on_a_narrow_terminal_the_question_keeps_what_was_noted() {
     terminal.wait();
     let line = shown.split('\u{1b}').next().unwrap();
     assert_eq!(line.chars().count(), 59, "{shown:?}");
+}
+
+#[test]
+fn whoever_logs_may_mistype_and_stop_answering() {
+    let snagd = Snagd::start();
+    let mut terminal = Terminal::run(&shell(&snagd, "snag log"));
+    let answers: [(&str, &[u8]); 4] = [
+        ("Where?", b"web/a\n"),
+        ("What happened?", b"caf\xe9\n"),
+        ("no UTF-8", b"it hung\n"),
+        ("What did you do?", b"frustrated\n"),
+    ];
+    for (asked, answer) in answers {
+        terminal.shows(asked);
+        terminal.press_bytes(answer);
+    }
+    terminal.shows("a feeling goes with --felt");
+    terminal.press("\u{4}");
+    let (status, screen) = terminal.wait();
+    assert!(status.success(), "{screen}");
+    until("it is recorded", || snagd.events().iter().any(|event| event["note"] == "it hung"));
+    let mut terminal = Terminal::run(&shell(&snagd, "snag log"));
+    terminal.shows("Where?");
+    terminal.press("\u{4}");
+    assert_eq!(terminal.wait().0.code(), Some(2));
 }

@@ -1,6 +1,6 @@
 //! The questions `snag log` asks when it is told nothing, three at most, and single keys.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use anyhow::Context;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -22,29 +22,38 @@ const DID: [(&str, &str); 6] = [
 /// Asks for what is missing; an answer that cannot be meant is asked for again, nothing else.
 pub(crate) fn ask(log: &mut Log) -> anyhow::Result<()> {
     if log.place.is_none() {
-        log.place = Some(ask_until("Where? (like web/checkout/pay) ", |said| {
-            Place::parse(said)
-                .map(|place| place.to_string())
-                .map_err(|error| format!("the place {error}"))
-        })?);
+        log.place = Some(
+            ask_until("Where? (like web/checkout/pay) ", |said| {
+                Place::parse(said)
+                    .map(|place| place.to_string())
+                    .map_err(|error| format!("the place {error}"))
+            })?
+            .ok_or_else(nothing)?,
+        );
     }
     if log.note.is_none() && log.told.expected.is_none() && log.told.got.is_none() {
-        log.note = Some(ask_until("What happened? ", |said| {
-            if said.is_empty() {
-                Err("a few words are enough".to_owned())
-            } else {
-                Ok(said.to_owned())
-            }
-        })?);
+        log.note = Some(
+            ask_until("What happened? ", |said| {
+                if said.is_empty() {
+                    Err("a few words are enough".to_owned())
+                } else {
+                    Ok(said.to_owned())
+                }
+            })?
+            .ok_or_else(nothing)?,
+        );
     }
     if log.told.did.is_none() {
         let did = ask_until(
             "What did you do? [c]ontinued [r]etried [w]orked around,\n  asked for [h]elp, [a]bandoned [s]witched; Enter for none: ",
             |said| {
-                outcome(said)
-                    .ok_or_else(|| "answer with one letter, or with Enter alone".to_owned())
+                outcome(said).ok_or_else(|| {
+                    "what you did about it, by its letter or its word (a feeling goes with --felt); or Enter alone".to_owned()
+                })
             },
-        )?;
+        );
+        // What was said so far is enough.
+        let did = did?.unwrap_or_default();
         log.told.did = Some(did).filter(|did| !did.is_empty());
     }
     Ok(())
@@ -102,28 +111,39 @@ impl Drop for Keys {
     }
 }
 
+/// Asks until the answer can be meant; none where there are no more.
 fn ask_until(
     question: &str,
     read: impl Fn(&str) -> Result<String, String>,
-) -> anyhow::Result<String> {
-    let mut said = answer(question)?;
+) -> anyhow::Result<Option<String>> {
+    let mut asked = question.to_owned();
     loop {
-        match read(&said) {
-            Ok(meant) => return Ok(meant),
-            Err(reason) => said = answer(&format!("{reason}\n{question}"))?,
+        let Some(said) = answer(&asked)? else { return Ok(None) };
+        let meant = said.and_then(|said| read(&said));
+        match meant {
+            Ok(meant) => return Ok(Some(meant)),
+            Err(reason) => asked = format!("{reason}\n{question}"),
         }
     }
 }
 
-fn answer(question: &str) -> anyhow::Result<String> {
+/// A line, or what is wrong with it; none at the end of all.
+fn answer(question: &str) -> anyhow::Result<Option<Result<String, String>>> {
     let mut stderr = io::stderr().lock();
     write!(stderr, "{question}")
         .and_then(|()| stderr.flush())
         .context("the question cannot be asked")?;
-    let mut line = String::new();
-    let read = io::stdin().read_line(&mut line).context("the answer cannot be read")?;
-    if read == 0 {
-        return Err(stop(Code::Usage, "nothing was recorded"));
+    let mut line = Vec::new();
+    let read = io::stdin().lock().read_until(b'\n', &mut line);
+    if read.context("the answer cannot be read")? == 0 {
+        // What comes next begins below the question.
+        let _ = writeln!(stderr);
+        return Ok(None);
     }
-    Ok(line.trim().to_owned())
+    let said = String::from_utf8(line).map(|line| line.trim().to_owned());
+    Ok(Some(said.map_err(|_| "that is no UTF-8: write it in plain letters".to_owned())))
+}
+
+fn nothing() -> anyhow::Error {
+    stop(Code::Usage, "nothing was recorded")
 }
