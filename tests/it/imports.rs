@@ -48,6 +48,22 @@ fn what_is_not_taken_of_a_friction_log_is_said() {
 }
 
 #[test]
+fn json_for_people_is_read_as_well() {
+    let snagd = Snagd::start();
+    let event = |note: &str| json!({"place": "web/shop", "note": note, "tags": {"a": "[1]"}});
+    let list = json!([event("one"), event("two"), {"place": "web/shop"}]);
+    let said = import(&snagd, "list.json", &serde_json::to_string_pretty(&list).unwrap()).ended(2);
+    assert_eq!(said.stdout, "imported 2, known before 0, rejected 1\n");
+    assert!(said.stderr.contains("line 16: "), "{said:#?}");
+    let one = serde_json::to_string_pretty(&event("one")).unwrap();
+    let three = serde_json::to_string_pretty(&event("three")).unwrap();
+    let said = import(&snagd, "objects", &format!("{one}\n{three}\n")).ok();
+    assert_eq!(said.stdout, "imported 1, known before 1, rejected 0\n");
+    let said = import(&snagd, "broken.json", "[\n  {\"place\": \"a\",}\n]").ended(2);
+    assert!(said.stderr.contains("line 2: what begins here is no JSON"), "{said:#?}");
+}
+
+#[test]
 fn a_sheet_of_a_spreadsheet_becomes_events_once() {
     let snagd = Snagd::start();
     let sheet = "\u{feff}Place;Person;At;Severity;Outcome;Note;tags.browser;;\r\n\

@@ -32,7 +32,7 @@ impl Iterator for Lines {
                 Ok(bytes) => {
                     self.number += 1;
                     if !line.trim_ascii().is_empty() {
-                        let event = read(&line, &mut self.met);
+                        let event = read_line(&line, &mut self.met);
                         return Some(Ok(Row { line: self.number, bytes, event }));
                     }
                 }
@@ -41,7 +41,8 @@ impl Iterator for Lines {
     }
 }
 
-fn read(line: &[u8], met: &mut Met) -> Result<Ready, String> {
+/// The event that a text says.
+pub(super) fn read_line(line: &[u8], met: &mut Met) -> Result<Ready, String> {
     if MAX_EVENT < line.len() {
         return Err(format!("has {} bytes, at most {MAX_EVENT} are kept: shorten it", line.len()));
     }

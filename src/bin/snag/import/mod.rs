@@ -5,6 +5,7 @@
 
 mod friction_log;
 mod lines;
+mod list;
 mod sheet;
 
 use std::collections::HashMap;
@@ -245,6 +246,9 @@ fn rows(file: &Path, mut input: Box<dyn BufRead>, output: &Output) -> anyhow::Re
     let begins_as_json = matches!(begins.trim_ascii_start().first(), None | Some(b'{' | b'['));
     let says_json =
         |extension: &OsStr| ["ndjson", "jsonl", "json"].map(OsStr::new).contains(&extension);
+    if list::is_one(begins) {
+        return list::read(input);
+    }
     if begins_as_json || file.extension().is_some_and(says_json) {
         return Ok(Box::new(Lines::new(input)));
     }
