@@ -48,6 +48,14 @@ fn no_daemon_is_wrong() {
     Said::new(snag(dir.path()).args(args), &args).ok();
     let said = Said::new(snag(dir.path()).args(["doctor", "--json"]), &["doctor"]).ended(1);
     assert_eq!(bad(&said)[1].0, "drop", "{said:#?}");
+    for nowhere in [("SNAG_DROP", "/dev/null/drop"), ("XDG_STATE_HOME", "/dev/null")] {
+        let mut command = snag(dir.path());
+        let command = command.args(["doctor", "--json"]).env(nowhere.0, nowhere.1);
+        let said = Said::new(command, &["doctor"]).ended(1);
+        let found = bad(&said).into_iter().find(|(about, _)| about == "keeping");
+        assert!(found.unwrap().1.contains("/dev/null cannot be written to"), "{said:#?}");
+        assert!(!said.stdout.contains("meanwhile is kept"), "{said:#?}");
+    }
 }
 
 #[test]

@@ -92,6 +92,11 @@ impl Outbox {
         Some(Self { dir: root()?.join(format!("{name}-{}", &hash[..8])) })
     }
 
+    /// Where it lies.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Keeps an event until its daemon is reached again.
     pub(crate) fn keep(&self, target: &Target, id: Uuid, body: &[u8]) -> io::Result<PathBuf> {
         spool::make_dir(&self.dir)?;

@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::sync::Once;
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use snag::client::{ClientError, Connection, Target};
 use snag::daemon::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
 use snag::doors::http::Status;
@@ -61,14 +62,12 @@ async fn connect(url: Option<&Target>, reads: bool) -> Result<Connection, Client
 
 async fn open(target: &Target, token: Option<String>) -> Result<Connection, ClientError> {
     let mut opening = pin!(Connection::open(target, token));
-    let opened = match timeout(SILENCE, opening.as_mut()).await {
-        Ok(opened) => opened,
-        Err(_) => {
-            tell_slow();
-            opening.await
-        }
+    let mut connection = if let Ok(opened) = timeout(SILENCE, opening.as_mut()).await {
+        opened?
+    } else {
+        tell_slow();
+        opening.await?
     };
-    let mut connection = opened?;
     connection.tell_when_slow(tell_slow);
     Ok(connection)
 }
@@ -119,6 +118,20 @@ impl Keep<'_> {
             Self::Outbox(outbox, target) => outbox.keep(target, id, body),
         }
     }
+}
+
+/// Why an event that no daemon takes now could not be kept; none where it could.
+pub(crate) fn keeps_nothing(url: Option<&Target>) -> Option<String> {
+    let Ok(keep) = keep(url) else { return Some("there is no home directory".to_owned()) };
+    let dir = match &keep {
+        Keep::Drop(dir) => dir,
+        Keep::Outbox(outbox, _) => outbox.dir(),
+    };
+    // What is missing of it is made.
+    let existing = dir.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("."));
+    let existing = if existing.as_os_str().is_empty() { Path::new(".") } else { existing };
+    let takes = existing.is_dir() && access(existing, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+    (!takes).then(|| format!("{} cannot be written to", existing.display()))
 }
 
 impl fmt::Display for Keep<'_> {

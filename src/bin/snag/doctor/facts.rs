@@ -38,6 +38,8 @@ pub(super) struct Facts {
     /// What lies on this machine; none for a daemon of another one.
     pub(super) files: Option<Files>,
     pub(super) outboxes: Vec<Held>,
+    /// Why what no daemon takes cannot be kept either, if it cannot.
+    pub(super) keeps_nothing: Option<String>,
     pub(super) config: ConfigFile,
     /// The variables whose names begin with `SNAG_`, and their values.
     pub(super) variables: Vec<(String, String)>,
@@ -128,6 +130,7 @@ impl Facts {
             files: if is_local { Files::look(&asked) } else { None },
             asked,
             outboxes: outbox::look(),
+            keeps_nothing: reach::keeps_nothing(url),
             config: ConfigFile::look(),
             variables: variables(),
         }

@@ -35,11 +35,12 @@ pub(super) fn of(facts: &Facts) -> Vec<Finding> {
         found.extend([
             here::state(files, runs, facts.uid),
             here::token(files, runs),
-            here::drops(files, runs),
+            here::drops(files, runs, facts.keeps_nothing.is_none()),
         ]);
         found.extend(here::socket(files));
         found.extend(here::set_aside(files));
     }
+    found.extend(here::keeping(facts));
     found.extend(facts.outboxes.iter().flat_map(here::outbox));
     found.push(here::config(facts));
     found.extend(here::environment(facts));
@@ -78,6 +79,7 @@ fn daemon(facts: &Facts) -> Finding {
         }
         Outcome::Fails(error) => error,
     };
+    let kept = if facts.keeps_nothing.is_none() { "; what is told meanwhile is kept" } else { "" };
     match error {
         ClientError::Told(told) if matches!(told.status, 401 | 403) => wrong(
             "token",
@@ -87,12 +89,12 @@ fn daemon(facts: &Facts) -> Finding {
         ClientError::Away(_) if *is_named => wrong(
             "daemon",
             format!("no snagd answers at {target}"),
-            "start it there, or say another with --url or SNAG_URL; what is told meanwhile is kept",
+            format!("start it there, or say another with --url or SNAG_URL{kept}"),
         ),
         ClientError::Away(_) => wrong(
             "daemon",
             format!("no snagd answers at {target}"),
-            "start one: run `snagd`, or its service; what is told meanwhile is kept",
+            format!("start one: run `snagd`, or its service{kept}"),
         ),
         ClientError::Silent(_) => wrong(
             "daemon",

@@ -56,6 +56,7 @@ fn well() -> Facts {
             dropped: (0, 0),
         }),
         outboxes: Vec::new(),
+        keeps_nothing: None,
         config: ConfigFile::Missing,
         variables: Vec::new(),
     }
@@ -118,6 +119,23 @@ fn a_well_machine_is_told_so() {
         "environment",
     ];
     assert_eq!(looked_at, expected);
+}
+
+#[test]
+fn what_can_be_kept_nowhere_is_not_said_to_be_kept() {
+    let nowhere = |facts: &mut Facts| facts.keeps_nothing = Some("there is no home".to_owned());
+    only(&found(nowhere), Grade::Warning, "while snagd is away is lost: there is no home");
+    let found = found(|facts| {
+        nowhere(facts);
+        let target = Target::Unix("/r/snag.sock".into());
+        facts.asked.outcome = Outcome::Fails(ClientError::Away(target));
+        facts.asked.tcp = None;
+        facts.files.as_mut().unwrap().drop_dir.1 = Found::Missing;
+    });
+    let bad: Vec<_> = found.iter().filter(|finding| finding.grade == Grade::Wrong).collect();
+    assert_eq!(bad[1].says, "what is told now is lost: there is no home");
+    assert!(!format!("{found:?}").contains("is kept"), "{found:#?}");
+    assert!(!format!("{found:?}").contains("when it is needed"), "{found:#?}");
 }
 
 #[test]

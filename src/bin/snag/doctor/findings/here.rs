@@ -96,7 +96,19 @@ pub(super) fn socket(files: &Files) -> Option<Finding> {
     }
 }
 
-pub(super) fn drops(files: &Files, runs: bool) -> Finding {
+/// Whether what is told while no daemon takes it is safe.
+pub(super) fn keeping(facts: &Facts) -> Option<Finding> {
+    let why = facts.keeps_nothing.as_ref()?;
+    let advice = "name a directory that you may write to with SNAG_DROP, the one that snagd takes files from";
+    Some(match facts.asked.outcome {
+        Outcome::Answers(_) => {
+            warning("keeping", format!("what is told while snagd is away is lost: {why}"), advice)
+        }
+        _ => wrong("keeping", format!("what is told now is lost: {why}"), advice),
+    })
+}
+
+pub(super) fn drops(files: &Files, runs: bool, is_made: bool) -> Finding {
     let (dir, found) = &files.drop_dir;
     let (waiting, rejected) = files.dropped;
     let shown = dir.display();
@@ -108,7 +120,10 @@ pub(super) fn drops(files: &Files, runs: bool) -> Finding {
             format!("others can list or change what waits in {shown} (mode {mode:04o})"),
             format!("chmod 700 {}", quoted(dir)),
         ),
-        Found::Missing if !runs => fine("drop", format!("{shown} is made when it is needed")),
+        Found::Missing if !runs && is_made => {
+            fine("drop", format!("{shown} is made when it is needed"))
+        }
+        Found::Missing if !runs => fine("drop", format!("there is no {shown} yet")),
         Found::Missing | Found::Here { kind: Kind::File | Kind::Socket | Kind::Other, .. } => {
             wrong(
                 "drop",
