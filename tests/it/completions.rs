@@ -81,6 +81,10 @@ ana",
     completes(&snagd, BASH, "snag hotspots --under=c", "cli/deploy");
     completes(&snagd, BASH, "snag log x --kind=sl", "slow");
     completes(&snagd, BASH, "snag hot", "hotspots");
+    // It may lie in several directories of PATH.
+    let words = "COMP_WORDS=(snag run -- run-par) COMP_CWORD=3";
+    let words = format!("{words}; ({BASH}) | sort -u");
+    completes(&snagd, &words, "snag run -- run-par", "run-parts");
     let elsewhere = format!("snag --url unix:{} why cl", snagd.socket().display());
     completes(&snagd, &format!("SNAG_URL=unix:/nowhere; {BASH}"), &elsewhere, "cli/deploy");
 }
@@ -94,6 +98,7 @@ fn zsh_completes_what_the_daemon_knows() {
     completes(&snagd, ZSH, "snag log x --person ad", r"snag log x --person ada\ b\'s");
     completes(&snagd, ZSH, "snag log x --kind=sl", "snag log x --kind=slow");
     completes(&snagd, ZSH, "snag import type.z", "snag import type.zsh");
+    completes(&snagd, ZSH, "snag run -- run-par", "snag run -- run-parts");
     completes(&snagd, ZSH, "snag hot", "snag hotspots");
 }
 
@@ -104,6 +109,9 @@ fn fish_completes_what_the_daemon_knows() {
     completes(&snagd, FISH, "snag log x --version ", "1.10.0\n1.4.2");
     completes(&snagd, FISH, "snag log x --person ad", "ada b's");
     completes(&snagd, FISH, "A=1 snag log x --kind=sl", "--kind=slow");
+    // What fish says of it depends on the manual pages there are.
+    let names = format!("{FISH} | cut -f 1");
+    completes(&snagd, &names, "snag run -- run-par", "run-parts");
     completes(&snagd, FISH, "snag hot", "hotspots\tRank the places that hurt most");
 }
 

@@ -44,6 +44,8 @@ pub(super) enum Wanted {
     Versions,
     /// A file; the shell knows better.
     Files,
+    /// A program, which the shell knows as well.
+    Programs,
     /// Something that nobody but the person knows.
     Nothing,
 }
@@ -192,6 +194,7 @@ fn values(root: &Command, arg: &Arg) -> Wanted {
         return Wanted::Files;
     }
     match arg.get_id().as_str() {
+        "command" => Wanted::Programs,
         "place" | "under" | "of" => Wanted::Places,
         "person" => Wanted::People,
         "version" => Wanted::Versions,
@@ -259,6 +262,7 @@ mod tests {
         assert_eq!(asked("snag events --person a").wanted, Wanted::People);
         assert_eq!(asked("snag log web/a x --version ").wanted, Wanted::Versions);
         assert_eq!(asked("snag import ").wanted, Wanted::Files);
+        assert_eq!(asked("snag run -- ac").wanted, Wanted::Programs);
         assert_eq!(asked("snag demo --dir ").wanted, Wanted::Files);
     }
 

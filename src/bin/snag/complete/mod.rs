@@ -10,7 +10,8 @@
 //!
 //! The scripts ask `snag complete SHELL WORDS…`, which no help lists: bash gives its line up to the
 //! cursor, zsh and fish give the words after `snag`, the unfinished one last. The answer is a word
-//! a line, with what it means behind a tab; a line `\tfiles` asks the shell for its own file names.
+//! a line, with what it means behind a tab; a line `\tfiles` asks the shell for its own file names, a
+//! line `\tprograms` for what it can run.
 
 mod cursor;
 mod line;
@@ -36,6 +37,9 @@ const DEADLINE: Duration = Duration::from_millis(25);
 
 /// Tells the script to complete file names itself.
 const FILES: &str = "\tfiles\n";
+
+/// And what it can run.
+const PROGRAMS: &str = "\tprograms\n";
 
 /// The shells that are completed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -86,10 +90,11 @@ pub(crate) fn answer(question: Question, started: Instant) {
     let mut command = Cli::command();
     command.build();
     let asked = Asked::of(&command, &typed);
-    let mut text = String::new();
-    if asked.wanted == Wanted::Files {
-        text.push_str(FILES);
-    }
+    let mut text = match asked.wanted {
+        Wanted::Files => FILES.to_owned(),
+        Wanted::Programs => PROGRAMS.to_owned(),
+        _ => String::new(),
+    };
     for Candidate { word, about } in find(&asked, started).unwrap_or_default() {
         let word = format!("{}{word}", asked.before);
         let is_apt = shell != Shell::Bash || word.starts_with(&typed.current.text);
@@ -110,7 +115,7 @@ pub(crate) fn answer(question: Question, started: Instant) {
 fn find(asked: &Asked, started: Instant) -> Option<Vec<Candidate>> {
     let pick: fn(Known) -> Vec<String> = match &asked.wanted {
         Wanted::Listed(listed) => return Some(listed.clone()),
-        Wanted::Files | Wanted::Nothing => return None,
+        Wanted::Files | Wanted::Programs | Wanted::Nothing => return None,
         Wanted::Places => |known| known.places.iter().map(ToString::to_string).collect(),
         Wanted::People => |known| known.people,
         Wanted::Versions => |known| known.versions,

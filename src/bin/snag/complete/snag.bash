@@ -6,6 +6,8 @@ _snag() {
     while IFS= read -r line; do
         if [[ $line == $'\tfiles' ]]; then
             compopt -o default 2>/dev/null
+        elif [[ $line == $'\tprograms' ]]; then
+            mapfile -t COMPREPLY < <(compgen -c -- "${COMP_WORDS[COMP_CWORD]}")
         else
             COMPREPLY+=("${line%%$'\t'*}")
         fi

@@ -9,6 +9,8 @@ function __snag_complete
     for line in (command snag complete fish $words[2..] "$current" 2>/dev/null)
         if test "$line" = \tfiles
             __fish_complete_path "$current"
+        else if test "$line" = \tprograms
+            complete -C "$current"
         else
             echo -- $line
         end

@@ -10,6 +10,10 @@ _snag() {
             _files
             return
         fi
+        if [[ $line == $'\tprograms' ]]; then
+            _command_names -e
+            return
+        fi
         word=${line%%$'\t'*}
         found+=("${${word//\\/\\\\}//:/\\:}${${line#"$word"}/$'\t'/:}")
     done < <(command snag complete zsh "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)
