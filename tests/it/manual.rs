@@ -55,3 +55,14 @@ fn every_page_is_whole_and_well_formed() {
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
     }
 }
+
+#[test]
+fn help_on_a_command_below_another_is_its_own() {
+    let dir = Dir::new();
+    let help = |args: &[&str]| Said::new(snag(dir.path()).args(args), args);
+    let page = help(&["session", "note", "--help"]).ok().stdout;
+    assert!(page.contains("Usage: snag session note"), "{page}");
+    assert_eq!(help(&["help", "session", "note"]).ok().stdout, page);
+    let near = help(&["help", "session", "nte"]).ended(2);
+    assert!(near.stderr.contains("did you mean `snag help session note`?"), "{near:#?}");
+}

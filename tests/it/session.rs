@@ -12,6 +12,7 @@ fn a_walk_is_recorded_step_by_step_and_imported_elsewhere() {
     let snagd = Snagd::start();
     let said = |args: &[&str]| snagd.snag(&[&["session"], args].concat());
     said(&[]).ended(2);
+    said(&["start", " "]).ended(2);
     said(&["start", "buy as a new customer"]).ok();
     let state = snagd.dir.path().join("home/.local/state/snag/session.json");
     assert_eq!(fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o600);

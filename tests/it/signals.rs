@@ -385,6 +385,8 @@ fn me_too_of_a_signal_weighs_what_was_decided() {
     assert_eq!(weight(&["web/a", "--person", "ben"]), "minor");
     snagd.snag(&["signals", "confirm", id, "--severity", "blocker"]).ok();
     assert_eq!(weight(&[id, "--person", "chi"]), "blocker");
+    let short = snagd.snag(&["me-too", "0009"]).ended(2);
+    assert!(short.stderr.contains("named by its last 8 digits"), "{short:#?}");
     let sent = format!(r#"{{"same_as":"{id}","person":"dan"}}"#);
     assert_eq!(snagd.post(&sent).is(201).json()["severity"], "blocker");
 }

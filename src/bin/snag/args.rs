@@ -220,8 +220,9 @@ pub(crate) enum Command {
     },
     /// Show help: on a command, on exit-codes, or on environment
     Help {
-        /// A command or topic
-        topic: Option<String>,
+        /// A command, and one below it, or a topic
+        #[arg(num_args = 0..=2)]
+        topic: Vec<String>,
     },
 }
 

@@ -51,8 +51,8 @@ pub(crate) async fn snippet(
     let made = make(&mut connection, KeyKind::Browser, place).await?;
     output.json_or(&made, |_| {
         format!(
-            "{}\n\nput it into your pages, and their origin into snagd's configuration:\n  \
-             origins = [\"http://localhost:3000\"]\n\n\
+            "{}\n\nput it into your pages, and add their origin to those in snagd's configuration:\n  \
+             origins = [..., \"http://localhost:3000\"]\n\n\
              see what comes in:  snag tail\n\
              if it leaks:  snag dsn --revoke {}",
             made.snippet.as_deref().unwrap_or_default(),

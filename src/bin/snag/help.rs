@@ -143,32 +143,33 @@ pub(crate) fn dressed(look: &Look, colour: ColorChoice) -> Command {
 }
 
 /// `snag help`, and what comes after it.
-pub(crate) fn help(
-    topic: Option<&str>,
-    colour: ColorChoice,
-    output: &Output,
-) -> anyhow::Result<()> {
-    let pages = match topic {
-        Some("exit-codes") => vec![section("Exit codes", EXIT_CODES)],
-        Some("environment") => vec![section("Variables", VARIABLES), section("Files", FILES)],
-        _ => return help_on(topic, colour, output),
+pub(crate) fn help(topic: &[String], colour: ColorChoice, output: &Output) -> anyhow::Result<()> {
+    let topic: Vec<_> = topic.iter().map(String::as_str).collect();
+    let pages = match topic[..] {
+        ["exit-codes"] => vec![section("Exit codes", EXIT_CODES)],
+        ["environment"] => vec![section("Variables", VARIABLES), section("Files", FILES)],
+        _ => return help_on(&topic, colour, output),
     };
     output.line(&render::manual(&[], &pages, &[], output.look()))
 }
 
-fn help_on(topic: Option<&str>, colour: ColorChoice, output: &Output) -> anyhow::Result<()> {
+fn help_on(topic: &[&str], colour: ColorChoice, output: &Output) -> anyhow::Result<()> {
     let mut command = dressed(output.look(), colour);
-    let names: Vec<_> =
-        command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    if let Some(topic) = topic.filter(|topic| !names.iter().any(|name| name == topic)) {
-        let topics = TOPICS.iter().map(|(topic, _)| *topic);
-        let near = nearest(topic, names.iter().map(String::as_str).chain(topics));
-        let hint = near.map_or("`snag help` lists what there is".to_owned(), |near| {
-            format!("did you mean `snag help {near}`?")
-        });
-        return Err(stop(Code::Usage, format!("there is no help on `{topic}`: {hint}")));
+    let mut above = &command;
+    for (depth, name) in topic.iter().enumerate() {
+        let names = above.get_subcommands().map(Command::get_name);
+        let topics = TOPICS.iter().map(|(topic, _)| *topic).filter(|_| depth == 0);
+        above = above.find_subcommand(name).ok_or_else(|| {
+            let before = ["snag help"].iter().chain(&topic[..depth]).copied().collect::<Vec<_>>();
+            let before = before.join(" ");
+            let hint = nearest(name, names.chain(topics)).map_or_else(
+                || format!("`{before}` lists what there is"),
+                |near| format!("did you mean `{before} {near}`?"),
+            );
+            stop(Code::Usage, format!("there is no help on `{}`: {hint}", topic.join(" ")))
+        })?;
     }
-    let words = ["snag"].into_iter().chain(topic).chain(["--help"]);
+    let words = ["snag"].into_iter().chain(topic.iter().copied()).chain(["--help"]);
     if let Err(page) = command.try_get_matches_from_mut(words) {
         page.print()?;
     }

@@ -430,7 +430,8 @@ async fn find_original(connection: &mut Connection, of: &str) -> anyhow::Result<
     let digits = of.trim_start_matches('…');
     // Shorter ones may be words: `feed`, `cafe`.
     let is_long = 8 <= digits.len() || digits.len() < of.len();
-    let may_be_id = is_long && digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    let may_be_id = is_long && is_hex;
     if may_be_id {
         match connection.get(&event_path(digits)?).await {
             Ok(answer) if answer.headers.contains_key(RETRACTED) => {
@@ -456,8 +457,9 @@ async fn find_original(connection: &mut Connection, of: &str) -> anyhow::Result<
         return Err(stop(Code::Usage, message));
     }
     let place = render::shell(place.as_str());
+    let id = if is_hex { "; an event is named by its last 8 digits" } else { "" };
     let message = format!(
-        "nobody met anything at {place} itself: log it with `snag log {place} \"what happened\"`; what lies below it lists `snag events --under {place}`"
+        "nobody met anything at {place} itself: log it with `snag log {place} \"what happened\"`; what lies below it lists `snag events --under {place}`{id}"
     );
     Err(stop(Code::Usage, message))
 }

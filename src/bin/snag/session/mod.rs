@@ -73,6 +73,10 @@ fn show(output: &Output) -> anyhow::Result<()> {
 }
 
 fn start(said: StartSession, output: &Output) -> anyhow::Result<()> {
+    if said.task.trim().is_empty() {
+        let message = "say what you set out to do: snag session start \"buy as a new customer\"";
+        return Err(stop(Code::Usage, message));
+    }
     let _alone = lock()?;
     if let Ok(running) = running() {
         let task = running.task;
