@@ -313,11 +313,9 @@ fn refuse(claim: &mut Claim, field: Field, detail: &str) {
     }
 }
 
-/// A report says something: words of its own, or "me too". One that was recorded before did: since then,
-/// what it agreed with may have been forgotten.
+/// A report says something: words of its own, or "me too".
 fn check_words(claim: &mut Claim, event: &Event) {
-    let is_silent =
-        event.words().is_none() && event.same_as.is_none() && !event.was_received_before();
+    let is_silent = event.words().is_none() && event.same_as.is_none();
     let is_faulty = ["/note", "/expected", "/got", "/same_as"].iter().any(|p| claim.is_faulty(p));
     if event.class == Class::Report && is_silent && !is_faulty {
         claim.fault(

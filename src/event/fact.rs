@@ -82,7 +82,7 @@ pub struct Event {
     /// How many uses, for class `use`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// The event this one says "me too" to.
+    /// The event this one says "me too" to; this one itself where that was forgotten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<Uuid>,
     /// Free.

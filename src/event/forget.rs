@@ -91,7 +91,9 @@ impl Forget {
         match (self, record) {
             (_, Record::Event(event)) if self.covers(&event) => Remains::Nothing,
             (Self::Id(id), Record::Event(event)) if event.same_as == Some(*id) => {
-                Remains::Changed(Record::Event(Box::new(Event { same_as: None, ..*event })))
+                // What agrees with nothing would say nothing: it agrees with itself.
+                let same_as = Some(event.id);
+                Remains::Changed(Record::Event(Box::new(Event { same_as, ..*event })))
             }
             (Self::Id(id), Record::Retraction(retraction)) if retraction.id == *id => {
                 Remains::Nothing
@@ -171,7 +173,7 @@ mod tests {
 
         let too = r#"{"id":"00000000-0000-7000-8000-000000000001","place":"web/pay","note":"x","same_as":"00000000-0000-0000-0000-000000000007"}"#;
         let Remains::Changed(Record::Event(changed)) = remains(&id, of(too)) else { panic!() };
-        assert_eq!((changed.same_as, changed.note.as_deref()), (None, Some("x")));
+        assert_eq!((changed.same_as, changed.note.as_deref()), (Some(changed.id), Some("x")));
 
         let taken_back = Record::Retraction(Retraction {
             id: Uuid::from_u128(7),

@@ -158,14 +158,6 @@ fn what_is_told_of_unknown_fields_is_short_and_no_secret() {
 }
 
 #[test]
-fn a_report_that_was_recorded_may_have_lost_what_it_agreed_with() {
-    let silent = json!({"place": "a", "person": "bob", "received_at": "2026-11-20T11:00:00Z"});
-    assert!(admit(&silent, &owner()).is_ok());
-    let said = admit(&silent, &arrival(Sender::Anonymous)).unwrap_err().to_string();
-    assert!(said.contains("`note` is missing"), "{said}");
-}
-
-#[test]
 fn a_whole_number_may_be_written_with_a_point() {
     let lost = |number: &str| {
         let draft = format!(r#"{{"place":"a","note":"x","lost_minutes":{number}}}"#);

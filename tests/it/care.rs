@@ -121,6 +121,25 @@ fn who_is_forgotten_is_gone_to_the_last_byte() {
 }
 
 #[test]
+fn who_agreed_with_what_is_forgotten_is_still_heard_and_goes_into_another_store() {
+    let daemon = Snagd::start();
+    let id = "01938a5e-7c3b-7d4e-9f00-8a1b4be19c07";
+    let first = format!(r#"{{"id":"{id}","place":"web/pay","note":"it hung","severity":"major"}}"#);
+    daemon.post(&first).is(201);
+    daemon.snag(&["me-too", "web/pay", "--person", "bob"]).ok();
+    daemon.snag(&["forget", "--id", id, "--yes"]).ok();
+    let events = daemon.events();
+    assert_eq!((events.len(), &events[0]["person"]), (1, &"bob".into()), "{events:#?}");
+    let shown = daemon.snag(&["show", events[0]["id"].as_str().unwrap()]).ok().stdout;
+    assert!(shown.contains("an event that was forgotten"), "{shown}");
+    let file = daemon.path("export.ndjson");
+    fs::write(&file, daemon.snag(&["export"]).ok().stdout).unwrap();
+    let other = Snagd::start();
+    let said = other.snag(&["import", file.to_str().unwrap()]).ok().stdout;
+    assert!(said.starts_with("imported 1,") && said.contains("rejected 0"), "{said}");
+}
+
+#[test]
 fn who_cannot_look_for_copies_does_not_say_that_there_are_none() {
     let daemon = of_two();
     fs::write(daemon.state().join("journal/aside"), "no directory").unwrap();

@@ -6,13 +6,13 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::process::{Command, Stdio};
 
-use anyhow::Context;
 use bytes::Bytes;
 use snag::doors::http::PageLink;
 
 use crate::args::Global;
 use crate::output::{Format, Output};
 use crate::reach;
+use crate::read::read;
 
 /// `snag open`.
 pub(crate) async fn open(global: &Global, output: &Output) -> anyhow::Result<()> {
@@ -22,8 +22,7 @@ pub(crate) async fn open(global: &Global, output: &Output) -> anyhow::Result<()>
     if output.format == Format::Json {
         return output.json(&answer.body);
     }
-    let link: PageLink = serde_json::from_slice(&answer.body)
-        .context("snagd's answer cannot be read: are snag and snagd of the same version?")?;
+    let link: PageLink = read(&answer)?;
     output.line(&link.url)?;
     let told = format!("it lets one browser in, once, within {} seconds", link.good_for_seconds);
     if has_screen() && browse(&link.url) {

@@ -259,7 +259,12 @@ fn circumstances(event: &Event, page: &mut Page, look: &Look) {
 /// How it came to be stored.
 fn stored(event: &Event, page: &mut Page, look: &Look) {
     if let Some(same_as) = event.same_as {
-        field(page, "me too to", &format!("…{} ({same_as})", id_tail(same_as)), look);
+        let text = if same_as == event.id {
+            "an event that was forgotten".to_owned()
+        } else {
+            format!("…{} ({same_as})", id_tail(same_as))
+        };
+        field(page, "me too to", &text, look);
     }
     if let Some(decision) = &event.decision {
         let severity = decision.severity.map(|severity| format!(" as {severity}"));
