@@ -59,7 +59,8 @@
 //! ```
 //!
 //! A full segment without a bad place is packed: cut between frames into blocks of 16 KiB or a
-//! little more, each a zstd frame of its own, so that a bad place costs the records of one block.
+//! little more, each a zstd frame of its own, so that a bad place costs the records of one block. One
+//! in which records became others may have more than 8 MiB unpacked, and never more than twice that.
 //!
 //! ```text
 //! packed    0  8  magic         "SNAGPAK\n"

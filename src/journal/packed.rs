@@ -7,6 +7,7 @@ use std::cell::RefCell;
 
 use zstd::bulk::{Compressor, Decompressor};
 
+use super::SEGMENT_BYTES;
 use super::frame::{ALIGN, MAX_NUMBER, Piece, u32_at, u64_at};
 use super::segment::HEADER;
 
@@ -17,6 +18,9 @@ pub(super) const PACKED_HEADER: usize = 56;
 const BLOCK: usize = 16 * 1024;
 /// The bytes before a block's content.
 pub(super) const BLOCK_HEAD: usize = 20;
+/// No segment has more bytes unpacked. One that was rewritten may have some more than one that was
+/// written: a record that became another may be longer.
+pub(super) const MOST: u64 = 2 * SEGMENT_BYTES;
 /// How hard zstd tries. Of events in such blocks 3 takes half as long again, for a fiftieth less.
 const LEVEL: i32 = 1;
 
@@ -139,13 +143,13 @@ pub(super) struct Block {
 
 impl Block {
     /// The block that stands at a place of a packed file, if it is whole.
-    fn read(packed: &[u8], start: usize, most: usize) -> Option<Self> {
+    fn read(packed: &[u8], start: usize) -> Option<Self> {
         let bytes = packed.get(start..).filter(|bytes| bytes.starts_with(&BLOCK_MAGIC))?;
         let number = |at| u32_at(bytes, at).and_then(|number| usize::try_from(number).ok());
         let (length, plain, at) = (number(4)?, number(8)?, number(12)?);
         let content = bytes.get(BLOCK_HEAD..BLOCK_HEAD.checked_add(length)?)?;
         let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..16]), content);
-        let is_whole = u32_at(bytes, 16)? == crc && at.checked_add(plain)? <= most;
+        let is_whole = u32_at(bytes, 16)? == crc && at.checked_add(plain)? as u64 <= MOST;
         is_whole.then_some(Self { offset: start + BLOCK_HEAD, length, at, plain })
     }
 
@@ -171,19 +175,19 @@ impl Block {
 /// Whether a packed file holds all that its header says.
 pub(super) fn is_whole(packed: &[u8], first: u64) -> bool {
     let PackedHeader::Good(extent) = PackedHeader::decode(packed, first) else { return false };
-    let blocks = blocks(packed, usize::try_from(extent.bytes).unwrap_or(usize::MAX));
-    let end = blocks.iter().try_fold(0, |end, block| (block.at == end).then(|| block.end()));
+    let end =
+        blocks(packed).iter().try_fold(0, |end, block| (block.at == end).then(|| block.end()));
     end.is_some_and(|end| end as u64 == extent.bytes)
 }
 
 /// The blocks of a packed file that are whole, in its order.
 ///
-/// None reaches beyond `most` bytes of the segment, nor begins before the end of another.
-pub(super) fn blocks(packed: &[u8], most: usize) -> Vec<Block> {
+/// None reaches beyond [`MOST`] bytes of the segment, nor begins before the end of another.
+pub(super) fn blocks(packed: &[u8]) -> Vec<Block> {
     let (mut blocks, mut at): (Vec<Block>, _) = (Vec::new(), PACKED_HEADER);
     while at < packed.len() {
         let end = blocks.last().map_or(0, Block::end);
-        match Block::read(packed, at, most).filter(|block| end <= block.at) {
+        match Block::read(packed, at).filter(|block| end <= block.at) {
             Some(block) => {
                 at = (block.offset + block.length).next_multiple_of(ALIGN);
                 blocks.push(block);

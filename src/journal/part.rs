@@ -191,7 +191,7 @@ impl Part {
     pub fn mended(&self, next: u64) -> Option<Self> {
         let (mut plain, _, (reached, batch)) = redraft(self.first, &self.plain(), |_| Fate::Keep);
         let missing = next.saturating_sub(reached);
-        let room = SEGMENT_BYTES.checked_sub(plain.len() as u64)?;
+        let room = SEGMENT_BYTES.saturating_sub(plain.len() as u64);
         if room / (MIN_SPAN as u64) < missing {
             return None;
         }
@@ -233,7 +233,7 @@ impl Part {
         if !self.is_packed {
             return self.bytes.clone();
         }
-        let blocks = blocks(&self.bytes, usize::try_from(SEGMENT_BYTES).unwrap_or(usize::MAX));
+        let blocks = blocks(&self.bytes);
         let mut plain = vec![0; blocks.iter().map(Block::end).max().unwrap_or(0)];
         for block in blocks {
             let content = &self.bytes[block.offset..block.offset + block.length];

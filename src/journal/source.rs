@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::SEGMENT_BYTES;
 use super::packed::{Block, blocks};
 use super::segment;
 
@@ -75,8 +74,7 @@ impl PackedFile {
     /// Opens a packed file and finds its blocks.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
-        let most = usize::try_from(SEGMENT_BYTES).unwrap_or(usize::MAX);
-        let blocks = blocks(&read_file(&file)?, most);
+        let blocks = blocks(&read_file(&file)?);
         Ok(Self { file, blocks: blocks.into(), held: None })
     }
 

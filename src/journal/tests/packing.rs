@@ -69,7 +69,7 @@ fn a_segment_of_the_real_size_packs_into_many_blocks_and_far_less_room() {
     // What stands there again behind its place hides nothing.
     let path = segment::packed_path(dir.path(), 1);
     let mut bytes = fs::read(&path).unwrap();
-    let second = blocks(&bytes, usize::MAX)[1].offset - BLOCK_HEAD;
+    let second = blocks(&bytes)[1].offset - BLOCK_HEAD;
     fs::write(&path, [&bytes, &bytes[PACKED_HEADER..second]].concat()).unwrap();
     assert!(payloads(&Reader::open(dir.path(), 0).unwrap().0) == before);
 

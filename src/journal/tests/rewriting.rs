@@ -62,6 +62,32 @@ fn what_is_taken_out_is_gone_and_the_rest_is_as_it_was() {
 }
 
 #[test]
+fn a_full_segment_in_which_records_grow_reads_back() {
+    let dir = directory();
+    let mut opened = open(dir.path(), 0).unwrap();
+    let batch = vec![vec![b'a'; 1000]; 1000];
+    while opened.reader.segments().len() < 2 {
+        opened.writer.append(&batch).unwrap();
+    }
+    let grown = vec![b'b'; 1100];
+    let full = opened.reader.segments()[1].first - 1;
+    opened.writer.seal().unwrap();
+    assert!(full < opened.packer.rewrite(|_| Fate::Replace(grown.clone())).unwrap());
+    let before = payloads(&opened.reader);
+    assert!(full < before.len() as u64 && before.iter().all(|payload| *payload == grown));
+    let mut opened = open(dir.path(), 0).unwrap();
+    assert!(opened.findings.is_clean() && payloads(&opened.reader) == before);
+    assert_eq!(opened.reader.examine(1).unwrap(), []);
+    assert_eq!(opened.reader.get(full).unwrap().unwrap().payload, grown);
+    let part = Parts::of(dir.path()).unwrap().read(1).unwrap();
+    let mut read = 0;
+    let contents = part.read_records(|_, payload| read += u64::from(payload == grown));
+    assert_eq!((read, contents.next, contents.damage), (full, full + 1, vec![]));
+    assert_eq!(part.mended(full + 1), Some(part));
+    opened.writer.append(&["more"]).unwrap();
+}
+
+#[test]
 fn it_can_be_done_again_wherever_it_was_cut_short() {
     let dir = directory();
     let model = of_two(dir.path());
