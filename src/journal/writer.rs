@@ -185,11 +185,12 @@ impl Writer {
     pub fn seal(&mut self) -> Result<(), JournalError> {
         self.refuse_if_broken()?;
         self.mend()?;
-        match &self.tail {
-            Some(tail) if HEADER as u64 == tail.end => Ok(()),
-            None => Ok(()),
-            Some(_) => self.begin_segment(self.batch),
-        }
+        let is_closed = match &self.tail {
+            Some(tail) => HEADER as u64 == tail.end,
+            // The last segment may be packed: then it is full once another follows.
+            None => self.shared.read_segments(<[_]>::is_empty),
+        };
+        if is_closed { Ok(()) } else { self.begin_segment(self.batch) }
     }
 
     /// The last sequence that was given, or 0.

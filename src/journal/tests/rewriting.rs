@@ -88,6 +88,26 @@ fn a_full_segment_in_which_records_grow_reads_back() {
 }
 
 #[test]
+fn a_last_segment_that_is_packed_is_rewritten_as_well() {
+    let dir = directory();
+    open_small(dir.path()).writer.append(&["ana says so", "bob says no"]).unwrap();
+    let part = Parts::of(dir.path()).unwrap().read(1).unwrap();
+    // As a restore leaves it.
+    let restored = directory();
+    part.write(restored.path()).unwrap();
+    let mut opened = open_small(restored.path());
+    opened.writer.seal().unwrap();
+    assert_eq!(opened.packer.rewrite(forget_ana).unwrap(), 1);
+    assert!(!holds(restored.path(), b"ana says"));
+    opened.writer.seal().unwrap();
+    assert_eq!(opened.reader.segments().len(), 2);
+    assert_eq!(opened.writer.append(&["bob says more"]).unwrap().first, 3);
+    let mut opened = open_small(directory().path());
+    opened.writer.seal().unwrap();
+    assert!(opened.reader.segments().is_empty(), "nothing to close");
+}
+
+#[test]
 fn it_can_be_done_again_wherever_it_was_cut_short() {
     let dir = directory();
     let model = of_two(dir.path());
