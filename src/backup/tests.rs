@@ -161,11 +161,11 @@ fn what_was_forgotten_or_dropped_leaves_the_backup_too() {
     let mut case = Case::new(&[30, 20, 10]);
     case.back_up("b").unwrap();
     let mut left = 3;
-    let forget = |_: &[u8]| {
+    let forget = |_: u64, _: &[u8]| {
         left -= 1;
         if left < 0 { Fate::Keep } else { Fate::Drop }
     };
-    case.journal.packer.rewrite(forget).unwrap();
+    case.journal.packer.rewrite(journal::Damaged::Stays, forget).unwrap();
     case.append(4);
     let made = case.back_up("b").unwrap();
     assert_eq!((made.new_parts, made.removed), (2, 3), "the four are no part of the reckoning");
@@ -199,7 +199,7 @@ fn a_journal_that_is_rewritten_meanwhile_is_noticed() {
     assert!(parts.still_hold().unwrap(), "grown, sealed and packed it is the same");
     let parts = all_of(yet_to_read);
     assert!(parts.still_hold().unwrap(), "packed between being found and read, too");
-    case.journal.packer.rewrite(|_| Fate::Drop).unwrap();
+    case.journal.packer.rewrite(journal::Damaged::Stays, |_, _| Fate::Drop).unwrap();
     assert!(!parts.still_hold().unwrap());
     let parts = read();
     case.journal.packer.drop_before(4).unwrap();

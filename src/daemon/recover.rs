@@ -101,8 +101,7 @@ pub(super) fn recover(
     let unreadable = |source| OpenError::Journal { dir: dir.clone(), source };
     let index_dir = state_dir.join("index");
     let mut known = Index::noted(&index_dir);
-    let mut journal = journal::open(&dir, known).map_err(unreadable)?;
-    let waits_to_forget = forget::finish(state_dir, &paths.drop_dir, room, &mut journal)?;
+    let (mut journal, waits_to_forget) = open_journal(paths, room, known)?;
     if let Some(begins) = retention.due(&journal.reader, now()).map_err(unreadable)? {
         tracing::info!(
             before = begins,
@@ -111,12 +110,6 @@ pub(super) fn recover(
         // First the index: it may hold nothing that the journal does not.
         forget::remove_indexes(state_dir).map_err(unusable(state_dir))?;
         journal.packer.drop_before(begins).map_err(unreadable)?;
-    }
-    for torn in &journal.findings.torn {
-        tracing::warn!(
-            torn = torn.place(),
-            "cut an unfinished batch off the journal, as a stop amid writing leaves one; its bytes are in journal/aside"
-        );
     }
     let is_suspect = was_cut_off(state_dir);
     // From here on a power cut is noticed by the next start.
@@ -154,6 +147,34 @@ pub(super) fn recover(
     let damaged = found.len() as u64 + acknowledged(findings, known);
     journal.writer.prepare().map_err(unreadable)?;
     Ok(Recovered { journal, index: Arc::new(index), damaged, is_behind, waits_to_forget })
+}
+
+/// Opens the journal and does what is to be forgotten; says whether that has to wait for room.
+fn open_journal(
+    paths: &Paths,
+    room: &Room,
+    known: u64,
+) -> Result<(journal::Opened, bool), OpenError> {
+    let dir = paths.state_dir.join("journal");
+    let open = || {
+        journal::open(&dir, known).map_err(|source| OpenError::Journal { dir: dir.clone(), source })
+    };
+    let mut journal = open()?;
+    for torn in &journal.findings.torn {
+        tracing::warn!(
+            torn = torn.place(),
+            "cut an unfinished batch off the journal, as a stop amid writing leaves one; its bytes are in journal/aside"
+        );
+    }
+    let finished = forget::finish(&paths.state_dir, &paths.drop_dir, room, &mut journal)?;
+    if finished == forget::Finished::Done {
+        // What was found wrong with it before may be gone, and must not be kept again.
+        let torn = journal.findings.torn;
+        drop((journal.writer, journal.packer));
+        journal = open()?;
+        journal.findings.torn = torn;
+    }
+    Ok((journal, finished == forget::Finished::Waits))
 }
 
 /// The index, up to date; none if it cannot be trusted, however that shows. `known` becomes the last

@@ -244,7 +244,7 @@ fn records(
 /// need not wait.
 pub(super) async fn wait(
     sources: &Sources,
-    journal: Reader,
+    journal: &Reader,
     mut rules: watch::Receiver<Arc<Rules>>,
 ) {
     loop {

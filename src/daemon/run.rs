@@ -145,9 +145,9 @@ fn until_due(
     let (doubt, waits_to_forget) = (desk.doubt.clone(), desk.facts.waits_to_forget);
     async move {
         tokio::select! {
-            () = forget::wait(&paths, &room, heard) => {}
+            () = forget::wait(&paths, &room, &journal, heard) => {}
             () = forget::wait_for_room(&room, waits_to_forget) => {}
-            () = retain::wait(&sources, journal, rules) => {}
+            () = retain::wait(&sources, &journal, rules) => {}
             () = recover::doubted(&paths.state_dir, &doubt) => {}
         }
     }

@@ -67,6 +67,8 @@ pub struct Wish {
     pub forget: Forget,
     /// Whether the journal has, or may have, anything of it.
     pub is_recorded: bool,
+    /// Whether what is damaged of the journal goes as well.
+    pub loses_damaged: bool,
     /// Whether nothing is to be written down.
     pub is_dry: bool,
     /// Who waits.

@@ -132,7 +132,7 @@ pub use packer::{Packed, Packer};
 pub use part::{Contents, Part, Parts, begin_with, make_dir};
 pub use reader::{Entry, Reader, Records, SegmentInfo};
 pub use recover::{Damage, Findings};
-pub use rewrite::Fate;
+pub use rewrite::{Damaged, Fate};
 pub use writer::{Appended, Writer};
 
 /// The size of a segment, in bytes.

@@ -10,13 +10,12 @@ use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::SEGMENT_BYTES;
 use super::error::JournalError;
-use super::frame::{HEAD, Kind, MIN_SPAN, Piece};
+use super::frame::{HEAD, Kind, Piece};
 use super::packed::{Block, PackedHeader, blocks, pack};
 use super::packer::write_new;
 use super::recover::{Damage, pieces};
-use super::rewrite::{Fate, redraft, withdraw};
+use super::rewrite::{Fate, redraft, room_for_numbers, withdraw};
 use super::segment::{self, Form, HEADER, Header};
 use super::source::read_file;
 
@@ -189,15 +188,13 @@ impl Part {
     /// withdrawn. None where they cannot have been numbers of one segment.
     #[must_use]
     pub fn mended(&self, next: u64) -> Option<Self> {
-        let (mut plain, _, (reached, batch)) = redraft(self.first, &self.plain(), |_| Fate::Keep);
-        let missing = next.saturating_sub(reached);
-        let room = SEGMENT_BYTES.saturating_sub(plain.len() as u64);
-        if room / (MIN_SPAN as u64) < missing {
+        let redraft = redraft(self.first, &self.plain(), |_, _| Fate::Keep);
+        let (mut plain, reached) = (redraft.bytes, redraft.next);
+        let next = next.max(reached);
+        if room_for_numbers(&plain) < next - reached {
             return None;
         }
-        if 0 < missing {
-            withdraw(&mut plain, reached, next, batch);
-        }
+        withdraw(&mut plain, reached, next, redraft.batch);
         let bytes = pack(self.first, &plain, &pieces(self.first, &plain))?;
         Some(Self { first: self.first, is_packed: true, bytes })
     }

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 
+use super::SEGMENT_BYTES;
 use super::error::{JournalError, is_no_room};
 use super::frame::{self, HEAD, Head, Kind, MIN_SPAN, Piece};
 use super::packed::pack;
@@ -25,20 +26,31 @@ pub enum Fate {
     Replace(Vec<u8>),
 }
 
+/// What becomes of what is damaged: nobody can tell what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damaged {
+    /// It stays where nothing else in its segment changes.
+    Stays,
+    /// It goes everywhere, and is no longer missed.
+    Goes,
+}
+
 impl Packer {
-    /// Rewrites every full segment in which `judge` wants something changed, and packs it; says how
-    /// many records went or changed. Blocks, and is for a journal that nobody reads meanwhile.
-    ///
-    /// What is damaged in such a segment goes as well: nobody can tell what it holds.
-    pub fn rewrite(&mut self, mut judge: impl FnMut(&[u8]) -> Fate) -> Result<u64, JournalError> {
-        let full = self.shared.read_segments(|segments| match segments.split_last() {
-            Some((_, full)) => full.iter().map(|segment| segment.first).collect(),
-            None => Vec::new(),
+    /// Rewrites every full segment in which `judge`, who is given each record with its sequence, wants
+    /// something changed, and packs it; says how many records went or changed. Blocks, and is for a
+    /// journal that nobody reads meanwhile.
+    pub fn rewrite(
+        &mut self,
+        damaged: Damaged,
+        mut judge: impl FnMut(u64, &[u8]) -> Fate,
+    ) -> Result<u64, JournalError> {
+        let full: Vec<(u64, u64)> = self.shared.read_segments(|segments| {
+            segments.windows(2).map(|two| (two[0].first, two[1].first)).collect()
         });
         let mut changed = 0;
-        for first in full {
+        for (first, behind) in full {
             let path = segment::path(self.shared.dir(), first);
-            let done = self.rewrite_one(first, &mut judge).map_err(|error| {
+            let done = self.rewrite_one((first, behind), damaged, &mut judge).map_err(|error| {
                 if is_no_room(&error) {
                     JournalError::NoRoom(error)
                 } else {
@@ -80,16 +92,24 @@ impl Packer {
         segment::sync_dir(&dir).map_err(JournalError::unusable(&dir))
     }
 
+    /// Of the segment that begins with a sequence, and is followed by another's.
     fn rewrite_one(
         &mut self,
-        first: u64,
-        judge: &mut impl FnMut(&[u8]) -> Fate,
+        (first, behind): (u64, u64),
+        damaged: Damaged,
+        judge: &mut impl FnMut(u64, &[u8]) -> Fate,
     ) -> io::Result<u64> {
         let old = Source::open(self.shared.dir(), first)?.read_whole()?;
-        let (new, changed, _) = redraft(first, &old, judge);
-        if changed == 0 {
+        let Redraft { mut bytes, changed, has_holes, next, batch } = redraft(first, &old, judge);
+        let missing = behind.saturating_sub(next);
+        let loses = damaged == Damaged::Goes && (has_holes || 0 < missing);
+        if changed == 0 && !loses {
             return Ok(0);
         }
+        if loses && missing <= room_for_numbers(&bytes) {
+            withdraw(&mut bytes, next, next + missing, batch);
+        }
+        let new = bytes;
         let packed = pack(first, &new, &pieces(first, &new));
         let installed = packed.map_or(Ok(None), |packed| self.install(first, &packed, &new))?;
         let Some(bytes) = installed else {
@@ -104,12 +124,25 @@ impl Packer {
     }
 }
 
-/// The segment as it is to be, how many records differ, and the sequence and batch behind its end.
+/// A segment as it is to be.
+pub(super) struct Redraft {
+    pub(super) bytes: Vec<u8>,
+    /// How many records differ.
+    changed: u64,
+    /// Whether it had bad places.
+    has_holes: bool,
+    /// The sequence behind its last record,
+    pub(super) next: u64,
+    /// and the batch of that.
+    pub(super) batch: u64,
+}
+
+/// Writes a segment anew, without its bad places.
 pub(super) fn redraft(
     first: u64,
     old: &[u8],
-    mut judge: impl FnMut(&[u8]) -> Fate,
-) -> (Vec<u8>, u64, (u64, u64)) {
+    mut judge: impl FnMut(u64, &[u8]) -> Fate,
+) -> Redraft {
     let pieces = pieces(first, old);
     let batch = pieces.iter().find_map(|piece| match piece {
         Piece::Frame { head, .. } => Some(head.batch.saturating_sub(1)),
@@ -117,32 +150,45 @@ pub(super) fn redraft(
     });
     let mut new = segment::header(first, batch.unwrap_or(0));
     debug_assert_eq!(new.len(), HEADER);
-    let (mut changed, mut last) = (0, (first, batch.unwrap_or(0)));
+    let (mut changed, mut has_holes, mut last) = (0, false, (first, batch.unwrap_or(0)));
     for piece in pieces {
-        let Piece::Frame { at, head } = piece else { continue };
+        let Piece::Frame { at, head } = piece else {
+            has_holes = true;
+            continue;
+        };
         if last.0 < head.sequence {
             // Lost to damage; the segment will no longer say so by a hole.
             withdraw(&mut new, last.0, head.sequence, last.1);
         }
         last = (head.next(), head.batch);
         let payload = &old[at + HEAD..at + HEAD + head.length];
-        match (head.kind, if head.kind == Kind::Record { judge(payload) } else { Fate::Keep }) {
-            (Kind::Void, _) => withdraw(&mut new, head.sequence, head.next(), head.batch),
-            (Kind::Record, Fate::Keep) => frame::encode(&mut new, &head, payload),
-            (Kind::Record, Fate::Drop) => {
-                changed += 1;
-                withdraw(&mut new, head.sequence, head.next(), head.batch);
-            }
-            (Kind::Record, Fate::Replace(payload)) => {
-                changed += 1;
+        if head.kind == Kind::Void {
+            withdraw(&mut new, head.sequence, head.next(), head.batch);
+            continue;
+        }
+        let fate = judge(head.sequence, payload);
+        changed += u64::from(fate != Fate::Keep);
+        match fate {
+            Fate::Keep => frame::encode(&mut new, &head, payload),
+            Fate::Drop => withdraw(&mut new, head.sequence, head.next(), head.batch),
+            Fate::Replace(payload) => {
                 frame::encode(&mut new, &Head { length: payload.len(), ..head }, &payload);
             }
         }
     }
-    (new, changed, last)
+    Redraft { bytes: new, changed, has_holes, next: last.0, batch: last.1 }
 }
 
+/// So many numbers at most can have been given to what is missing at the end of a segment.
+pub(super) fn room_for_numbers(segment: &[u8]) -> u64 {
+    SEGMENT_BYTES.saturating_sub(segment.len() as u64) / MIN_SPAN as u64
+}
+
+/// Adds a void for some numbers, if there are any.
 pub(super) fn withdraw(new: &mut Vec<u8>, from: u64, to: u64, batch: u64) {
+    if from == to {
+        return;
+    }
     let count = u32::try_from(to - from).unwrap_or(u32::MAX);
     // No number takes less room, which is how readers tell a frame from what only looks like one.
     new.extend(frame::void(from, count, batch, count as usize * MIN_SPAN));

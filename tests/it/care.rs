@@ -353,6 +353,30 @@ fn a_damaged_journal_is_not_rewritten_unasked() {
     assert_eq!(left, ["web/c"]);
 }
 
+/// Regression: it stayed where nothing else in its segment changed, and what was aside came back.
+#[test]
+fn what_is_damaged_goes_where_nothing_else_does() {
+    let mut daemon = Snagd::start();
+    for place in ["web/a", "web/b", "web/c"] {
+        daemon.post(&json!({"place": place, "note": "the one and only words"}).to_string()).is(201);
+    }
+    daemon.stop();
+    let segment = daemon.state().join("journal/00000000000000000001.seg");
+    let mut bytes = fs::read(&segment).unwrap();
+    let at = bytes.windows(5).position(|window| window == b"web/b").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    daemon.restart();
+    assert!(daemon.state().join("journal/aside").exists());
+    daemon.snag(&["forget", "--place", "nowhere", "--yes", "--lose-damaged"]).ok();
+    assert!(!segment.exists() && !daemon.state().join("journal/aside").exists());
+    assert_eq!(daemon.get("/v1/status").json()["journal"]["damaged"], 0);
+    assert_eq!(daemon.events().len(), 2);
+    daemon.stop();
+    let looked = verify(&daemon).ok();
+    assert!(looked.stdout.contains("as the journal has them"), "{looked:#?}");
+}
+
 #[test]
 fn a_look_that_is_ended_leaves_nothing_and_who_starts_meanwhile_is_told() {
     let mut daemon = of_two();

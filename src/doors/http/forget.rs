@@ -86,7 +86,7 @@ pub(super) async fn forget(
     let (answer, answered) = oneshot::channel();
     let stopping = |()| Problem::from(crate::recorder::Refusal::Failed);
     let is_recorded = 0 < forgetting.records + forgetting.damaged;
-    let wish = Wish { forget, is_recorded, is_dry, answer };
+    let wish = Wish { forget, is_recorded, loses_damaged, is_dry, answer };
     desk.wishes.send(wish).await.map_err(|_| stopping(()))?;
     let granted = answered.await.map_err(|_| stopping(()))?.map_err(|error| {
         tracing::error!(%error, "what is to be forgotten cannot be looked for or written down");

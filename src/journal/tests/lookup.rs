@@ -59,8 +59,9 @@ fn what_was_withdrawn_or_dropped_is_not_there() {
         opened.writer.append(&[format!("{n} of many").repeat(5)]).unwrap();
     }
     assert!(opened.reader.get(2).unwrap().is_some());
-    let drop = |payload: &[u8]| if payload.starts_with(b"1 ") { Fate::Drop } else { Fate::Keep };
-    opened.packer.rewrite(drop).unwrap();
+    let drop =
+        |_: u64, payload: &[u8]| if payload.starts_with(b"1 ") { Fate::Drop } else { Fate::Keep };
+    opened.packer.rewrite(Damaged::Stays, drop).unwrap();
     assert_eq!(opened.reader.get(2).unwrap(), None);
     assert!(opened.reader.get(3).unwrap().is_some());
     opened.packer.drop_before(30).unwrap();

@@ -13,7 +13,7 @@ fn of_two(dir: &Path) -> Vec<Vec<u8>> {
     all
 }
 
-fn forget_ana(payload: &[u8]) -> Fate {
+fn forget_ana(_: u64, payload: &[u8]) -> Fate {
     match payload {
         b"ana says 20" => Fate::Replace(b"somebody says 20".to_vec()),
         _ if payload.starts_with(b"ana") => Fate::Drop,
@@ -50,10 +50,10 @@ fn what_is_taken_out_is_gone_and_the_rest_is_as_it_was() {
     opened.packer.pack_next().unwrap().unwrap();
     opened.writer.seal().unwrap();
     assert!(holds(dir.path(), b"ana says 4") && holds(dir.path(), b"ana says 78"));
-    assert_eq!(opened.packer.rewrite(forget_ana).unwrap(), 40);
+    assert_eq!(opened.packer.rewrite(Damaged::Stays, forget_ana).unwrap(), 40);
     assert!(!holds(dir.path(), b"ana says"));
     check(dir.path(), &model);
-    assert_eq!(opened.packer.rewrite(forget_ana).unwrap(), 0, "once is enough");
+    assert_eq!(opened.packer.rewrite(Damaged::Stays, forget_ana).unwrap(), 0, "once is enough");
     let appended = opened.writer.append(&["bob says more"]).unwrap();
     assert_eq!(appended.first, 81);
     opened.writer.seal().unwrap();
@@ -72,7 +72,9 @@ fn a_full_segment_in_which_records_grow_reads_back() {
     let grown = vec![b'b'; 1100];
     let full = opened.reader.segments()[1].first - 1;
     opened.writer.seal().unwrap();
-    assert!(full < opened.packer.rewrite(|_| Fate::Replace(grown.clone())).unwrap());
+    assert!(
+        full < opened.packer.rewrite(Damaged::Stays, |_, _| Fate::Replace(grown.clone())).unwrap()
+    );
     let before = payloads(&opened.reader);
     assert!(full < before.len() as u64 && before.iter().all(|payload| *payload == grown));
     let mut opened = open(dir.path(), 0).unwrap();
@@ -97,7 +99,7 @@ fn a_last_segment_that_is_packed_is_rewritten_as_well() {
     part.write(restored.path()).unwrap();
     let mut opened = open_small(restored.path());
     opened.writer.seal().unwrap();
-    assert_eq!(opened.packer.rewrite(forget_ana).unwrap(), 1);
+    assert_eq!(opened.packer.rewrite(Damaged::Stays, forget_ana).unwrap(), 1);
     assert!(!holds(restored.path(), b"ana says"));
     opened.writer.seal().unwrap();
     assert_eq!(opened.reader.segments().len(), 2);
@@ -114,13 +116,13 @@ fn it_can_be_done_again_wherever_it_was_cut_short() {
     let mut opened = open_small(dir.path());
     opened.writer.seal().unwrap();
     let raw = fs::read(segment_1(dir.path())).unwrap();
-    opened.packer.rewrite(forget_ana).unwrap();
+    opened.packer.rewrite(Damaged::Stays, forget_ana).unwrap();
     // As if it had stopped before the segment was removed: that one counts.
     fs::write(segment_1(dir.path()), &raw).unwrap();
     fs::write(segment::packed_path(dir.path(), 9).with_extension("pak.new"), &raw).unwrap();
     let mut opened = open_small(dir.path());
     assert!(holds(dir.path(), b"ana says"));
-    assert!(0 < opened.packer.rewrite(forget_ana).unwrap());
+    assert!(0 < opened.packer.rewrite(Damaged::Stays, forget_ana).unwrap());
     assert!(!holds(dir.path(), b"ana says"));
     check(dir.path(), &model);
 }
@@ -132,7 +134,7 @@ fn damage_in_a_rewritten_segment_goes_with_it() {
     write_at(dir.path(), 60, b"????");
     let mut opened = open_small(dir.path());
     opened.writer.seal().unwrap();
-    opened.packer.rewrite(forget_ana).unwrap();
+    opened.packer.rewrite(Damaged::Stays, forget_ana).unwrap();
     assert!(!holds(dir.path(), b"????"));
     let (reader, findings) = Reader::open(dir.path(), 0).unwrap();
     assert!(findings.is_clean());
@@ -140,6 +142,37 @@ fn damage_in_a_rewritten_segment_goes_with_it() {
         let entry = entry.unwrap();
         let at = usize::try_from(entry.sequence).unwrap() - 1;
         assert!(entry.payload == model[at] || entry.payload.starts_with(b"somebody"));
+    }
+}
+
+#[test]
+fn damage_goes_where_nothing_else_changes_if_that_is_said() {
+    for at_the_end in [false, true] {
+        let dir = directory();
+        let model = of_two(dir.path());
+        let mut opened = open_small(dir.path());
+        if at_the_end {
+            // A block of a packed segment, which has but one here.
+            let packed = opened.packer.pack_next().unwrap().unwrap();
+            let path = segment::packed_path(dir.path(), packed.first);
+            let mut bytes = fs::read(&path).unwrap();
+            bytes[90..94].copy_from_slice(b"????");
+            fs::write(path, bytes).unwrap();
+        } else {
+            write_at(dir.path(), 60, b"????");
+        }
+        let mut opened = open_small(dir.path());
+        opened.writer.seal().unwrap();
+        let keep = |_: u64, _: &[u8]| Fate::Keep;
+        assert_eq!(opened.packer.rewrite(Damaged::Stays, keep).unwrap(), 0);
+        assert!(holds(dir.path(), b"????"));
+        assert_eq!(opened.packer.rewrite(Damaged::Goes, keep).unwrap(), 0, "no record that reads");
+        assert!(!holds(dir.path(), b"????"));
+        let mut opened = open_small(dir.path());
+        assert!(opened.findings.is_clean(), "{:?}", opened.findings);
+        let left = payloads(&opened.reader);
+        assert!(left.len() < model.len() && model.ends_with(&left[1..]));
+        assert_eq!(opened.writer.append(&["bob says more"]).unwrap().first, 81);
     }
 }
 
