@@ -96,27 +96,30 @@ pub(super) async fn wait(
 }
 
 /// Waits until there is room for what is written down and found none at the start, if anything is.
-pub(super) async fn wait_for_room(room: &Room, waits: bool) {
+pub(super) async fn wait_for_room(state_dir: &Path, room: &Room, waits: bool) {
     if !waits {
         return std::future::pending().await;
     }
     loop {
         tokio::time::sleep(EVERY).await;
-        if has_room(room) {
+        if has_room(state_dir, room) {
             return;
         }
     }
 }
 
-fn has_room(room: &Room) -> bool {
-    room.takes(TAKES + MARGIN)
+/// Whether there is room to rewrite the journal, and for the index to be built anew: while it is, it may
+/// take twice what it has, or more.
+fn has_room(state_dir: &Path, room: &Room) -> bool {
+    let index = fs::metadata(state_dir.join("index/db")).map_or(0, |db| db.len());
+    room.takes(TAKES + MARGIN + index)
 }
 
 /// Writes down what is to be forgotten at the next start, where there is room for it.
 fn note_down(state_dir: &Path, room: &Room, what: &Note) -> io::Result<()> {
     let path = note(state_dir);
     // What waits for room already is not to be forgotten over this.
-    if path.exists() || !has_room(room) {
+    if path.exists() || !has_room(state_dir, room) {
         return Err(io::ErrorKind::StorageFull.into());
     }
     let new = path.with_extension("json.new");

@@ -123,7 +123,7 @@ pub(super) fn recover(
         up
     } else {
         set_aside(&index_dir)?;
-        let index = open_index(&index_dir, &journal.reader)?;
+        let index = begin_anew(&index_dir, &journal.reader)?;
         let caught_up = catch_up_if_little(&index, &journal.reader, room)?;
         (index, caught_up)
     };
@@ -207,11 +207,29 @@ fn bring_up(
             Index::remove(dir).map_err(unusable(dir))?;
             Ok(None)
         }
+        Ok(Err(OpenError::Index(error))) if error.is_no_room() => {
+            tracing::error!(%error, "there is no room to open the index: it is removed, which gives some, and built anew");
+            Index::remove(dir).map_err(unusable(dir))?;
+            Ok(None)
+        }
         Ok(Err(error)) if is_damage(&error) => {
             tracing::error!(error = %chain(&error), "the index is broken: it is set aside and rebuilt");
             Ok(None)
         }
         Ok(done) => done,
+    }
+}
+
+/// An empty index. Those that were set aside take the room that it may lack.
+fn begin_anew(dir: &Path, journal: &journal::Reader) -> Result<Index, OpenError> {
+    match open_index(dir, journal) {
+        Err(error) if error.is_no_room() => {
+            tracing::warn!("there is no room for an index: those that were set aside are removed");
+            let state_dir = dir.parent().unwrap_or(dir);
+            forget::remove_indexes(state_dir).map_err(unusable(state_dir))?;
+            Ok(open_index(dir, journal)?)
+        }
+        opened => Ok(opened?),
     }
 }
 

@@ -146,7 +146,7 @@ fn until_due(
     async move {
         tokio::select! {
             () = forget::wait(&paths, &room, &journal, heard) => {}
-            () = forget::wait_for_room(&room, waits_to_forget) => {}
+            () = forget::wait_for_room(&paths.state_dir, &room, waits_to_forget) => {}
             () = retain::wait(&sources, &journal, rules) => {}
             () = recover::doubted(&paths.state_dir, &doubt) => {}
         }

@@ -73,6 +73,19 @@ impl IndexError {
     }
 }
 
+impl IndexError {
+    /// Whether there was no room on the disk.
+    #[must_use]
+    pub fn is_no_room(&self) -> bool {
+        match self {
+            Self::Storage(sled::Error::Io(error)) | Self::Checkpoint(error) => {
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            _ => false,
+        }
+    }
+}
+
 impl From<sled::Error> for IndexError {
     fn from(error: sled::Error) -> Self {
         Self::Storage(error)

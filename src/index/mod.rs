@@ -65,6 +65,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -372,11 +373,23 @@ impl Index {
     /// Makes sure of room on the disk for what was applied so far and is not there yet, so that
     /// nobody else can take it before sled does: after one failed write sled takes no more.
     pub fn reserve(&self) -> io::Result<()> {
-        let bytes = RESERVE + AMPLIFIED * self.store.weight(self.size_bytes());
+        let bytes = self.needs();
         let file = File::options().write(true).open(self.dir.join("db"))?;
         let end = file.metadata()?.len();
         retry_on_intr(|| fallocate(&file, FallocateFlags::KEEP_SIZE, end, bytes))?;
         Ok(())
+    }
+
+    /// How much of that is not made yet.
+    pub fn lacks(&self) -> u64 {
+        let reserved = fs::metadata(self.dir.join("db"))
+            .map_or(0, |file| (file.blocks() * 512).saturating_sub(file.len()));
+        self.needs().saturating_sub(reserved)
+    }
+
+    /// How much room that is.
+    pub fn needs(&self) -> u64 {
+        RESERVE + AMPLIFIED * self.store.weight(self.size_bytes())
     }
 
     /// Puts everything applied so far on disk. Takes milliseconds: never on the way of an answer.

@@ -63,15 +63,19 @@ impl Index {
     pub fn tidy(&self, spare: u64) -> Result<Option<(u64, u64)>, IndexError> {
         self.store.rest(|| give_reserved(&self.dir))?;
         let from = self.size_bytes();
-        let copied = self.copied_bytes.load(Ordering::Relaxed);
-        let is_large = SMALL.max(self.events() * BYTES_AN_EVENT).max(grown(copied)) < from;
-        if spare < from || !is_large {
+        if spare < from || !self.is_loose() {
             return Ok(None);
         }
         self.copy()?;
         let to = self.size_bytes();
         self.copied_bytes.store(to, Ordering::Relaxed);
         Ok(Some((from, to)))
+    }
+
+    /// Whether a copy of it would be much smaller.
+    pub fn is_loose(&self) -> bool {
+        let copied = self.copied_bytes.load(Ordering::Relaxed);
+        SMALL.max(self.events() * BYTES_AN_EVENT).max(grown(copied)) < self.size_bytes()
     }
 
     /// Copies itself, and goes on with the copy. Whichever is not gone on with goes.

@@ -9,7 +9,8 @@
 //!
 //! sled is never asked to write where there is no room: after one failed write it refuses all others
 //! until it is opened again. So the room it may need is made its own before. As it opens it writes a
-//! file of its own, a list of its pages: where nothing else is left, that room is given back for it.
+//! file of its own, a list of its pages: where nothing else is left, that room is given back for it. An
+//! index that catches up can wait: it takes no room that recording may need next.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -22,7 +23,7 @@ use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::index::Index;
-use crate::journal::is_no_room;
+use crate::journal::{SEGMENT_BYTES, is_no_room};
 
 /// The ballast is this large, or a hundredth of the file system where that is less,
 const MOST: u64 = 16 * 1024 * 1024;
@@ -32,6 +33,8 @@ const LEAST: u64 = 2 * 1024 * 1024;
 const CHECKPOINT: u64 = 4 * 1024 * 1024;
 /// With so much, a checkpoint may be many times as large: 1 GiB is taken for the most that may gather.
 const AMPLE: u64 = 2 * 1024 * 1024 * 1024;
+/// What an index that catches up leaves: the journal's next segment, and what it may itself reserve meanwhile.
+const LEFT: u64 = SEGMENT_BYTES + 2 * CHECKPOINT;
 /// What is told once, when it begins.
 const FULL: &str = "the disk is full: nothing is recorded until there is room again";
 
@@ -152,6 +155,25 @@ impl Room {
         }
         self.release();
         self.holds(index)
+    }
+
+    /// Whether an index may catch up further, which never costs the ballast.
+    pub fn allows_catching_up(&self, index: &Index) -> bool {
+        let fits = || index.lacks() + LEFT <= self.free() && self.holds(index);
+        self.is_enough() && (self.is_ample() || fits())
+    }
+
+    /// Whether an index that catches up should wait until it is copied: that gives room back, and a little
+    /// later there would be none for the copy.
+    pub fn is_for_a_copy(&self, index: &Index) -> bool {
+        let (spare, copy) = (self.spare(), index.size_bytes());
+        copy <= spare && spare < copy + index.lacks() + LEFT && index.is_loose()
+    }
+
+    /// Whether what gathered in the index would take more of the room than should be taken at once, and
+    /// may be put into sled now.
+    pub fn is_scarce_for(&self, index: &Index) -> bool {
+        !self.is_ample() && self.free() / 4 < index.needs() && self.holds(index)
     }
 
     fn holds(&self, index: &Index) -> bool {

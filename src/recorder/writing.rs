@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Instant;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
@@ -23,6 +25,9 @@ pub(super) const GROUP_EVENTS: usize = 256;
 pub(super) const GROUP_BYTES: usize = 1024 * 1024;
 /// A line is logged each time a backlog is so many records shorter.
 const LOG_EVERY: u64 = 100_000;
+
+/// An index that finds no room to catch up looks for some so often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Why writing ended before its time. What was acknowledged is on disk all the same.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +74,7 @@ impl Writing {
     pub fn catch_up_meanwhile(&mut self, journal: Reader, lag: Arc<Lag>) {
         lag.is_behind.store(true, Ordering::Release);
         let replay = Replay::new(&self.index, &journal, u64::MAX);
-        self.backlog = Some(Backlog { replay, journal, lag, logged: 0 });
+        self.backlog = Some(Backlog { replay, journal, lag, logged: 0, waits: false });
     }
 
     /// What to hand to [`keep_until_dropped`](super::keep_until_dropped) on a thread of its own.
@@ -124,6 +129,13 @@ impl Writing {
     /// The next job; while there is a backlog, a step of it is taken before each.
     fn next(&mut self, waiting: &mut Option<Job>) -> Result<Option<Job>, WritingError> {
         while let Some(backlog) = &mut self.backlog {
+            if !backlog.has_room(&self.index, &self.room)? {
+                let job = waiting.take().map(|job| Poll::Ready(Some(job)));
+                match job.unwrap_or_else(|| self.next_within(LOOK_EVERY)) {
+                    Poll::Ready(job) => return Ok(job),
+                    Poll::Pending => continue,
+                }
+            }
             if !backlog.step(&self.index)? {
                 self.backlog = None;
             }
@@ -135,6 +147,18 @@ impl Writing {
             }
         }
         Ok(waiting.take().or_else(|| self.jobs.blocking_recv()))
+    }
+
+    /// The next job, if there is one within a while.
+    fn next_within(&mut self, patience: Duration) -> Poll<Option<Job>> {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        let job = self.jobs.poll_recv(&mut context);
+        if job.is_pending() {
+            thread::park_timeout(patience);
+            return self.jobs.poll_recv(&mut context);
+        }
+        job
     }
 
     /// Wakes the checkpointer, which costs two switches of threads on the way of an answer: so only
@@ -321,9 +345,38 @@ struct Backlog {
     lag: Arc<Lag>,
     /// The last record that a line of the log was about.
     logged: u64,
+    /// Whether it was said that there is no room.
+    waits: bool,
+}
+
+/// Wakes a thread that waits for a job.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 impl Backlog {
+    /// Whether there is room to apply more. Where it is scarce, no more gathers than is easily put into sled.
+    fn has_room(&mut self, index: &Index, room: &Room) -> Result<bool, WritingError> {
+        if room.is_scarce_for(index) {
+            index.settle_if_much().map_err(WritingError::Index)?;
+        }
+        if room.is_for_a_copy(index) {
+            // Whoever makes checkpoints makes one once nothing changes any more.
+            return Ok(false);
+        }
+        let has_room = room.allows_catching_up(index);
+        if !has_room && !std::mem::replace(&mut self.waits, true) {
+            tracing::warn!(
+                "there is no room for the index to catch up: answers are incomplete until there is; make some where snagd stores, and it goes on by itself"
+            );
+        }
+        Ok(has_room)
+    }
+
     /// Applies some of it; says whether there may be more.
     fn step(&mut self, index: &Index) -> Result<bool, WritingError> {
         let more = self.replay.step(index);

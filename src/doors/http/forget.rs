@@ -103,9 +103,9 @@ pub(super) async fn forget(
 /// Nothing was written down.
 fn no_room(waits: bool) -> Problem {
     let detail = if waits {
-        "nothing was written down: what was to be forgotten before still waits for room; make some where snagd stores (20 MiB), wait until that is done, and say it again"
+        "nothing was written down: what was to be forgotten before still waits for room; make some where snagd stores (20 MiB and as much as the index has), wait until that is done, and say it again"
     } else {
-        "nothing was forgotten: the journal is rewritten for it, which takes room while it lasts; make some where snagd stores (20 MiB) and say it again"
+        "nothing was forgotten: the journal is rewritten for it, which takes room while it lasts; make some where snagd stores (20 MiB and as much as the index has) and say it again"
     };
     Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full", detail)
 }

@@ -69,6 +69,46 @@ fn a_start_without_a_byte_of_room() {
     snagd.stop();
 }
 
+/// An index that finds no room is built as far as it can be, and waits: recording and reading go on.
+#[test]
+fn an_index_is_built_once_there_is_room() {
+    const EVENTS: usize = 46_000;
+    let dir = Dir::new();
+    let disk = match Mounted::new(&dir, TMPFS) {
+        Ok(disk) => disk,
+        Err(why) => return not_tried("an index without room", &why),
+    };
+    let mut snagd = disk.snagd(dir);
+    // Of a person each, so that more gathers than the index keeps in memory.
+    let lines: Vec<String> = (0..EVENTS)
+        .map(|n| format!(r#"{{"place":"web/a","class":"use","person":"p{n}"}}"#))
+        .collect();
+    for batch in lines.chunks(1000) {
+        snagd.post_as("application/x-ndjson", batch.join("\n").as_bytes()).is(200);
+    }
+    snagd.stop();
+    fs::remove_dir_all(disk.path("index")).unwrap();
+    fs::write(disk.path("some"), vec![b'x'; 7 << 20]).unwrap();
+    let filler = fill(&disk.path("filler"));
+    fs::remove_file(disk.path("some")).unwrap();
+    let is_behind = |snagd: &Snagd| snagd.get("/v1/status").header("snag-behind").is_some();
+    for _ in 0..2 {
+        snagd.restart();
+        until("it says that there is no room", || snagd.log().contains("no room for the index to"));
+        assert!(is_behind(&snagd));
+        snagd.get("/v1/hotspots").is(200);
+        let answer = snagd.post(r#"{"place":"web/b","note":"it goes on"}"#);
+        assert_eq!(answer.status, 201, "{answer:?}");
+        snagd.kill();
+    }
+    snagd.restart();
+    drop(filler);
+    fs::remove_file(disk.path("filler")).unwrap();
+    until("the index is whole", || !is_behind(&snagd));
+    assert_eq!(snagd.events().len(), EVENTS + 2);
+    snagd.stop();
+}
+
 /// Forgetting takes room: nothing is begun that finds none, and what is begun waits for it.
 #[test]
 fn forgetting_on_a_full_disk() {

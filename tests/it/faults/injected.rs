@@ -183,14 +183,39 @@ fn a_start_that_fails_at_any_of_its_steps() {
     assert!(!snagd.log().contains("panicked"), "{}", snagd.log());
 }
 
+#[test]
+fn an_index_without_the_room_to_open_is_built_anew() {
+    let mut snagd = Snagd::start();
+    let told = Acknowledged::default();
+    for _ in 0..20 {
+        assert_eq!(told.post(&snagd, 3000), 201);
+    }
+    snagd.stop();
+    let log = snagd.path("strace");
+    let db = [snagd.state().join("index/db")];
+    hinder(&mut snagd, &log, "openat:error=ENOSPC:when=1", &db);
+    snagd.restart();
+    assert_eq!(strace::injected(&log), 1);
+    assert!(snagd.log().contains("there is no room to open the index"), "{}", snagd.log());
+    told.check(&snagd);
+    assert_eq!(told.post(&snagd, 300), 201);
+    snagd.kill();
+}
+
+/// Makes calls of the next start fail. strace is beside the daemon, not above it, so that the daemon is
+/// still our child.
+fn hinder(snagd: &mut Snagd, log: &Path, inject: &str, files: &[PathBuf]) {
+    let _ = fs::remove_file(log);
+    let mut around = vec!["strace".to_owned(), "-D".to_owned()];
+    around.extend(strace::injecting(log, inject, files));
+    snagd.run_by(around);
+}
+
 /// Starts a daemon some of whose calls fail; whether any did.
 fn start_hindered(snagd: &mut Snagd, inject: &str) -> bool {
     let log = snagd.path("strace");
-    let _ = fs::remove_file(&log);
-    // strace beside the daemon, not above it, so that the daemon is still our child.
-    let mut around = vec!["strace".to_owned(), "-D".to_owned()];
-    around.extend(strace::injecting(&log, inject, &files(&snagd.state())));
-    snagd.run_by(around);
+    let files = files(&snagd.state());
+    hinder(snagd, &log, inject, &files);
     let started = snagd.try_restart();
     match started {
         Ok(()) => snagd.kill(),
