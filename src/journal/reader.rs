@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::SEGMENT_BYTES;
 use super::aside::{self, Why};
-use super::error::JournalError;
+use super::error::{JournalError, is_no_room};
 use super::frame::{self, Floor, HEAD, Head, Kind};
 use super::lookup::Lookup;
 use super::packed::{PackedHeader, is_whole};
@@ -273,7 +273,8 @@ impl Reader {
 
     /// Copies the bytes of a bad place to `aside/`, unless they are there already; of a packed
     /// segment, all of it. Says whether it did: a place that is new should be told of louder than
-    /// one that is known. Of what is missing between two segments there is nothing to copy.
+    /// one that is known. Of what is missing between two segments there is nothing to copy. Without room
+    /// for the copy a later opening makes it.
     pub fn set_aside(&self, damage: &Damage) -> Result<bool, JournalError> {
         if damage.missing.end <= damage.segment && !damage.missing.is_empty() {
             return Ok(false);
@@ -303,8 +304,10 @@ impl Reader {
                 (damage.offset, bytes)
             }
         };
-        aside::keep(dir, damage.segment, offset, &bytes, Why::Damaged)
-            .map_err(JournalError::unusable(&dir.join("aside")))
+        match aside::keep(dir, damage.segment, offset, &bytes, Why::Damaged) {
+            Err(error) if is_no_room(&error) => Ok(false),
+            kept => kept.map_err(JournalError::unusable(&dir.join("aside"))),
+        }
     }
 }
 
