@@ -1,12 +1,14 @@
 //! Keeping and forgetting: what goes is gone to the last byte, what stays answers as before.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Dir, Said, Snagd, snagd, until};
+use crate::harness::{Answer, Dir, Said, Snagd, snagd, until};
 use crate::life::ends;
 
 /// Days of two people, ana's words easy to find again.
@@ -180,6 +182,40 @@ fn only_the_owner_has_something_forgotten() {
     let said = daemon.snag(&["forget", "--yes"]).ended(2);
     assert!(said.stderr.contains("--person NAME"), "{said:#?}");
     assert_eq!(daemon.events().len(), 199);
+}
+
+/// Regression: the others were told that the disk had failed.
+#[test]
+fn of_several_who_forget_at_once_one_is_heard_and_the_others_are_told() {
+    let daemon = of_two();
+    let body = r#"{"person":"ana"}"#;
+    let request = format!(
+        "POST /v1/forget HTTP/1.1\r\nHost: snag\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answers: Vec<_> = thread::scope(|scope| {
+        let asking: Vec<_> = (0..12)
+            .map(|_| {
+                scope.spawn(|| {
+                    let stream = UnixStream::connect(daemon.socket()).ok()?;
+                    Some(Answer::of(stream, request.as_bytes()))
+                })
+            })
+            .collect();
+        asking.into_iter().filter_map(|it| it.join().unwrap()).collect()
+    });
+    for answer in &answers {
+        match answer.status {
+            // Away, or back with nothing of ana left.
+            0 | 200 | 202 => {}
+            _ => {
+                assert!(answer.text().contains("say it again once it is back"), "{answer:?}");
+                assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+            }
+        }
+    }
+    assert!(answers.iter().any(|answer| answer.status == 202), "{answers:?}");
+    until("it is done", || daemon.log().contains("forgotten"));
 }
 
 /// Enough events for a segment and a half.

@@ -84,11 +84,10 @@ pub(super) async fn forget(
         return Err(damaged(forgetting.damaged));
     }
     let (answer, answered) = oneshot::channel();
-    let stopping = |()| Problem::from(crate::recorder::Refusal::Failed);
     let is_recorded = 0 < forgetting.records + forgetting.damaged;
     let wish = Wish { forget, is_recorded, loses_damaged, is_dry, answer };
-    desk.wishes.send(wish).await.map_err(|_| stopping(()))?;
-    let granted = answered.await.map_err(|_| stopping(()))?.map_err(|error| {
+    desk.wishes.send(wish).await.map_err(|_| starting_anew())?;
+    let granted = answered.await.map_err(|_| starting_anew())?.map_err(|error| {
         tracing::error!(%error, "what is to be forgotten cannot be looked for or written down");
         match error.kind() {
             io::ErrorKind::StorageFull => no_room(desk.facts.waits_to_forget),
@@ -98,6 +97,13 @@ pub(super) async fn forget(
     forgetting.copies = granted.copies;
     let status = if granted.is_written { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok(json_response(status, to_json(&forgetting)))
+}
+
+/// Somebody else's wish was written down just before, or snagd was told to stop.
+fn starting_anew() -> Problem {
+    let detail = "snagd starts anew at this moment, or stops, and nothing was written down: say it again once it is back";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Problem::new(status, "starting-anew", "snagd starts anew", detail).retry_after(1)
 }
 
 /// Nothing was written down.
