@@ -2,6 +2,7 @@
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
+use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,7 +46,7 @@ pub struct Daemon {
     /// The socket file that is ours to remove.
     pub(super) own_socket: Option<PathBuf>,
     /// Held as long as the daemon lives: one daemon for one state directory.
-    pub(super) _lock: File,
+    pub(super) _lock: Lock,
 }
 
 /// Why a daemon could not be opened.
@@ -249,22 +250,54 @@ pub(super) fn unusable(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
     move |source| OpenError::Unusable { path: path.to_owned(), source }
 }
 
-pub(super) fn lock(state_dir: &Path) -> Result<File, OpenError> {
+/// A state directory that nobody else has. Dropped, it is free again.
+pub(super) struct Lock {
+    file: File,
+    /// The directory itself, since anybody may remove the file. Not every file system locks one.
+    _dir: File,
+}
+
+impl Deref for Lock {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
+pub(super) fn lock(state_dir: &Path) -> Result<Lock, OpenError> {
     let path = state_dir.join("lock");
     let unusable = |source| OpenError::Unusable { path: path.clone(), source };
     let mut options = File::options();
     let options = options.write(true).create(true).truncate(false).mode(0o600);
     let file = options.open(&path).map_err(unusable)?;
-    match file.try_lock() {
-        // A restore that was refused takes its own away again.
-        Ok(()) if file.metadata().map_err(unusable)?.nlink() == 0 => {
-            Err(OpenError::Taken(state_dir.to_owned()))
-        }
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) if file.try_lock_shared().is_ok() => {
+    let dir = File::open(state_dir).map_err(unusable)?;
+    let taken = || OpenError::Taken(state_dir.to_owned());
+    match (file.try_lock(), dir.try_lock()) {
+        (Err(TryLockError::WouldBlock), Ok(())) if file.try_lock_shared().is_ok() => {
             Err(OpenError::LookedAt(state_dir.to_owned()))
         }
-        Err(TryLockError::WouldBlock) => Err(OpenError::Taken(state_dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(unusable(source)),
+        (Err(TryLockError::WouldBlock), _) | (_, Err(TryLockError::WouldBlock)) => Err(taken()),
+        (Err(TryLockError::Error(source)), _) => Err(unusable(source)),
+        // A restore that was refused takes its own away again.
+        _ if file.metadata().map_err(unusable)?.nlink() == 0 => Err(taken()),
+        _ => Ok(Lock { file, _dir: dir }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_directory_is_taken_whatever_becomes_of_the_lock_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let is_taken = || matches!(lock(dir.path()), Err(OpenError::Taken(_)));
+        let held = lock(dir.path()).unwrap();
+        assert!(is_taken());
+        std::fs::remove_file(dir.path().join("lock")).unwrap();
+        assert!(is_taken());
+        drop(held);
+        assert!(!is_taken());
     }
 }
