@@ -102,15 +102,7 @@ pub(super) fn recover(
     let index_dir = state_dir.join("index");
     let mut known = Index::noted(&index_dir);
     let (mut journal, waits_to_forget) = open_journal(paths, room, known)?;
-    if let Some(begins) = retention.due(&journal.reader, now()).map_err(unreadable)? {
-        tracing::info!(
-            before = begins,
-            "what is older than `retention` says, or more than `retention_size`, goes"
-        );
-        // First the index: it may hold nothing that the journal does not.
-        forget::remove_indexes(state_dir).map_err(unusable(state_dir))?;
-        journal.packer.drop_before(begins).map_err(unreadable)?;
-    }
+    retention.enforce(state_dir, &mut journal, now()).map_err(unreadable)?;
     let is_suspect = was_cut_off(state_dir);
     // From here on a power cut is noticed by the next start.
     let boot = boot_id();

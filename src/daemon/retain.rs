@@ -12,8 +12,9 @@
 //! fewer days than that costs nothing; one that stays wrong costs a tenth of the journal a day. The
 //! price is that nothing goes from a daemon that nobody tells anything.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,15 +25,19 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::settings::Sources;
+use super::{forget, systemd};
 use crate::doors::{Rules, now};
-use crate::event::{Day, Record};
-use crate::journal::{JournalError, Reader};
+use crate::event::{Day, Muting, Place, Record, SignalName};
+use crate::journal::{JournalError, Opened, Reader};
 
 /// So many days on which something was recorded say together what time it is, at least.
 const VOUCHING: usize = 3;
 
 /// No pass drops more than this part of the full segments for their age, but one in any case.
 const MOST_AT_ONCE: usize = 10;
+
+/// So many records are written at once.
+const AT_ONCE: usize = 256;
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_hours(24);
@@ -148,6 +153,15 @@ macro_rules! reads_as_text {
 }
 reads_as_text!(Age, Size);
 
+/// What is to go.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    /// The sequence the journal should begin with, later than it does.
+    begins: u64,
+    /// Whether more is over than goes at once.
+    leaves_more: bool,
+}
+
 /// What is to be kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Retention {
@@ -156,14 +170,67 @@ pub(super) struct Retention {
 }
 
 impl Retention {
-    /// The sequence the journal should begin with, where that is later than it does.
+    /// Drops what is not to be kept, and before it the index: that may hold nothing that the journal does
+    /// not. Without room for what must be written first, nothing goes.
+    pub(super) fn enforce(
+        self,
+        state_dir: &Path,
+        journal: &mut Opened,
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
+        let Some(Due { begins, leaves_more }) = self.due_once_packed(journal, now)? else {
+            return Ok(());
+        };
+        match keep_muted(journal, begins) {
+            Err(JournalError::NoRoom(error)) => {
+                tracing::warn!(%error, "there is no room to let go of what is not to be kept: make some where snagd stores, and it goes at a later start");
+                return Ok(());
+            }
+            kept => kept?,
+        }
+        tracing::info!(
+            before = begins,
+            "what is older than `retention` says, or more than `retention_size`, goes"
+        );
+        if leaves_more {
+            tracing::info!("more is as old: it goes with the next pass, in a day");
+        }
+        forget::remove_indexes(state_dir)
+            .map_err(|source| JournalError::Unusable { path: state_dir.to_owned(), source })?;
+        journal.packer.drop_before(begins)
+    }
+
+    /// What is due where full segments are packed, as they soon would be: until then they are many times
+    /// as large.
+    fn due_once_packed(
+        self,
+        journal: &mut Opened,
+        now: Timestamp,
+    ) -> Result<Option<Due>, JournalError> {
+        let due = self.due(&journal.reader, now)?;
+        if due.is_none() || self.size == Size(None) {
+            return Ok(due);
+        }
+        loop {
+            systemd::alive();
+            match journal.packer.pack_next() {
+                Ok(Some(_)) => {}
+                // What is damaged stays as large as it is.
+                Ok(None) => return self.due(&journal.reader, now),
+                Err(_) => return Self { size: Size(None), ..self }.due(&journal.reader, now),
+            }
+        }
+    }
+
+    /// What is to go, if anything is.
     ///
     /// Reads a segment until it meets an event that is still wanted: mostly its first.
-    pub(super) fn due(self, journal: &Reader, now: Timestamp) -> Result<Option<u64>, JournalError> {
-        let aged = self.aged(journal, now)?;
+    fn due(self, journal: &Reader, now: Timestamp) -> Result<Option<Due>, JournalError> {
+        let (aged, mut leaves_more) = self.aged(journal, now)?;
         let mut begins = aged;
         if aged.is_some() {
-            begins = self.aged(journal, vouched(journal)?.map_or(now, |then| then.min(now)))?;
+            let now = vouched(journal)?.map_or(now, |then| then.min(now));
+            (begins, leaves_more) = self.aged(journal, now)?;
         }
         if begins < aged {
             tracing::info!(
@@ -181,22 +248,42 @@ impl Retention {
                 begins = begins.max(Some(next.first));
             }
         }
-        Ok(begins)
+        Ok(begins.map(|begins| Due { begins, leaves_more }))
     }
 
-    /// The sequence to begin with at an instant, for the age alone.
-    fn aged(self, journal: &Reader, now: Timestamp) -> Result<Option<u64>, JournalError> {
+    /// The sequence to begin with at an instant, for the age alone, and whether more is over than goes at
+    /// once.
+    fn aged(self, journal: &Reader, now: Timestamp) -> Result<(Option<u64>, bool), JournalError> {
         let (segments, mut begins) = (journal.segments(), None);
-        let Some(cutoff) = self.age.before(now) else { return Ok(None) };
+        let Some(cutoff) = self.age.before(now) else { return Ok((None, false)) };
         let most = segments.len().saturating_sub(1).div_ceil(MOST_AT_ONCE);
-        for (segment, next) in segments.iter().zip(segments.iter().skip(1)).take(most) {
+        for (nth, (segment, next)) in segments.iter().zip(segments.iter().skip(1)).enumerate() {
             if !is_over(journal, segment.first, next.first, cutoff)? {
                 break;
             }
+            if nth == most {
+                return Ok((begins, true));
+            }
             begins = Some(next.first);
         }
-        Ok(begins)
+        Ok((begins, false))
     }
+}
+
+/// Records once more which rules are muted, where that was said before a sequence: else they would be
+/// heard again, and nobody said so. When and by whom stays.
+fn keep_muted(journal: &mut Opened, sequence: u64) -> Result<(), JournalError> {
+    let mut latest: BTreeMap<(Place, SignalName), Muting> = BTreeMap::new();
+    for record in records(&journal.reader, 1, sequence) {
+        let Some(Record::Muting(muting)) = record? else { continue };
+        let known = latest.entry((muting.place.clone(), muting.signal)).or_insert(muting.clone());
+        if *known < muting {
+            *known = muting;
+        }
+    }
+    let muted = latest.into_values().filter(|muting| muting.is_muted);
+    let muted: Vec<_> = muted.map(|muting| Record::Muting(muting).encode()).collect();
+    muted.chunks(AT_ONCE).try_for_each(|some| journal.writer.append(some).map(drop))
 }
 
 /// The time it is at least: the earliest of the last days on which something was recorded.
@@ -281,108 +368,4 @@ fn is_over(journal: &Reader, from: u64, to: u64, cutoff: Timestamp) -> Result<bo
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::event::{Arrival, Draft, Sender, Source};
-    use crate::journal::{self, Opened};
-
-    /// A day of 2026, or of a year far from it.
-    fn day(number: i64) -> Timestamp {
-        "2026-01-01T12:00:00Z".parse::<Timestamp>().unwrap()
-            + SignedDuration::from_hours(24 * number)
-    }
-
-    /// Records what happened on one day and was told on another, as a segment of its own.
-    fn tell(journal: &mut Opened, at: Timestamp, told: Timestamp) {
-        let draft = format!(r#"{{"place":"web/a","note":"x","at":"{at}"}}"#);
-        let arrival = Arrival {
-            now: told,
-            fresh_id: Uuid::nil(),
-            sender: Sender::Owner { name: "ana".to_owned() },
-            source: Source::Http,
-            original: None,
-        };
-        let event = Draft::parse(draft.as_bytes()).unwrap().admit(&arrival).unwrap();
-        journal.writer.append(&[Record::Event(Box::new(event)).encode()]).unwrap();
-        journal.writer.seal().unwrap();
-    }
-
-    fn ninety_days() -> Retention {
-        Retention { age: "90 days".parse().unwrap(), size: Size(None) }
-    }
-
-    #[test]
-    fn what_is_old_goes_a_tenth_at_once_where_three_days_say_so() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = journal::open(dir.path(), 0).unwrap();
-        (0..20).for_each(|number| tell(&mut journal, day(number), day(number)));
-        let due = |journal: &Opened, today| ninety_days().due(&journal.reader, day(today)).unwrap();
-        assert_eq!(due(&journal, 500), None, "nobody told anything since");
-        for (number, begins) in [(200, None), (201, None), (201, None), (202, Some(4))] {
-            tell(&mut journal, day(number), day(number));
-            assert_eq!(due(&journal, number), begins, "day {number}");
-            assert_eq!(due(&journal, 90), None, "the clock that is right says otherwise");
-        }
-        assert_eq!(due(&journal, 10_000), Some(4), "a clock far ahead says nothing more");
-    }
-
-    /// Days by which a clock is off.
-    fn off() -> impl Strategy<Value = i64> {
-        prop_oneof![3 => 100..4000_i64, 1 => -2000..0_i64]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn a_clock_that_is_wrong_on_two_days_costs_nothing_that_is_wanted(
-            told in prop::collection::vec((0..40_i64, 0..100_i64), 1..5),
-            // On how many of the last days too, by how much, and how often.
-            wrong in prop::collection::vec((0..2_usize, off(), 1..3), 0..=2),
-            clock in off(),
-        ) {
-            let dir = tempfile::tempdir().unwrap();
-            let mut journal = journal::open(dir.path(), 0).unwrap();
-            let (mut today, mut known) = (0, HashSet::new());
-            for (nth, (later, late)) in told.iter().enumerate() {
-                today += later;
-                known.insert((day(today - late), day(today)));
-                tell(&mut journal, day(today - late), day(today));
-                for (_, off, times) in wrong.iter().filter(|(last, ..)| nth + last + 1 == told.len()) {
-                    (0..*times).for_each(|_| tell(&mut journal, day(today + off), day(today + off)));
-                }
-            }
-            let due = ninety_days().due(&journal.reader, day(today + clock)).unwrap();
-            for record in records(&journal.reader, 1, due.unwrap_or(1)) {
-                let Some(Record::Event(event)) = record.unwrap() else { panic!() };
-                // What was told while the clock was wrong is of no day that is known.
-                let is_known = known.contains(&(event.at, event.received_at));
-                prop_assert!(!is_known || event.at < day(today - 90), "{}", event.at);
-            }
-        }
-    }
-
-    #[test]
-    fn ages_and_sizes_read_as_people_write_them() {
-        let now: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
-        let before = |text: &str| text.parse::<Age>().unwrap().before(now).unwrap().to_string();
-        assert_eq!(before("18 months"), "2025-05-24T00:00:00Z");
-        assert_eq!(before("90d"), "2026-08-26T00:00:00Z");
-        for wrong in ["", "soon", "12 hours", "-3 months", "18"] {
-            let error = wrong.parse::<Age>().unwrap_err().to_string();
-            assert!(error.contains("18 months"), "{error}");
-        }
-        for off in ["off", "18 months", "90 days"] {
-            let age: Age = off.parse().unwrap();
-            assert_eq!(age.to_string().parse::<Age>().unwrap(), age);
-        }
-        assert_eq!("2 GiB".parse::<Size>().unwrap(), Size(Some(2 << 30)));
-        assert_eq!("100MiB".parse::<Size>().unwrap().to_string(), "100 MiB");
-        for wrong in ["", "2", "2 GB", "1 MiB", "-1 GiB", "99999999999999 TiB"] {
-            let error = wrong.parse::<Size>().unwrap_err().to_string();
-            assert!(error.contains("2 GiB"), "{error}");
-        }
-    }
-}
+mod tests;
