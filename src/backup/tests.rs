@@ -373,12 +373,12 @@ fn a_record_that_lost_a_name_is_still_the_same() {
         let mut case = Case::new(&[5]);
         case.append(3);
         case.back_up(target).unwrap();
-        let nameless = |record: &[u8]| {
+        let nameless = |_: u64, record: &[u8]| {
             let Ok(Record::Retraction(record)) = Record::decode(record) else { panic!() };
             let by = "somebody".to_owned();
             Fate::Replace(Record::Retraction(Retraction { by, ..record }).encode())
         };
-        assert_eq!(case.journal.packer.rewrite(nameless).unwrap(), 5);
+        assert_eq!(case.journal.packer.rewrite(journal::Damaged::Stays, nameless).unwrap(), 5);
         case.append(1);
         assert_eq!(case.back_up(target).unwrap().removed, 0);
         assert_eq!(case.restored(target).0, case.records());
@@ -390,7 +390,7 @@ fn where_all_was_forgotten_it_leaves_the_backup_too() {
     for target in ["b", "b.tar"] {
         let mut case = Case::new(&[5]);
         case.back_up(target).unwrap();
-        case.journal.packer.rewrite(|_| Fate::Drop).unwrap();
+        case.journal.packer.rewrite(journal::Damaged::Stays, |_, _| Fate::Drop).unwrap();
         case.append(1);
         assert_eq!(case.back_up(target).unwrap().removed, 5, "{target}");
         assert_eq!(case.restored(target).0.into_keys().collect::<Vec<_>>(), [6]);

@@ -209,7 +209,7 @@ impl Daemon {
 }
 
 /// Makes the state directory ours alone, and fit to be opened.
-fn take(state_dir: &Path) -> Result<File, OpenError> {
+fn take(state_dir: &Path) -> Result<Lock, OpenError> {
     make_dir(state_dir)?;
     warn_of_memory(state_dir);
     let lock = lock(state_dir)?;

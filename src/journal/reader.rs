@@ -5,19 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::SEGMENT_BYTES;
 use super::aside::{self, Why};
 use super::error::{JournalError, is_no_room};
 use super::frame::{self, Floor, HEAD, Head, Kind};
 use super::lookup::Lookup;
 use super::packed::{PackedHeader, is_whole};
-use super::reached;
 use super::recover::{self, Damage, Findings};
 use super::segment::{self, Form, HEADER};
 use super::source::{Source, read_packed};
+use super::{SEGMENT_BYTES, reached};
 
-/// What is packed or dropped between being listed and being read is listed again, so many times.
-const LISTS: usize = 5;
 /// Read ahead this much.
 const WINDOW: usize = 64 * 1024;
 
@@ -137,9 +134,9 @@ impl Reader {
     /// Looks at a journal as it is, changing nothing, and never sees more than is there now. `known`
     /// is the last sequence of which the caller knows that it was durable, or 0.
     pub fn open(dir: &Path, known: u64) -> Result<(Self, Findings), JournalError> {
-        // Noted before it is looked for: what a daemon adds meanwhile is not missing.
+        // First, since what is added meanwhile is not missing; again, where what is listed is packed by then.
         let known = known.max(reached::read(dir));
-        for _ in 1..LISTS {
+        for _ in 0..4 {
             match Self::look(dir, known) {
                 Err(JournalError::Unusable { source, .. })
                     if source.kind() == io::ErrorKind::NotFound => {}
@@ -273,8 +270,8 @@ impl Reader {
 
     /// Copies the bytes of a bad place to `aside/`, unless they are there already; of a packed
     /// segment, all of it. Says whether it did: a place that is new should be told of louder than
-    /// one that is known. Of what is missing between two segments there is nothing to copy. Without room
-    /// for the copy a later opening makes it.
+    /// one that is known. Of what is missing between two segments there is nothing to copy; without room
+    /// a later opening makes the copy.
     pub fn set_aside(&self, damage: &Damage) -> Result<bool, JournalError> {
         if damage.missing.end <= damage.segment && !damage.missing.is_empty() {
             return Ok(false);

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// What is written down is done at some time, whoever waits for it.
 const AWAY: &str = "snagd has not come back after 2 minutes: see its log; it forgets as it starts, so start it if it does not run";
 const NOTHING: &str = "nothing to forget: nothing that was recorded has to do with it";
-const WAITS: &str = "not forgotten yet: the room for it was gone when snagd started anew; make some where it stores (20 MiB), and it goes on by itself";
+const WAITS: &str = "not forgotten yet: the room for it was gone when snagd started anew; make some where it stores (20 MiB and as much as the index has), and it goes on by itself";
 
 /// `snag forget`.
 pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> anyhow::Result<()> {
