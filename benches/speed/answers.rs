@@ -12,6 +12,7 @@ use axum::Router;
 use axum::extract::{Path as Asked, State};
 use axum::routing::get;
 use hyper::StatusCode;
+use hyper::header::{self, HeaderName};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -66,7 +67,7 @@ pub(crate) struct Counts {
 }
 
 type Reader = Arc<Mutex<Connection>>;
-type Answer = Result<String, StatusCode>;
+type Answer = Result<([(HeaderName, &'static str); 1], String), StatusCode>;
 
 /// Answers about a database.
 pub(crate) fn of(path: &Path) -> anyhow::Result<Router> {
@@ -149,7 +150,7 @@ async fn coverage(
 
 /// Begins to take the indexes away, or to make them anew: quicker for many events, and the indexes are
 /// dense.
-async fn indexes(State(reader): State<Reader>, Asked(are_wanted): Asked<bool>) {
+async fn indexes(State(reader): State<Reader>, Asked(are_wanted): Asked<bool>) -> StatusCode {
     let reader = reader.lock_owned().await;
     tokio::task::spawn_blocking(move || {
         let change = if are_wanted { INDEXES } else { WITHOUT };
@@ -157,11 +158,12 @@ async fn indexes(State(reader): State<Reader>, Asked(are_wanted): Asked<bool>) {
             crate::say(&format!("SQLite does not change its indexes: {error:#}"));
         }
     });
+    StatusCode::NO_CONTENT
 }
 
 /// Whether that is done.
 async fn settled(State(reader): State<Reader>) -> StatusCode {
-    reader.try_lock().map_or(StatusCode::SERVICE_UNAVAILABLE, |_| StatusCode::OK)
+    reader.try_lock().map_or(StatusCode::SERVICE_UNAVAILABLE, |_| StatusCode::NO_CONTENT)
 }
 
 async fn answer(
@@ -171,6 +173,7 @@ async fn answer(
     let reader = reader.lock_owned().await;
     let asked = tokio::task::spawn_blocking(move || ask(&reader));
     let answer = asked.await.map_err(anyhow::Error::from).and_then(|answer| answer);
+    let answer = answer.map(|json| ([(header::CONTENT_TYPE, "application/json")], json));
     answer.map_err(|error| {
         crate::say(&format!("SQLite does not answer: {error:#}"));
         StatusCode::INTERNAL_SERVER_ERROR

@@ -154,5 +154,5 @@ async fn record(
     if jobs.send(Job { posts, body, answer }).await.is_err() || answered.await.is_err() {
         return StatusCode::INTERNAL_SERVER_ERROR;
     }
-    StatusCode::CREATED
+    StatusCode::NO_CONTENT
 }
