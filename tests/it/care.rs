@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
@@ -363,8 +363,8 @@ fn a_repair_tells_of_copies_only_where_there_are_some() {
     assert!(looked.stdout.contains("damaged: before segment 0000"), "{looked:#?}");
 }
 
-#[test]
-fn a_damaged_journal_is_not_rewritten_unasked() {
+/// A daemon that has stopped, of whose three records the second is damaged; and the segment of them.
+fn of_three_with_a_flipped_bit() -> (Snagd, PathBuf) {
     let mut daemon = Snagd::start();
     for place in ["web/a", "web/b", "web/c"] {
         daemon.post(&json!({"place": place, "note": "the one and only words"}).to_string()).is(201);
@@ -375,6 +375,12 @@ fn a_damaged_journal_is_not_rewritten_unasked() {
     let at = bytes.windows(5).position(|window| window == b"web/b").unwrap();
     bytes[at] ^= 1;
     fs::write(&segment, bytes).unwrap();
+    (daemon, segment)
+}
+
+#[test]
+fn a_damaged_journal_is_not_rewritten_unasked() {
+    let (mut daemon, _) = of_three_with_a_flipped_bit();
     let looked = verify(&daemon).ended(1);
     assert!(looked.stdout.contains("record 2 is missing"), "{looked:#?}");
     daemon.restart();
@@ -392,16 +398,7 @@ fn a_damaged_journal_is_not_rewritten_unasked() {
 /// Regression: it stayed where nothing else in its segment changed, and what was aside came back.
 #[test]
 fn what_is_damaged_goes_where_nothing_else_does() {
-    let mut daemon = Snagd::start();
-    for place in ["web/a", "web/b", "web/c"] {
-        daemon.post(&json!({"place": place, "note": "the one and only words"}).to_string()).is(201);
-    }
-    daemon.stop();
-    let segment = daemon.state().join("journal/00000000000000000001.seg");
-    let mut bytes = fs::read(&segment).unwrap();
-    let at = bytes.windows(5).position(|window| window == b"web/b").unwrap();
-    bytes[at] ^= 1;
-    fs::write(&segment, bytes).unwrap();
+    let (mut daemon, segment) = of_three_with_a_flipped_bit();
     daemon.restart();
     assert!(daemon.state().join("journal/aside").exists());
     daemon.snag(&["forget", "--place", "nowhere", "--yes", "--lose-damaged"]).ok();
