@@ -111,8 +111,12 @@ pub(super) async fn wait_for_room(state_dir: &Path, room: &Room, waits: bool) {
 /// Whether there is room to rewrite the journal, and for the index to be built anew: while it is, it may
 /// take twice what it has, or more.
 fn has_room(state_dir: &Path, room: &Room) -> bool {
+    room.takes(needed(state_dir))
+}
+
+fn needed(state_dir: &Path) -> u64 {
     let index = fs::metadata(state_dir.join("index/db")).map_or(0, |db| db.len());
-    room.takes(TAKES + MARGIN + index)
+    TAKES + MARGIN + index
 }
 
 /// Writes down what is to be forgotten at the next start, where there is room for it.
@@ -152,7 +156,7 @@ pub(super) fn finish(
     let rewritten = make_way(state_dir, room, journal).and_then(|()| rewrite(&note, journal));
     let records = match rewritten {
         Err(JournalError::NoRoom(error)) => {
-            tracing::error!(%error, needed = TAKES + MARGIN, "there is no room to forget: make some where snagd stores, and it is done then or at the next start");
+            tracing::error!(%error, needed = needed(state_dir), "there is no room to forget: make some where snagd stores, and it is done then or at the next start");
             return Ok(Finished::Waits);
         }
         done => done.map_err(|source| OpenError::Journal { dir, source })?,

@@ -273,8 +273,11 @@ pub(super) fn lock(state_dir: &Path) -> Result<Lock, OpenError> {
     let file = options.open(&path).map_err(unusable)?;
     let dir = File::open(state_dir).map_err(unusable)?;
     let taken = || OpenError::Taken(state_dir.to_owned());
+    let is_shared = |it: &File| !matches!(it.try_lock_shared(), Err(TryLockError::WouldBlock));
     match (file.try_lock(), dir.try_lock()) {
-        (Err(TryLockError::WouldBlock), Ok(())) if file.try_lock_shared().is_ok() => {
+        (Err(TryLockError::WouldBlock), _) | (_, Err(TryLockError::WouldBlock))
+            if [&file, &dir].into_iter().all(is_shared) =>
+        {
             Err(OpenError::LookedAt(state_dir.to_owned()))
         }
         (Err(TryLockError::WouldBlock), _) | (_, Err(TryLockError::WouldBlock)) => Err(taken()),

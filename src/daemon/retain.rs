@@ -217,7 +217,10 @@ impl Retention {
                 Ok(Some(_)) => {}
                 // What is damaged stays as large as it is.
                 Ok(None) => return self.due(&journal.reader, now),
-                Err(_) => return Self { size: Size(None), ..self }.due(&journal.reader, now),
+                Err(error) => {
+                    tracing::warn!(%error, "full segments cannot be packed, so that nothing goes for `retention_size`: make room where snagd stores, and it is looked at again at the next start");
+                    return Self { size: Size(None), ..self }.due(&journal.reader, now);
+                }
             }
         }
     }
@@ -270,8 +273,8 @@ impl Retention {
     }
 }
 
-/// Records once more which rules are muted, where that was said before a sequence: else they would be
-/// heard again, and nobody said so. When and by whom stays.
+/// Records once more the latest word on each rule that was said before a sequence: else it would be
+/// forgotten, and none or an earlier one would count. When and by whom stays.
 fn keep_muted(journal: &mut Opened, sequence: u64) -> Result<(), JournalError> {
     let mut latest: BTreeMap<(Place, SignalName), Muting> = BTreeMap::new();
     for record in records(&journal.reader, 1, sequence) {
@@ -281,9 +284,9 @@ fn keep_muted(journal: &mut Opened, sequence: u64) -> Result<(), JournalError> {
             *known = muting;
         }
     }
-    let muted = latest.into_values().filter(|muting| muting.is_muted);
-    let muted: Vec<_> = muted.map(|muting| Record::Muting(muting).encode()).collect();
-    muted.chunks(AT_ONCE).try_for_each(|some| journal.writer.append(some).map(drop))
+    // That a rule is heard again, too: an earlier copy of its muting may lie behind.
+    let said: Vec<_> = latest.into_values().map(|muting| Record::Muting(muting).encode()).collect();
+    said.chunks(AT_ONCE).try_for_each(|some| journal.writer.append(some).map(drop))
 }
 
 /// The time it is at least: the earliest of the last days on which something was recorded.

@@ -8,7 +8,7 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::forget::remove_dir;
 use super::open::{OpenError, existing_journal, unusable};
@@ -106,15 +106,15 @@ pub fn verify(
             Err(error) => return Err(unreadable(error)),
         }
     }
-    // Not made where it is not there: then nobody runs.
-    let lock = state_dir.join("lock");
-    let lock = match File::open(&lock) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        file => Some(file.map_err(unusable(&lock))?),
+    // The file is not made where it is not there; anybody may remove it, so the directory tells as well.
+    let open = |path: PathBuf| match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some).map_err(unusable(&path)),
     };
+    let held = [open(state_dir.join("lock"))?, open(state_dir.to_owned())?];
     // Shared, so that a daemon that starts meanwhile knows that it is none that has it.
-    let shared = lock.as_ref().map(File::try_lock_shared);
-    if !matches!(shared, Some(Err(TryLockError::WouldBlock))) {
+    let is_taken = |it: &File| matches!(it.try_lock_shared(), Err(TryLockError::WouldBlock));
+    if !held.iter().flatten().any(is_taken) {
         verdict.index = judge(&state_dir.join("index"), scratch, &journal, progress)?;
     }
     Ok(verdict)

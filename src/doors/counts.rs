@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub const ITEMS: [&str; 7] =
     ["event", "feedback", "user_report", "session", "sessions", "client_report", "other"];
 
+/// The most that a sender says at once it dropped: a sum must not run over.
+pub(super) const MOST_AT_ONCE: u64 = 1_000_000;
+
 /// What becomes of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ItemFate {
@@ -63,9 +66,9 @@ impl SentryCounts {
         self.items[at][fate as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts what an SDK says it had to drop, at most a million at once: a sum must not run over.
+    /// Counts what an SDK says it had to drop.
     pub fn lose(&self, events: u64) {
-        self.lost.fetch_add(events.min(1_000_000), Ordering::Relaxed);
+        self.lost.fetch_add(events.min(MOST_AT_ONCE), Ordering::Relaxed);
     }
 
     /// How many items, by kind and fate.

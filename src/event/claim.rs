@@ -247,9 +247,10 @@ fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// A key as a pointer tells it: one that is too long for a name need not be told whole.
+/// A key as a pointer tells it: whole, unless it is too long for a name, or has a secret in it.
 fn as_told(key: &str) -> String {
-    if key.len() <= MAX_NAME { escape(key) } else { escape(&shorten(key)) }
+    let is_told = key.len() <= MAX_NAME && scrub(key).is_none();
+    if is_told { escape(key) } else { escape(&shorten(key)) }
 }
 
 /// Whether a value has more levels of lists and objects than this.

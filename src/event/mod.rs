@@ -37,7 +37,7 @@ pub use draft::{Draft, DraftError};
 pub use fact::{Event, Scrubbed, Signal};
 pub use fault::{Fault, Rejection, nearest, nearest_places};
 pub use forget::{Forget, Remains};
-pub use place::{Place, PlaceError};
+pub use place::{MAX_SEGMENT, MAX_SEGMENTS, Place, PlaceError};
 pub use record::{Record, RecordError, Retraction};
 pub use scrub::{compile_rules, scrub, scrub_key};
 pub(crate) use word::words;

@@ -16,9 +16,9 @@ use serde::de::{self, Visitor};
 pub struct Place(Arc<str>);
 
 /// The most segments a place has.
-const MAX_SEGMENTS: usize = 8;
+pub const MAX_SEGMENTS: usize = 8;
 /// The longest segment, in bytes.
-const MAX_SEGMENT: usize = 64;
+pub const MAX_SEGMENT: usize = 64;
 
 /// Why a place was refused. Each message says what to write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

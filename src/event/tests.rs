@@ -152,9 +152,13 @@ fn what_is_told_of_unknown_fields_is_short_and_no_secret() {
     }
     draft["0 github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefg"] =
         json!(1);
+    draft["0 ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"] = json!(1);
     let told = serde_json::to_string(&admit(&draft, &owner()).unwrap_err().faults).unwrap();
     assert!(told.len() < 8000 && told.matches("no field").count() == 32, "{told}");
-    assert!(told.contains("[scrubbed:") && !told.contains("github_pat_11"), "{told}");
+    assert!(
+        told.contains("[scrubbed:") && !told.contains("github_pat_11") && !told.contains("ghp_a1"),
+        "{told}"
+    );
 }
 
 #[test]

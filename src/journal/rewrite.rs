@@ -31,7 +31,7 @@ pub enum Fate {
 pub enum Damaged {
     /// It stays where nothing else in its segment changes.
     Stays,
-    /// It goes everywhere, and is no longer missed.
+    /// It goes everywhere, and is no longer missed, but for whole segments that are gone.
     Goes,
 }
 
@@ -101,12 +101,14 @@ impl Packer {
     ) -> io::Result<u64> {
         let old = Source::open(self.shared.dir(), first)?.read_whole()?;
         let Redraft { mut bytes, changed, has_holes, next, batch } = redraft(first, &old, judge);
+        // More than that are of a segment that is gone, which is damage still.
         let missing = behind.saturating_sub(next);
+        let missing = if missing <= room_for_numbers(&bytes) { missing } else { 0 };
         let loses = damaged == Damaged::Goes && (has_holes || 0 < missing);
         if changed == 0 && !loses {
             return Ok(0);
         }
-        if loses && missing <= room_for_numbers(&bytes) {
+        if loses {
             withdraw(&mut bytes, next, next + missing, batch);
         }
         let new = bytes;

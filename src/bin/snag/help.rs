@@ -101,12 +101,21 @@ pub(crate) const EXIT_CODES: &[(&str, &str)] = &[
         "the check asked for failed: hotspots --fail-over, doctor, service status, backup --verify, snagd verify; or a restore without what was damaged",
     ),
     ("2", "what was said cannot be done: say it differently"),
-    ("65", "what is there is damaged, or a newer snag wrote it"),
-    ("69", "no daemon where one is needed"),
+    (
+        "65",
+        "what is there is damaged, or a newer snag wrote it; an export or a backup lacks what the journal has lost, or --fail-over cannot tell because of it",
+    ),
+    (
+        "69",
+        "no daemon where one is needed, or its index is still catching up (export, hotspots --fail-over)",
+    ),
     ("73", "another snagd runs on the directory, or something cannot be made"),
     ("74", "the disk failed"),
-    ("77", "not allowed"),
-    ("78", "snagd: the configuration, or a directory, cannot be used"),
+    ("77", "not allowed; snagd verify and repair: the state directory is somebody else's"),
+    (
+        "78",
+        "snagd: the configuration, a directory, the token file, the file of keys, or a socket handed over, cannot be used",
+    ),
 ];
 
 /// What is read of the environment.

@@ -66,18 +66,36 @@ fn what_is_muted_stays_muted() {
     for number in [500, 501, 502, 503] {
         tell(&mut journal, day(number), day(number));
     }
-    for pass in 0..2 {
-        let before = journal.reader.begins();
-        ninety_days().enforce(dir.path(), &mut journal, day(503)).unwrap();
-        assert!(before < journal.reader.begins(), "pass {pass}");
+    let left = |journal: &Opened| {
         let left = records(&journal.reader, 1, u64::MAX).map(Result::unwrap);
         let left = left.filter_map(|record| match record {
             Some(Record::Muting(muting)) => Some(muting),
             _ => None,
         });
-        assert_eq!(left.collect::<Vec<_>>(), [mute("web/a", 2, true)], "pass {pass}");
+        left.collect::<Vec<_>>()
+    };
+    for pass in 0..2 {
+        let before = journal.reader.begins();
+        ninety_days().enforce(dir.path(), &mut journal, day(503)).unwrap();
+        assert!(before < journal.reader.begins(), "pass {pass}");
+        let expected = [mute("web/a", 2, true), mute("web/b", 3, false)];
+        assert_eq!(left(&journal), expected, "pass {pass}");
         journal.writer.seal().unwrap();
     }
+    // That it is heard again may go before what was said of it once more.
+    let heard = mute("web/a", 4, false);
+    let said = journal.writer.append(&[Record::Muting(heard.clone()).encode()]).unwrap().last;
+    journal.writer.seal().unwrap();
+    for number in [900, 901, 902, 903] {
+        tell(&mut journal, day(number), day(number));
+    }
+    for _ in 0..20 {
+        ninety_days().enforce(dir.path(), &mut journal, day(903)).unwrap();
+        journal.writer.seal().unwrap();
+    }
+    assert!(said < journal.reader.begins());
+    let latest = left(&journal).into_iter().filter(|it| it.place == heard.place).max();
+    assert_eq!(latest, Some(heard));
 }
 
 #[test]

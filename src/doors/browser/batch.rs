@@ -10,21 +10,17 @@ use serde_json::value::RawValue;
 
 use super::answer::No;
 use super::rule;
+use crate::doors::counts::MOST_AT_ONCE;
 use crate::doors::side::ANONYMOUS;
 use crate::doors::{Desk, lost_before};
 use crate::event::{
-    Class, Draft, Event, MAX_EVENT, MAX_NAME, Place, Sender, SignalName, Source, Word,
+    Class, Draft, Event, MAX_EVENT, MAX_NAME, MAX_SEGMENT, MAX_SEGMENTS, Place, Sender, SignalName,
+    Source, Word,
 };
 use crate::recorder::{Fate, Recorded};
 
 /// The most events one request may carry.
 const MOST_EVENTS: usize = 100;
-/// The most signals that a page says at once it did not send: a sum must not run over.
-const MOST_BEYOND: u64 = 1_000_000;
-/// The most segments a place has. A page's path may have more.
-const DEEPEST: usize = 8;
-/// The longest segment, in letters.
-const LONGEST: usize = 64;
 /// The longest note of a signal, in bytes. The page sends more, so that it cuts no secret in two.
 const LONGEST_NOTE: usize = 300;
 
@@ -64,7 +60,7 @@ pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> R
     let (mut events, mut numbers) = (Vec::new(), Vec::new());
     for (line, json) in (1..).zip(&list) {
         if let Ok(beyond) = json.get().parse::<u64>() {
-            counts.beyond_load.fetch_add(beyond.min(MOST_BEYOND), Ordering::Relaxed);
+            counts.beyond_load.fetch_add(beyond.min(MOST_AT_ONCE), Ordering::Relaxed);
             continue;
         }
         match admit(desk, below, json.get().as_bytes()) {
@@ -162,7 +158,7 @@ fn mended(segment: &str) -> String {
         return "_".to_owned();
     }
     let is_kept = |letter: char| letter.is_ascii_alphanumeric() || "._- ".contains(letter);
-    let letters = segment.chars().take(LONGEST);
+    let letters = segment.chars().take(MAX_SEGMENT);
     letters.map(|letter| if is_kept(letter) { letter } else { '_' }).collect()
 }
 
@@ -170,7 +166,7 @@ fn mended(segment: &str) -> String {
 fn put_below(below: Option<&Place>, said: &str) -> String {
     let cut = |place: &str| {
         let segments = place.split('/').filter(|segment| !segment.trim().is_empty());
-        segments.take(DEEPEST).map(mended).collect::<Vec<_>>().join("/")
+        segments.take(MAX_SEGMENTS).map(mended).collect::<Vec<_>>().join("/")
     };
     let place = cut(said);
     match below {

@@ -52,12 +52,17 @@ fn values(text: &[u8]) -> anyhow::Result<Vec<(usize, Value)>> {
             return Ok(found);
         }
         let mut values = Deserializer::from_slice(&text[at..]).into_iter::<Value>();
-        let value = values.next().transpose().ok().flatten().ok_or_else(|| {
-            stop(
-                Code::Usage,
-                format!("line {line}: what begins here is no JSON: nothing was recorded"),
-            )
-        })?;
+        let value = match values.next() {
+            Some(Ok(value)) => value,
+            Some(Err(error)) => {
+                let wrong = line + error.line().saturating_sub(1);
+                let told = format!(
+                    "line {line}: what begins here is no JSON from line {wrong} on: nothing was recorded; mend it and import the file again"
+                );
+                return Err(stop(Code::Usage, told));
+            }
+            None => return Ok(found),
+        };
         found.push((line, value));
         let end = at + values.byte_offset();
         line += lines(&text[at..end]);

@@ -6,7 +6,8 @@
 //!   changes nothing.
 //! - A log written by hand reads as well: steps are the items of the list under "Steps", and only
 //!   `place` must be said, once. What says no time happened when the log began, if that is said.
-//!   A line of it that is taken nowhere is named.
+//!   An item, a line of code, or a line under a list of steps that is taken nowhere is named; prose
+//!   elsewhere is not.
 
 mod read;
 

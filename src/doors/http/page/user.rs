@@ -6,6 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 /// The user whose socket is connected from `remote` to `local`; none where it is on another machine, or
 /// in a network of its own.
 pub(super) fn at_other_end(remote: SocketAddr, local: SocketAddr) -> Option<u32> {
+    // A socket for both families names an IPv4 address within an IPv6 one; the other end does not.
+    let plain = |at: SocketAddr| SocketAddr::new(at.ip().to_canonical(), at.port());
+    let (remote, local) = (plain(remote), plain(local));
     let table = if remote.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
     find(&fs::read_to_string(table).ok()?, remote, local)
 }
@@ -48,6 +51,11 @@ mod tests {
             let us = rustix::process::geteuid().as_raw();
             assert_eq!(at_other_end(remote, local), Some(us), "{address}");
             assert_eq!(at_other_end(remote, "127.0.0.1:1".parse().unwrap()), None);
+            let mapped = |at: SocketAddr| match at.ip() {
+                IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), at.port()),
+                IpAddr::V6(_) => at,
+            };
+            assert_eq!(at_other_end(mapped(remote), mapped(local)), Some(us), "{address}");
         }
     }
 }

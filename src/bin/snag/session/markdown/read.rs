@@ -13,7 +13,7 @@ use crate::session::classify;
 pub(crate) struct Log {
     /// What becomes an event: the line it begins on, and the draft or what is wrong with it.
     pub(crate) steps: Vec<(usize, Result<Draft, String>)>,
-    /// The lines that belong to no step and say nothing of all.
+    /// The lines that belong to no step and say nothing of all; prose outside of the steps is passed over.
     pub(crate) left_out: Vec<usize>,
 }
 
@@ -269,7 +269,9 @@ fn heading(line: &str) -> Option<(usize, &str)> {
 
 /// Whether it is a line between two parts.
 fn is_rule(text: &str) -> bool {
-    ["---", "***", "___", "==="].iter().any(|rule| text.starts_with(rule))
+    ["---", "***", "___", "==="].iter().any(|rule| {
+        text.starts_with(rule) && text.chars().all(|sign| sign == ' ' || rule.starts_with(sign))
+    })
 }
 
 /// The text of a list's item, bulleted or numbered.
@@ -329,7 +331,7 @@ mod tests {
     #[test]
     fn nothing_of_a_step_is_lost_and_what_is_none_is_named() {
         let log = "# Friction log: buy\n- Place: web/shop\n## Steps\nIntroduction.\n\n\
-            1. opened the shop and\n   waited for the\nlist\n   - felt: confused\n     did: retried\n\
+            1. opened the shop and\n   ***waited*** for the\nlist\n   - felt: confused\n     did: retried\n\
             \n   It came in the end.\n\n### Payment\n\n- #123 is still broken\n#123 was known\n\
             - ran it:\n  ```sh\n  # Cons\n    acme pay\n  ```\n  - expected: it\n    pays\n\
             \nA remark.\nOf two lines.\n## Cons\n- hidden costs\n## Next\n- ask\n### Who\n- ana\n";
@@ -339,7 +341,7 @@ mod tests {
         };
         let notes: Vec<_> = (0..steps.len()).map(|at| said(at, "note")).collect();
         let expected = [
-            "opened the shop and waited for the list\nIt came in the end.",
+            "opened the shop and ***waited*** for the list\nIt came in the end.",
             "#123 is still broken #123 was known",
             "ran it:\n# Cons\n  acme pay",
             "hidden costs",
