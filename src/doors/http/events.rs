@@ -26,6 +26,8 @@ use crate::event::{
 use crate::index::{IndexError, Page, Stored};
 use crate::recorder::{Fate, Recorded, to_each};
 
+/// Where events are posted.
+pub(super) const PATH: &str = "/v1/events";
 /// How long an event can be taken back after it was received.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 

@@ -65,8 +65,8 @@ fn routes() -> Vec<Route> {
         Route::get("/readyz", health::readyz),
         Route::get("/metrics", metrics::metrics),
         Route::get("/openapi.json", openapi::openapi),
-        Route::get("/v1/events", events::list),
-        Route::post("/v1/events", events::record),
+        Route::get(events::PATH, events::list),
+        Route::post(events::PATH, events::record),
         Route::get("/v1/events/{id}", events::show),
         Route::delete("/v1/events/{id}", events::retract),
         Route::post("/v1/events/{id}/confirm", |desk, sender, id, headers, body| {
