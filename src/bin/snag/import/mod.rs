@@ -18,8 +18,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Deserialize;
-use snag::client::{ClientError, Connection, Told};
+use snag::client::{ClientError, Connection, RejectedLine, Tally};
 use snag::doors::now;
 use snag::event::{Draft, Severity, Word};
 use uuid::Uuid;
@@ -27,7 +26,6 @@ use uuid::Uuid;
 use crate::args::Global;
 use crate::output::{Format, Output};
 use crate::reach;
-use crate::read::read;
 use crate::render::plural;
 use crate::stop::{Code, stop};
 use lines::Lines;
@@ -74,22 +72,6 @@ struct Ready {
     json: Vec<u8>,
     /// Whether its id was made here, of its content.
     is_named_here: bool,
-}
-
-/// What the daemon says of a batch.
-#[derive(Debug, Default, Deserialize)]
-struct Tally {
-    accepted: u64,
-    duplicate: u64,
-    #[serde(default)]
-    beyond: u64,
-    rejected: Vec<Rejected>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Rejected {
-    line: usize,
-    problem: Told,
 }
 
 /// What became of the whole file.
@@ -144,7 +126,7 @@ impl Sum {
         self.accepted += tally.accepted;
         self.duplicate += tally.duplicate;
         self.beyond += tally.beyond;
-        for Rejected { line, problem } in tally.rejected {
+        for RejectedLine { line, problem } in tally.rejected {
             let sent = line.checked_sub(1).and_then(|at| batch.sent.get(at));
             let &(line, is_named_here) = sent.unwrap_or(&(0, false));
             // Whoever has our id has the same content: what differs is what time it was read.
@@ -332,14 +314,9 @@ fn severity(written: &str) -> Result<Severity, String> {
 /// Sends a batch; a daemon that is busy is asked again.
 async fn send(connection: &mut Connection, body: Bytes) -> anyhow::Result<Tally> {
     for _ in 0..TRIES {
-        match connection.post("/v1/events", "application/x-ndjson", body.clone()).await {
-            Ok(answer) => return read(&answer),
+        match connection.post_lines(body.clone()).await {
             Err(ClientError::Told(told)) if told.status == 503 => tokio::time::sleep(PAUSE).await,
-            Err(ClientError::Told(told)) if told.status == 422 => {
-                let more = serde_json::Value::Object(told.more);
-                return serde_json::from_value(more).context("snagd's answer cannot be read");
-            }
-            Err(error) => return Err(error.into()),
+            sent => return Ok(sent?),
         }
     }
     Err(stop(Code::Unavailable, "snagd is too busy to import: try again later, what it took stays"))
