@@ -39,6 +39,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LONG_PATIENCE: Duration = Duration::from_mins(1);
 /// What takes longer takes its time, and whoever waits hears so.
 const SILENCE: Duration = Duration::from_secs(1);
+/// What is posted: one thing,
+const JSON: &str = "application/json";
+/// or events, one a line.
+const LINES: &str = "application/x-ndjson";
 
 /// Where a daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -259,25 +263,15 @@ impl Connection {
         is_done.then_some(()).ok_or_else(|| ClientError::Strange(self.target.clone()))
     }
 
-    /// Posts a body of a content type.
-    pub async fn post(
-        &mut self,
-        path: &str,
-        content_type: &'static str,
-        body: Bytes,
-    ) -> Result<Answer, ClientError> {
-        let patience = if body.len() <= MAX_EVENT { PATIENCE } else { LONG_PATIENCE };
-        self.send(Method::POST, path, Some(content_type), body, patience).await
+    /// Posts JSON.
+    pub async fn post(&mut self, path: &str, json: Bytes) -> Result<Answer, ClientError> {
+        let patience = patience_for(&json);
+        self.send(Method::POST, path, Some(JSON), json, patience).await
     }
 
-    /// Posts what the daemon has to look through its store for.
-    pub async fn post_patiently(
-        &mut self,
-        path: &str,
-        content_type: &'static str,
-        body: Bytes,
-    ) -> Result<Answer, ClientError> {
-        self.send(Method::POST, path, Some(content_type), body, LONG_PATIENCE).await
+    /// Posts JSON that the daemon has to look through its store for.
+    pub async fn post_patiently(&mut self, path: &str, json: Bytes) -> Result<Answer, ClientError> {
+        self.send(Method::POST, path, Some(JSON), json, LONG_PATIENCE).await
     }
 
     /// Follows what is recorded from now on, or behind a position; `path` is `/v1/stream` and what
@@ -308,7 +302,8 @@ impl Connection {
     pub async fn post_lines(&mut self, lines: Bytes) -> Result<Tally, ClientError> {
         let target = self.target.clone();
         let strange = |_| ClientError::Strange(target);
-        match self.post("/v1/events", "application/x-ndjson", lines).await {
+        let patience = patience_for(&lines);
+        match self.send(Method::POST, "/v1/events", Some(LINES), lines, patience).await {
             Ok(answer) => serde_json::from_slice(&answer.body).map_err(strange),
             // Every line was bad.
             Err(ClientError::Told(told)) if told.more.contains_key("rejected") => {
@@ -376,6 +371,11 @@ impl Connection {
             Err(_) => ClientError::Strange(self.target.clone()),
         }
     }
+}
+
+/// How long an answer to a post may take.
+fn patience_for(body: &Bytes) -> Duration {
+    if body.len() <= MAX_EVENT { PATIENCE } else { LONG_PATIENCE }
 }
 
 type Requests = SendRequest<Full<Bytes>>;

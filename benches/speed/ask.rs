@@ -7,7 +7,7 @@ use bytes::Bytes;
 use snag::client::Connection;
 use snag::doors::today;
 
-use crate::load::{self, ONE, median};
+use crate::load::{self, Posts, median};
 use crate::questions::{self, COVERAGE, Question};
 use crate::results::reached;
 use crate::server::{SNAGD, Server, disk};
@@ -169,7 +169,7 @@ async fn after_writes(
     for _ in 0..TIMES {
         let event = Bytes::from(story.event_of_today());
         for server in servers {
-            load::post(&server.tcp, 1, ONE, vec![event.clone()]).await?;
+            load::post(&server.tcp, 1, Posts::One, vec![event.clone()]).await?;
         }
         dirty.push(time(asked, HOTSPOTS).await?.0);
         again.push(time(asked, HOTSPOTS).await?.0);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -139,7 +140,7 @@ async fn record(
     State(jobs): State<mpsc::Sender<Job>>,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
+) -> Response {
     let is_list =
         headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/x-ndjson");
     let parse =
@@ -149,10 +150,16 @@ async fn record(
     } else {
         parse(&body).map(|post| vec![post])
     };
-    let Ok(posts) = parsed else { return StatusCode::BAD_REQUEST };
+    let Ok(posts) = parsed else { return StatusCode::BAD_REQUEST.into_response() };
+    let accepted = posts.len();
     let (answer, answered) = oneshot::channel();
     if jobs.send(Job { posts, body, answer }).await.is_err() || answered.await.is_err() {
-        return StatusCode::INTERNAL_SERVER_ERROR;
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
-    StatusCode::NO_CONTENT
+    if is_list {
+        let tally = format!(r#"{{"accepted":{accepted},"duplicate":0,"rejected":[]}}"#);
+        ([(header::CONTENT_TYPE, "application/json")], tally).into_response()
+    } else {
+        StatusCode::NO_CONTENT.into_response()
+    }
 }

@@ -10,7 +10,7 @@ use snag::client::Connection;
 
 use crate::ask::{FEWEST, LONG_ENOUGH};
 use crate::during;
-use crate::load::{self, ONE, median};
+use crate::load::{self, Posts, median};
 use crate::questions::deep;
 use crate::results::reached;
 use crate::server::{Server, disk};
@@ -135,7 +135,7 @@ async fn ask(snagd: &Server, story: &Story) -> anyhow::Result<()> {
 /// Posts an event of today over a connection of its own.
 async fn post_one(snagd: &Server, story: &mut Story) -> anyhow::Result<()> {
     let event = story.event_of_today();
-    load::post(&snagd.unix(), 1, ONE, vec![Bytes::from(event)]).await?;
+    load::post(&snagd.unix(), 1, Posts::One, vec![Bytes::from(event)]).await?;
     Ok(())
 }
 

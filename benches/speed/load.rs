@@ -13,8 +13,12 @@ use crate::server::Server;
 use crate::story::Story;
 use crate::tell;
 
-pub(crate) const ONE: &str = "application/json";
-pub(crate) const MANY: &str = "application/x-ndjson";
+/// What a request posts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Posts {
+    One,
+    Batch,
+}
 
 /// Events in one request of many.
 const BATCH: usize = 1000;
@@ -50,7 +54,7 @@ impl Run {
 pub(crate) async fn post(
     target: &Target,
     connections: usize,
-    content_type: &'static str,
+    posts: Posts,
     bodies: Vec<Bytes>,
 ) -> anyhow::Result<Run> {
     let mut open = Vec::new();
@@ -66,7 +70,11 @@ pub(crate) async fn post(
             let mut took = Vec::new();
             while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let sent = Instant::now();
-                connection.post("/v1/events", content_type, body.clone()).await?;
+                let body = body.clone();
+                match posts {
+                    Posts::One => connection.post("/v1/events", body).await.map(drop),
+                    Posts::Batch => connection.post_lines(body).await.map(drop),
+                }?;
                 took.push(sent.elapsed());
             }
             anyhow::Ok(took)
@@ -96,7 +104,7 @@ pub(crate) async fn pile(
             return Ok(posted as f64 / took);
         }
         for (nth, server) in servers.iter().enumerate() {
-            let run = post(&server.tcp, 4, MANY, bodies.clone()).await?;
+            let run = post(&server.tcp, 4, Posts::Batch, bodies.clone()).await?;
             took += if nth == 0 { bodies.len() as f64 / run.rate } else { 0.0 };
         }
         if posted.is_multiple_of(WORTH_A_WORD) {
@@ -125,7 +133,7 @@ impl Posting {
                 while !is_over.load(Ordering::Relaxed) {
                     let body = Bytes::from(story.event_of_today());
                     let sent = Instant::now();
-                    connection.post("/v1/events", ONE, body).await?;
+                    connection.post("/v1/events", body).await?;
                     took.push(sent.elapsed());
                 }
                 Ok(took)

@@ -6,7 +6,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use snag::client::Target;
 
-use crate::load::{self, MANY, ONE, Run, median};
+use crate::load::{self, Posts, Run, median};
 use crate::results::{ANY_SIZE, reached};
 use crate::server::Server;
 use crate::story::Story;
@@ -65,14 +65,14 @@ pub(crate) async fn in_turns(
         // The first round warms up.
         for round in 0..=rounds {
             let bodies: Vec<Bytes> = (0..row.requests).map(|_| body(story, row.batch)).collect();
-            let kind = if row.batch == 1 { ONE } else { MANY };
+            let posts = if row.batch == 1 { Posts::One } else { Posts::Batch };
             for turn in 0..servers.len() {
                 // Back and forth, so that nobody always comes after the same one.
                 let turn = if round % 2 == 0 { turn } else { servers.len() - 1 - turn };
                 let nth = (round + turn) % servers.len();
                 let (_, server, target) = &servers[nth];
                 let before = server.processor_time()?;
-                let run = load::post(target, row.connections, kind, bodies.clone()).await?;
+                let run = load::post(target, row.connections, posts, bodies.clone()).await?;
                 if round != 0 {
                     cpu[nth] += server.processor_time()?.saturating_sub(before);
                     runs[nth].push(run);

@@ -67,7 +67,7 @@ async fn make(
     place: Option<String>,
 ) -> anyhow::Result<Made> {
     let wanted = Bytes::from(serde_json::to_vec(&Wanted { kind, place })?);
-    read(&connection.post("/v1/keys", "application/json", wanted).await?)
+    read(&connection.post("/v1/keys", wanted).await?)
 }
 
 fn told(made: &Made) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use serde_json::json;
-use snag::client::{Answer, ClientError, Connection};
+use snag::client::Connection;
 use snag::doors::http::{Forgetting, Status};
 
 use crate::args::{Forget, Global};
@@ -44,7 +44,7 @@ pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> an
     let wish = Bytes::from(serde_json::to_vec(&wish)?);
     let damaged = said.lose_damaged;
     let dry = format!("/v1/forget?dry_run=true&lose_damaged={damaged}");
-    let answer = ask(&mut connection, &dry, wish.clone()).await?;
+    let answer = connection.post_patiently(&dry, wish.clone()).await?;
     let forgetting: Forgetting = read(&answer)?;
     let what = in_words(&forgetting);
     let copies = &forgetting.copies;
@@ -62,14 +62,14 @@ pub(crate) async fn forget(said: Forget, global: &Global, output: &Output) -> an
     }
     let status: Status = read(&connection.get("/v1/status").await?)?;
     let path = format!("/v1/forget?lose_damaged={damaged}");
-    let answer = ask(&mut connection, &path, wish.clone()).await?;
+    let answer = connection.post_patiently(&path, wish.clone()).await?;
     if answer.status == 200 {
         return output.json_or(&forgetting, |_| NOTHING.to_owned());
     }
     output.note("snagd rewrites its journal and starts anew; what is told meanwhile is kept");
     let back = tokio::time::timeout(PATIENCE, until_back(&status, global)).await;
     let mut connection = back.map_err(|_| stop(Code::Unavailable, AWAY))??;
-    let after: Forgetting = read(&ask(&mut connection, &dry, wish).await?)?;
+    let after: Forgetting = read(&connection.post_patiently(&dry, wish).await?)?;
     if after.waits {
         return Err(stop(Code::Io, WAITS));
     }
@@ -97,10 +97,6 @@ fn in_words(forgetting: &Forgetting) -> String {
         what.push(format!("{copies} beside the journal"));
     }
     what.join(", and ")
-}
-
-async fn ask(connection: &mut Connection, path: &str, wish: Bytes) -> Result<Answer, ClientError> {
-    connection.post_patiently(path, "application/json", wish).await
 }
 
 fn confirm(what: &str) -> anyhow::Result<()> {

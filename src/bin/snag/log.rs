@@ -366,7 +366,7 @@ async fn post(
 ) -> Result<(Event, Answer, Connection), ClientError> {
     let mut connection = reach::connect_to_post(url).await?;
     let body = Bytes::copy_from_slice(body);
-    let answer = connection.post("/v1/events", "application/json", body).await?;
+    let answer = connection.post("/v1/events", body).await?;
     let stored = serde_json::from_slice(&answer.body);
     let stored = stored.map_err(|_| ClientError::Strange(connection.target().clone()))?;
     Ok((stored, answer, connection))

@@ -18,7 +18,7 @@ use crate::read::read;
 pub(crate) async fn open(global: &Global, output: &Output) -> anyhow::Result<()> {
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let nothing = Bytes::from_static(b"{}");
-    let answer = connection.post("/v1/page-link", "application/json", nothing).await?;
+    let answer = connection.post("/v1/page-link", nothing).await?;
     if output.format == Format::Json {
         return output.json(&answer.body);
     }

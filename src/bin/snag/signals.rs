@@ -98,9 +98,7 @@ async fn mute(
         return Err(stop(Code::Usage, format!("`{}` is no signal{near}: {all}", rule.signal)));
     }
     let words = json!({"place": rule.place, "signal": rule.signal});
-    let body = words.to_string().into_bytes().into();
-    let path = format!("/v1/signals/{what}");
-    let answer = connection.post(&path, "application/json", body).await?;
+    let answer = post(connection, &format!("/v1/signals/{what}"), &words).await?;
     let set: Set = read(&answer)?;
     if let Some(near) = log::new_place(&answer) {
         output.note(&format!("nothing was ever recorded at {}{near}", set.muting.place));
@@ -113,8 +111,7 @@ async fn post(
     path: &str,
     words: &Value,
 ) -> Result<Answer, ClientError> {
-    let body = words.to_string().into_bytes().into();
-    connection.post(path, "application/json", body).await
+    connection.post(path, words.to_string().into()).await
 }
 
 /// Asks about each group, one key an answer.

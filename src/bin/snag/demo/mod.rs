@@ -13,7 +13,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
-use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 use snag::client::{Connection, Target};
 use snag::doors::today;
@@ -88,7 +87,13 @@ async fn replay(connection: &mut Connection) -> anyhow::Result<()> {
             body.extend(draft.to_json());
             body.push(b'\n');
         }
-        connection.post("/v1/events", "application/x-ndjson", Bytes::from(body)).await?;
+        let tally = connection.post_lines(body.into()).await?;
+        if let Some(refused) = tally.rejected.first() {
+            return Err(stop(
+                Code::Unavailable,
+                format!("the demo's snagd takes no event of ours: {}", refused.problem.detail),
+            ));
+        }
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();

@@ -118,7 +118,7 @@ async fn decide(open: &mut Vec<Event>, url: Option<&Target>) -> Result<(), Clien
         let note = event.decision.and_then(|decision| decision.note);
         let body = note.map_or_else(|| json!({}), |note| json!({"note": note}));
         let path = format!("/v1/events/{}/confirm", event.id);
-        match connection.post(&path, "application/json", body.to_string().into()).await {
+        match connection.post(&path, body.to_string().into()).await {
             Ok(_) => open.retain(|other| other.id != event.id),
             Err(ClientError::Told(_)) => {}
             Err(error) => return Err(error),
