@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::systemd;
 use crate::doors::Desk;
 use crate::recorder::Recorder;
+use crate::words::plural;
 
 /// Feeds the watchdog twice as often as it asks, and says what there is; ends when the writer has.
 ///
@@ -52,21 +53,8 @@ async fn beat(recorder: &Recorder, every: Duration, mut alive: impl FnMut(Option
 fn describe(events: u64, places: u64, last: Option<Timestamp>) -> String {
     let Some(last) = last else { return "nothing recorded yet".to_owned() };
     let last = last.strftime("%Y-%m-%d %H:%M UTC");
-    format!("{} at {}; last recorded {last}", count(events, "event"), count(places, "place"))
-}
-
-/// A number with its noun: `1 event`, `12,034 events`.
-fn count(number: u64, noun: &str) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (nth, digit) in digits.chars().enumerate() {
-        if 0 < nth && (digits.len() - nth).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{grouped} {noun}{plural}")
+    let (events, places) = (plural(events, "event", "events"), plural(places, "place", "places"));
+    format!("{events} at {places}; last recorded {last}")
 }
 
 #[cfg(test)]
@@ -133,7 +121,5 @@ mod tests {
         assert_eq!(describe(1, 1, last), line);
         let line = "1,012,034 events at 81 places; last recorded 2026-11-20 09:12 UTC";
         assert_eq!(describe(1_012_034, 81, last), line);
-        assert_eq!(count(999, "event"), "999 events");
-        assert_eq!(count(12_034, "event"), "12,034 events");
     }
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use snag::daemon::{self, IndexVerdict, OpenError, Repaired, Sources, Verdict};
 use snag::recorder::Progress;
+use snag::words::plural;
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
@@ -96,8 +97,9 @@ fn tell(verdict: &Verdict) -> anyhow::Result<ExitCode> {
 
 fn lines(verdict: &Verdict) -> Vec<String> {
     let Verdict { records, segments, damage, torn, unknown, index } = verdict;
-    let records = count(*records, "record");
-    let mut lines = vec![format!("journal  {records} in {}", count(*segments as u64, "segment"))];
+    let records = plural(*records, "record", "records");
+    let segments = plural(*segments as u64, "segment", "segments");
+    let mut lines = vec![format!("journal  {records} in {segments}")];
     for place in damage {
         lines.push(format!("         damaged: {place}; restore a backup if they matter"));
     }
@@ -108,15 +110,18 @@ fn lines(verdict: &Verdict) -> Vec<String> {
         ));
     }
     if 0 < *unknown {
-        let records = count(*unknown, "record");
+        let records = plural(*unknown, "record", "records");
         lines.push(format!("         {records} of a newer snagd: install that one"));
     }
     lines.push(match index {
         IndexVerdict::Agrees { events, behind } => {
-            let events = count(*events, "event");
+            let events = plural(*events, "event", "events");
             let rest = match behind {
                 0 => String::new(),
-                _ => format!("; {} still to come, at the next start", count(*behind, "record")),
+                behind => {
+                    let records = plural(*behind, "record", "records");
+                    format!("; {records} still to come, at the next start")
+                }
             };
             format!("index    {events}, as the journal has them{rest}")
         }
@@ -136,10 +141,6 @@ fn lines(verdict: &Verdict) -> Vec<String> {
     lines
 }
 
-fn count(number: u64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
 /// `snagd repair`.
 pub(crate) fn repair(sources: &Sources) -> anyhow::Result<ExitCode> {
     let settings = sources.read().map_err(OpenError::from)?;
@@ -147,10 +148,10 @@ pub(crate) fn repair(sources: &Sources) -> anyhow::Result<ExitCode> {
     let repaired = daemon::repair(state_dir).map_err(|error| refused(error, state_dir, "repair"));
     let Repaired { events, last, damaged, aside } = repaired?;
     let mut stdout = io::stdout().lock();
-    let events = count(events, "event");
+    let events = plural(events, "event", "events");
     writeln!(stdout, "repaired: {events}, from a journal that goes up to record {last}")?;
     if 0 < damaged {
-        let places = count(damaged, "bad place");
+        let places = plural(damaged, "bad place", "bad places");
         writeln!(
             stdout,
             "the journal has {places}, and what was there is gone: a backup may still have it"
@@ -160,4 +161,20 @@ pub(crate) fn repair(sources: &Sources) -> anyhow::Result<ExitCode> {
         writeln!(stdout, "copies of bad bytes are in journal/aside")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_numbers_read_as_everywhere() {
+        let index = IndexVerdict::Agrees { events: 1, behind: 12_034 };
+        let (damage, torn) = (Vec::new(), Vec::new());
+        let verdict = Verdict { records: 1_012_034, segments: 1, damage, torn, unknown: 0, index };
+        let told = "\
+journal  1,012,034 records in 1 segment
+index    1 event, as the journal has them; 12,034 records still to come, at the next start";
+        assert_eq!(lines(&verdict).join("\n"), told);
+    }
 }
