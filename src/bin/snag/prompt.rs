@@ -3,7 +3,9 @@
 use std::io::{self, BufRead, Read, Write};
 
 use anyhow::Context;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
 use snag::event::Place;
 
 use crate::args::Log;
@@ -71,7 +73,7 @@ pub(crate) fn key(question: &str, keys: &str) -> anyhow::Result<char> {
     let mut stderr = io::stderr().lock();
     write!(stderr, "{question}").and_then(|()| stderr.flush())?;
     let last = keys.chars().next_back().unwrap_or_default();
-    let terminal = Keys::open().context("the terminal cannot be asked for a key")?;
+    let terminal = Keys::take().context("the terminal cannot be asked for a key")?;
     let key = loop {
         let mut byte = [0];
         let read = io::stdin().read(&mut byte).context("the key cannot be read")?;
@@ -88,17 +90,20 @@ pub(crate) fn key(question: &str, keys: &str) -> anyhow::Result<char> {
     Ok(key)
 }
 
-/// A terminal that gives each key at once and shows none, until it is dropped.
-struct Keys {
+/// A terminal that gives each key at once and shows none, until this is dropped: then it is as before.
+pub(crate) struct Keys {
     before: Termios,
 }
 
 impl Keys {
-    fn open() -> io::Result<Self> {
+    /// Takes the terminal that is stdin.
+    pub(crate) fn take() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut keys = before.clone();
         // Ctrl-C comes as a key, so that it cannot leave the terminal like this.
         keys.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
+        keys.special_codes[SpecialCodeIndex::VMIN] = 1;
+        keys.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(io::stdin(), OptionalActions::Now, &keys)?;
         Ok(Self { before })
     }

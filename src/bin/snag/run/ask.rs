@@ -12,13 +12,12 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
-};
+use rustix::termios::tcgetpgrp;
 use unicode_width::UnicodeWidthStr;
 
 use super::line::{Line, Step};
 use super::typed::is_for_the_shell;
+use crate::prompt::Keys;
 use crate::render::{Look, text_for_terminal};
 
 /// How long it stays.
@@ -182,29 +181,6 @@ fn is_ready(patience: Duration) -> bool {
             Err(rustix::io::Errno::INTR) => {}
             ready => return ready.is_ok_and(|ready| ready != 0),
         }
-    }
-}
-
-/// The keyboard, key by key; as it was before once this is dropped.
-struct Keys {
-    before: Termios,
-}
-
-impl Keys {
-    fn take() -> io::Result<Self> {
-        let before = tcgetattr(io::stdin())?;
-        let mut modes = before.clone();
-        modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
-        modes.special_codes[SpecialCodeIndex::VMIN] = 1;
-        modes.special_codes[SpecialCodeIndex::VTIME] = 0;
-        tcsetattr(io::stdin(), OptionalActions::Now, &modes)?;
-        Ok(Self { before })
-    }
-}
-
-impl Drop for Keys {
-    fn drop(&mut self) {
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
     }
 }
 
