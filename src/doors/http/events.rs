@@ -271,15 +271,8 @@ pub(super) async fn retract(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let id = readable_id(id)?;
-    let by = match &sender {
-        Sender::Anonymous => {
-            require_reader(&sender)?;
-            return Err(Problem::unauthorized("taking back needs the token"));
-        }
-        Sender::Owner { name } | Sender::Token { name } | Sender::Peer { login: name } => {
-            name.clone()
-        }
-    };
+    require_reader(&sender)?;
+    let by = sender.name().to_owned();
     let Stored { event, is_retracted, .. } = read(&desk, move |desk| Ok(find(desk, &id))).await??;
     // The token is the owner's, who may have posted over TCP without it.
     let is_own = match sender {
