@@ -132,6 +132,17 @@ impl Desk {
         self.rules.borrow().clone()
     }
 
+    /// How programs and browsers reach snagd over HTTP: by the proxy in front of it, else where it
+    /// listens.
+    #[must_use]
+    pub fn public_url(&self) -> Option<String> {
+        let rules = self.rules();
+        match rules.allowed_hosts.first() {
+            Some(host) if rules.behind_proxy => Some(format!("https://{host}")),
+            _ => self.facts.listening.iter().find(|url| url.starts_with("http://")).cloned(),
+        }
+    }
+
     /// Files that wait in the drop directory, and files in its `rejected/`.
     #[must_use]
     pub fn dropped(&self) -> (usize, usize) {

@@ -70,7 +70,7 @@ pub(super) async fn make(
         Problem::malformed(format!("say what the key is for, like {{\"place\":\"web\"}}: {error}"))
     })?;
     let place = wanted.place.as_deref().map(read_place).transpose()?;
-    let url = public_url(&desk).ok_or_else(nowhere)?;
+    let url = desk.public_url().ok_or_else(nowhere)?;
     let kind = wanted.kind;
     let (key, digits) = change(&desk, move |desk| desk.side.keys.make(kind, place, now())).await?;
     let mut response = json_response(StatusCode::CREATED, to_json(&made(key, &digits, &url)));
@@ -142,15 +142,6 @@ fn read_place(text: &str) -> Result<Place, Problem> {
         return Err(Problem::malformed("`place` holds what looks like a secret: name it without"));
     }
     Ok(place)
-}
-
-/// How programs reach snagd over HTTP: by the proxy in front of it, else where it listens.
-fn public_url(desk: &Desk) -> Option<String> {
-    let rules = desk.rules();
-    if let (true, Some(host)) = (rules.behind_proxy, rules.allowed_hosts.first()) {
-        return Some(format!("https://{host}"));
-    }
-    desk.facts.listening.iter().find(|url| url.starts_with("http://")).cloned()
 }
 
 fn nowhere() -> Problem {

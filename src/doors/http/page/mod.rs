@@ -97,7 +97,7 @@ pub(super) async fn link(
     let body = body::read(&desk.bodies, &headers, body).await?;
     let Nothing {} = serde_json::from_slice(&body.bytes)
         .map_err(|_| Problem::malformed("send an empty object, {}: there is nothing to say"))?;
-    let base = base(&desk).ok_or_else(|| {
+    let base = desk.public_url().ok_or_else(|| {
         Problem::new(
             StatusCode::CONFLICT,
             "no-address",
@@ -118,15 +118,6 @@ pub(super) async fn link(
     let mut response = json_response(StatusCode::CREATED, to_json(&link));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
-}
-
-/// What the page's addresses begin with.
-fn base(desk: &Desk) -> Option<String> {
-    let rules = desk.rules();
-    match rules.allowed_hosts.first() {
-        Some(host) if rules.behind_proxy => Some(format!("https://{host}")),
-        _ => desk.facts.listening.iter().find(|url| url.starts_with("http://")).cloned(),
-    }
 }
 
 /// `GET /page/open/{key}` lets a browser in, once.
