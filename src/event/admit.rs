@@ -224,9 +224,7 @@ fn read_count(claim: &mut Claim, class: Class) -> Option<u32> {
 /// The door's word, or another that the sender may say: an owner may say any, so that an export
 /// can be sent back.
 fn read_source(claim: &mut Claim, arrival: &Arrival) -> Source {
-    let may_say = |source: &Source| {
-        matches!(arrival.sender, Sender::Owner { .. }) || SAID_BY_CLIENTS.contains(source)
-    };
+    let may_say = |source: &Source| arrival.sender.is_owner() || SAID_BY_CLIENTS.contains(source);
     match claim.word(Field::Source) {
         None => arrival.source,
         Some(source) if source == arrival.source || may_say(&source) => source,
@@ -278,7 +276,7 @@ fn read_signal(claim: &mut Claim, class: Class) -> Option<Signal> {
 fn read_scrubbed(claim: &mut Claim, sender: &Sender) -> Vec<Scrubbed> {
     let Some(value) = claim.take(Field::Scrubbed) else { return Vec::new() };
     match serde_json::from_value(value) {
-        Ok(scrubbed) if matches!(sender, Sender::Owner { .. }) => scrubbed,
+        Ok(scrubbed) if sender.is_owner() => scrubbed,
         Ok(_) => Vec::new(),
         Err(_) => {
             claim.fault("/scrubbed", "`scrubbed` is filled in by snag: leave it out");
@@ -299,7 +297,7 @@ fn read_decision(claim: &mut Claim, class: Class, sender: &Sender) -> Option<Dec
             claim.fault("/decision/note", format!("it has more than {MAX_TEXT} bytes: shorten it"));
             None
         }
-        Ok(decision) => Some(decision).filter(|_| matches!(sender, Sender::Owner { .. })),
+        Ok(decision) => Some(decision).filter(|_| sender.is_owner()),
         Err(_) => {
             claim.fault("/decision", "`decision` is filled in by snag: leave it out");
             None

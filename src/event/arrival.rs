@@ -37,6 +37,12 @@ impl Sender {
             Self::Anonymous => "",
         }
     }
+
+    /// Whether it is the daemon's own user or root, and not by a token.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        matches!(self, Self::Owner { .. })
+    }
 }
 
 /// What the door adds to a draft.

@@ -89,7 +89,7 @@ pub(super) async fn known(
 ) -> Result<Response, Problem> {
     require_reader(&sender)?;
     let mut known = read(&desk, |desk| desk.index.known(today())).await?;
-    if !desk.rules().shows_names && !is_owner(&sender) {
+    if !desk.rules().shows_names && !sender.is_owner() {
         known.people.retain(|person| person == sender.name());
     }
     Ok(json_response(StatusCode::OK, to_json(&known)))
@@ -106,7 +106,7 @@ pub(super) fn may_ask_about(
     match person {
         _ if desk.rules().shows_names => Ok(person),
         None => Ok(Some(own.to_owned())),
-        Some(person) if is_owner(sender) || person == own => Ok(Some(person)),
+        Some(person) if sender.is_owner() || person == own => Ok(Some(person)),
         Some(_) => Err(Problem::forbidden(
             "people see their own figures only: ask about yourself, or set `names = \"team\"` in snagd's configuration if the team agrees",
         )),
@@ -122,10 +122,6 @@ pub(super) fn unknown_place(desk: &Desk, place: &Place) -> Problem {
         format!("did you mean {}?", near.join(", "))
     };
     Problem::not_found(format!("nothing was ever recorded at {place}: {hint}"))
-}
-
-fn is_owner(sender: &Sender) -> bool {
-    matches!(sender, Sender::Owner { .. })
 }
 
 /// Numbers people other than oneself, in the order in which they are shown.
@@ -307,7 +303,7 @@ fn gather(desk: &Desk, sender: &Sender) -> Result<Status, IndexError> {
         state_dir: facts.state_dir.display().to_string(),
         disk: DiskStatus::of(desk),
         listening: facts.listening.clone(),
-        you: You { person: sender.name().to_owned(), may_name_others: is_owner(sender) },
+        you: You { person: sender.name().to_owned(), may_name_others: sender.is_owner() },
         events: desk.index.events(),
         places: desk.index.places().len(),
         oldest: desk.index.first_day()?,

@@ -115,7 +115,7 @@ async fn decide_as(
     require_reader(sender)?;
     let id = readable_id(id)?;
     let Stored { event, is_retracted, .. } = read(desk, move |desk| Ok(find(desk, &id))).await??;
-    let is_own = matches!(sender, Sender::Owner { .. }) || event.person == sender.name();
+    let is_own = sender.is_owner() || event.person == sender.name();
     if !is_own {
         return Err(Problem::forbidden(
             "the signal is about somebody else: only the person it happened to can decide about it, or the user that snagd runs as",

@@ -57,7 +57,7 @@ pub(super) async fn forget(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    if !matches!(sender, Sender::Owner { .. }) {
+    if !sender.is_owner() {
         return Err(Problem::forbidden(
             "only the user that snagd runs as, or root, may have something forgotten, and over the unix socket",
         ));

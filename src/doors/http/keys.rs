@@ -127,7 +127,7 @@ pub(super) async fn revoke(
 }
 
 fn require_owner(sender: &Sender) -> Result<(), Problem> {
-    if matches!(sender, Sender::Owner { .. }) {
+    if sender.is_owner() {
         return Ok(());
     }
     Err(Problem::forbidden(
