@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::{etag, query};
 use crate::doors::{Desk, now, today};
 use crate::event::{Day, Place, Sender, Source, Word, nearest_places};
-use crate::hotspot::By;
+use crate::hotspot::{By, Question};
 use crate::index::{IndexError, WhyAnswer};
 use crate::recorder::Fate;
 
@@ -34,9 +34,7 @@ pub(super) async fn hotspots(
     require_reader(&sender)?;
     let query::Hotspots { mut question, top } =
         query::Hotspots::read(uri.query().unwrap_or_default())?;
-    if question.by == By::Person || question.person.is_some() {
-        question.person = may_ask_about(&desk, &sender, question.person)?;
-    }
+    narrow(&desk, &sender, &mut question)?;
     let tag = etag::of_ranking(desk.facts.started_at, desk.index.position(), &question, top);
     let tagged = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, CHECK_FIRST)];
     if etag::is_known(&headers, &tag) {
@@ -54,10 +52,8 @@ pub(super) async fn why(
     uri: Uri,
 ) -> Result<Response, Problem> {
     require_reader(&sender)?;
-    let query::Why { question, place } = query::Why::read(uri.query().unwrap_or_default())?;
-    if question.person.is_some() {
-        may_ask_about(&desk, &sender, question.person.clone())?;
-    }
+    let query::Why { mut question, place } = query::Why::read(uri.query().unwrap_or_default())?;
+    narrow(&desk, &sender, &mut question)?;
     let asked = place.clone();
     let answer = read(&desk, move |desk| desk.index.why(&question, &asked)).await?;
     let Some(mut answer) = answer else { return Err(unknown_place(&desk, &place)) };
@@ -95,18 +91,18 @@ pub(super) async fn known(
     Ok(json_response(StatusCode::OK, to_json(&known)))
 }
 
-/// People appear by name to themselves only, unless the team decided otherwise. An owner has the
-/// files anyway, and may log under another name: so may ask about any one person.
-pub(super) fn may_ask_about(
-    desk: &Desk,
-    sender: &Sender,
-    person: Option<String>,
-) -> Result<Option<String>, Problem> {
+/// Narrows a question to the people its sender may be told of. They appear by name to themselves only,
+/// unless the team decided otherwise. An owner has the files anyway, and may log under another name: so
+/// may ask about any one person.
+pub(super) fn narrow(desk: &Desk, sender: &Sender, question: &mut Question) -> Result<(), Problem> {
     let own = sender.name();
-    match person {
-        _ if desk.rules().shows_names => Ok(person),
-        None => Ok(Some(own.to_owned())),
-        Some(person) if sender.is_owner() || person == own => Ok(Some(person)),
+    match &question.person {
+        _ if desk.rules().shows_names => Ok(()),
+        None => {
+            question.person = (question.by == By::Person).then(|| own.to_owned());
+            Ok(())
+        }
+        Some(person) if sender.is_owner() || person == own => Ok(()),
         Some(_) => Err(Problem::forbidden(
             "people see their own figures only: ask about yourself, or set `names = \"team\"` in snagd's configuration if the team agrees",
         )),

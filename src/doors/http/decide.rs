@@ -18,7 +18,7 @@ use hyper::header::HeaderMap;
 use hyper::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
-use super::ask::may_ask_about;
+use super::ask::narrow;
 use super::body;
 use super::events::{find, json_response, lacking, read, readable_id, tell_new_place, to_json};
 use super::gate::require_reader;
@@ -66,10 +66,9 @@ pub(super) async fn inbox(
     uri: Uri,
 ) -> Result<Response, Problem> {
     require_reader(&sender)?;
-    let query::Signals { question, top } = query::Signals::read(uri.query().unwrap_or_default())?;
-    if question.person.is_some() {
-        may_ask_about(&desk, &sender, question.person.clone())?;
-    }
+    let query::Signals { mut question, top } =
+        query::Signals::read(uri.query().unwrap_or_default())?;
+    narrow(&desk, &sender, &mut question)?;
     let answer = read(&desk, move |desk| desk.index.signals(&question, top)).await?;
     Ok(lacking(answer.lacks, json_response(StatusCode::OK, to_json(&answer))))
 }

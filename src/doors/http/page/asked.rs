@@ -12,7 +12,7 @@ use hyper::Uri;
 use hyper::http::request::Parts;
 
 use super::super::Hall;
-use super::super::ask::may_ask_about;
+use super::super::ask::narrow;
 use super::super::gate::require_reader;
 use super::super::problem::Problem;
 use super::super::query;
@@ -53,12 +53,9 @@ impl Asked {
         query::Hotspots::read(&self.visit.address.query())
     }
 
-    /// Whether the reader may be told of the person who is asked about.
-    pub(super) fn may_see(&self, question: &Question) -> Result<(), Problem> {
-        if question.person.is_some() {
-            may_ask_about(&self.desk, &self.sender, question.person.clone())?;
-        }
-        Ok(())
+    /// Narrows a question to the people the reader may be told of.
+    pub(super) fn narrow(&self, question: &mut Question) -> Result<(), Problem> {
+        narrow(&self.desk, &self.sender, question)
     }
 }
 

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use hyper::{StatusCode, header};
 
-use super::super::ask::{hide_names, may_ask_about, unknown_place};
+use super::super::ask::{hide_names, unknown_place};
 use super::super::events::{find, json_response, read, to_json};
 use super::super::problem::Problem;
 use super::super::query;
@@ -37,9 +37,7 @@ async fn rank(
     top: usize,
 ) -> Result<(By, HotspotsAnswer), Problem> {
     let by = question.by;
-    if by == By::Person || question.person.is_some() {
-        question.person = may_ask_about(&asked.desk, &asked.sender, question.person)?;
-    }
+    asked.narrow(&mut question)?;
     let answer = read(&asked.desk, move |desk| desk.index.hotspots(&question, top)).await?;
     Ok((by, answer))
 }
@@ -47,16 +45,17 @@ async fn rank(
 /// `GET /page/map` shows the tree of places.
 pub(super) async fn map(asked: Asked) -> Result<Response, Shown> {
     let query::Hotspots { mut question, .. } = asked.hotspots()?;
-    asked.may_see(&question)?;
+    // Whatever a list was by: a map names nobody.
     (question.by, question.sort) = (By::Place, Sort::default());
+    asked.narrow(&mut question)?;
     let land = read(&asked.desk, move |desk| desk.index.land(&question)).await?;
     Ok(document(StatusCode::OK, page::map(&asked.visit, &land)))
 }
 
 /// `GET /page/why` shows everything behind one place's rank.
 pub(super) async fn why(asked: Asked) -> Result<Response, Shown> {
-    let query::Why { question, place } = query::Why::read(&asked.visit.address.query())?;
-    asked.may_see(&question)?;
+    let query::Why { mut question, place } = query::Why::read(&asked.visit.address.query())?;
+    asked.narrow(&mut question)?;
     let filter = Filter {
         since: Some(question.window.since),
         until: Some(question.window.until),
@@ -85,7 +84,9 @@ pub(super) async fn why(asked: Asked) -> Result<Response, Shown> {
 /// `GET /page/calendar` shows friction and use by day.
 pub(super) async fn calendar(asked: Asked) -> Result<Response, Shown> {
     let query::Hotspots { mut question, .. } = asked.hotspots()?;
-    asked.may_see(&question)?;
+    // As a map.
+    question.by = By::Place;
+    asked.narrow(&mut question)?;
     if asked.visit.address.get("since").is_none() {
         question.window = Window::ending(question.window.until, CALENDAR_DAYS);
     }
