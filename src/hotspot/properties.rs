@@ -400,7 +400,7 @@ fn filters_say_what_counts_as_pain() {
     assert_eq!(names(&Question { actor: Actor::Agent, ..question() }), ["web/b"]);
     assert_eq!(names(&Question { under: Some(place("web/b")), ..question() }), [""; 0]);
     assert_eq!(names(&Question { shape: Shape::Depth(1), ..question() }), ["web"]);
-    let slow = Question { kinds: vec![Kind::Slow], ..question() };
+    let slow = Question { kind: Some(Kind::Slow), ..question() };
     let rows = rank(&slow, &cells, &BTreeMap::new());
     assert_eq!((rows.len(), rows[0].figures.pain, rows[0].uses), (1, 10, 9));
 }

@@ -13,8 +13,8 @@ pub struct Question {
     pub under: Option<Place>,
     /// What a row stands for.
     pub by: By,
-    /// Only these kinds; any, where empty. Uses have no kind and always pass.
-    pub kinds: Vec<Kind>,
+    /// Only this kind. Uses have no kind and always pass.
+    pub kind: Option<Kind>,
     /// Only reports (and confirmed signals), or only open signals; both, where none is said.
     pub class: Option<Class>,
     /// Only events of this version of the product.
@@ -65,7 +65,7 @@ impl Question {
             window,
             under: None,
             by: By::default(),
-            kinds: Vec::new(),
+            kind: None,
             class: None,
             version: None,
             person: None,
@@ -104,7 +104,7 @@ impl Question {
     /// Whether what a cell says besides uses counts.
     #[must_use]
     pub fn wants(&self, kind: Option<Kind>) -> bool {
-        self.kinds.is_empty() || kind.is_some_and(|kind| self.kinds.contains(&kind))
+        self.kind.is_none() || self.kind == kind
     }
 }
 

@@ -193,13 +193,13 @@ mod tests {
             prop::sample::select(vec![28, 3, 100]),
             prop::sample::select(Sort::ALL.to_vec()),
             prop::option::weighted(0.2, Just(place("web/a"))),
-            prop::sample::select(vec![vec![], vec![], vec![Kind::Unexpected], vec![Kind::Slow]]),
+            prop::sample::select(vec![None, None, Some(Kind::Unexpected), Some(Kind::Slow)]),
             prop::option::weighted(0.2, Just("1.9.0".to_owned())),
             prop::option::weighted(0.2, Just("ada".to_owned())),
         );
-        which.prop_map(|(shape, days, sort, under, kinds, version, person)| Question {
+        which.prop_map(|(shape, days, sort, under, kind, version, person)| Question {
             under,
-            kinds,
+            kind,
             version,
             person,
             shape,

@@ -290,9 +290,7 @@ pub(super) fn quote(event: Event) -> Quote {
 /// Whether a note may be quoted, as far as a glance tells: nobody is quoted for being delighted.
 pub(super) fn suits(question: &Question, sieve: &Sieve, glance: Glance) -> bool {
     let is_pain = glance.kind != Some(Kind::Delight);
-    let is_wanted =
-        question.kinds.is_empty() || glance.kind.is_some_and(|kind| question.kinds.contains(&kind));
-    glance.has_words && is_pain && is_wanted && sieve.admits(&glance)
+    glance.has_words && is_pain && question.wants(glance.kind) && sieve.admits(&glance)
 }
 
 pub(super) fn sieve(question: &Question) -> Sieve {

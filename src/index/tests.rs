@@ -287,7 +287,7 @@ fn quotes_are_of_the_worst_and_not_repeated() {
     let rows = index.hotspots(&flat, 10).unwrap().rows;
     let quotes: Vec<_> = rows.iter().map(|row| row.quote.as_ref().unwrap().text.as_str()).collect();
     assert_eq!(quotes, ["it lost order 17", "the button moved"]);
-    let slow = Question { kinds: vec![Kind::Slow], ..flat };
+    let slow = Question { kind: Some(Kind::Slow), ..flat };
     assert_eq!(
         index.hotspots(&slow, 10).unwrap().rows[0].quote.as_ref().unwrap().text,
         "it was slow"

@@ -7,7 +7,7 @@ use hyper::header::HeaderValue;
 
 use super::problem::Problem;
 use crate::doors::today;
-use crate::event::{Actor, Class, Kind, Place, Word, nearest};
+use crate::event::{Actor, Class, Place, Word, nearest};
 use crate::hotspot::{By, Question, Shape, Window, WindowError};
 use crate::index::{Cursor, Filter, Order};
 
@@ -250,7 +250,7 @@ impl<'a> Parameters<'a> {
         let window = window(since.as_deref(), until.as_deref())?;
         Ok(Question {
             under: self.place("under")?,
-            kinds: self.word::<Kind>("kind")?.into_iter().collect(),
+            kind: self.word("kind")?,
             version: self.take("version")?.map(Cow::into_owned),
             person: self.take("person")?.map(Cow::into_owned),
             actor: self.word::<Actor>("actor")?.unwrap_or(Actor::Human),

@@ -60,7 +60,7 @@ pub(super) async fn why(asked: Asked) -> Result<Response, Shown> {
         since: Some(question.window.since),
         until: Some(question.window.until),
         under: Some(place.clone()),
-        kind: question.kinds.first().copied(),
+        kind: question.kind,
         version: question.version.clone(),
         person: question.person.clone(),
         actor: Some(question.actor),
