@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::cells::{DayCells, Span};
 use super::key::{self, Glance, Sieve};
-use super::list::Spot;
+use super::list::{Filter, Spot};
 use super::order::Order;
 use super::quotes::Quotes;
 use super::ranking::only;
 use super::{Index, IndexError};
-use crate::event::{Actor, Class, Day, Event, Kind, Place, SignalName};
+use crate::event::{Class, Day, Event, Kind, Place, SignalName};
 use crate::hotspot::{
     By, Cell, CellKey, DaySum, Hotspot, MOST_ALIKE, Note, NoteGroup, Question, Quote, Shape, Sort,
     Why, Window, calendar, group, painless, why,
@@ -181,7 +181,8 @@ impl Index {
         places: &[Place],
         lacking: &mut Lacking,
     ) -> Result<Vec<Note>, IndexError> {
-        let (mut found, sieve) = (Vec::new(), sieve(question));
+        let (mut found, filter) = (Vec::new(), Filter::of(question));
+        let sieve = filter.sieve();
         for place in places {
             for band in bands(question.class) {
                 let suiting = self.heard(question.window, place, band).filter(|found| {
@@ -201,7 +202,7 @@ impl Index {
                 break;
             }
             let Some(event) = self.told_of(glance.sequence, lacking)? else { continue };
-            if let (true, Some(text)) = (fits(question, &event), event.words()) {
+            if let (true, Some(text)) = (filter.matches(&event), event.words()) {
                 wordings.insert(glance.fingerprint);
                 notes.push(Note {
                     id,
@@ -293,15 +294,6 @@ pub(super) fn suits(question: &Question, sieve: &Sieve, glance: Glance) -> bool 
     glance.has_words && is_pain && question.wants(glance.kind) && sieve.admits(&glance)
 }
 
-pub(super) fn sieve(question: &Question) -> Sieve {
-    Sieve {
-        actor: Some(question.actor),
-        kind: None,
-        person: question.person.as_deref().map(key::tag),
-        version: question.version.as_deref().map(key::tag),
-    }
-}
-
 /// The lists that hold what counts as a class; a confirmed signal counts as a report.
 pub(super) fn bands(class: Option<Class>) -> Range<u8> {
     match class {
@@ -311,11 +303,4 @@ pub(super) fn bands(class: Option<Class>) -> Range<u8> {
         Some(Class::Signal) => key::SIGNALS..key::SIGNALS + 1,
         Some(Class::Use) => key::USES..key::USES + 1,
     }
-}
-
-pub(super) fn fits(question: &Question, event: &Event) -> bool {
-    question.under.as_ref().is_none_or(|under| event.place.is_under(under))
-        && question.version.as_ref().is_none_or(|version| event.version.as_ref() == Some(version))
-        && question.person.as_ref().is_none_or(|person| event.person == *person)
-        && event.actor == if question.actor == Actor::Agent { Actor::Agent } else { Actor::Human }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::ask::{Lacking, MOST_GLANCES, MOST_TRIES, fits, quote, sieve, suits};
-use super::list::Spot;
+use super::ask::{Lacking, MOST_GLANCES, MOST_TRIES, quote, suits};
+use super::list::{Filter, Spot};
 use super::{Index, IndexError, key};
 use crate::event::{Day, Place};
 use crate::hotspot::{
@@ -75,6 +75,7 @@ impl Index {
         lacking: &mut Lacking,
     ) -> Result<Vec<Quote>, IndexError> {
         let (mut said, mut shown, mut tries) = (Vec::new(), HashSet::new(), 0);
+        let filter = Filter::of(question);
         for (spot, fingerprint) in self.spots_of(question, place, firsts)? {
             if shown.contains(&fingerprint) {
                 continue;
@@ -85,7 +86,7 @@ impl Index {
             tries += 1;
             let Some(event) = self.told_of(spot.sequence, lacking)? else { continue };
             let is_first = firsts.contains(&(event.person.as_str().into(), Day::of(event.at)));
-            if is_first && fits(question, &event) {
+            if is_first && filter.matches(&event) {
                 shown.insert(fingerprint);
                 said.push(quote(event));
             }
@@ -101,7 +102,7 @@ impl Index {
         place: &Place,
         firsts: &BTreeSet<(Arc<str>, Day)>,
     ) -> Result<Vec<(Spot, u64)>, IndexError> {
-        let (mut spots, sieve) = (Vec::new(), sieve(question));
+        let (mut spots, sieve) = (Vec::new(), Filter::of(question).sieve());
         // What others said before and after takes nothing of what is looked at.
         let mut window = question.window;
         window.since = firsts.iter().map(|(_, day)| *day).min().unwrap_or(window.since);

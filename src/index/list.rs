@@ -7,7 +7,7 @@ use super::order::Order;
 use super::walk::Walk;
 use super::{Index, IndexError};
 use crate::event::{Actor, Class, Day, Event, Kind, Place};
-use crate::hotspot::CellKey;
+use crate::hotspot::{CellKey, Question};
 
 /// Which events are asked for; what is left out asks for all.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,18 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// The events that a question is about, whatever their day, class and kind.
+    #[must_use]
+    pub fn of(question: &Question) -> Self {
+        Self {
+            under: question.under.clone(),
+            version: question.version.clone(),
+            person: question.person.clone(),
+            actor: Some(question.actor),
+            ..Self::default()
+        }
+    }
+
     /// The bands that hold events of the class asked for.
     pub(super) fn bands(&self) -> std::ops::Range<u8> {
         match self.class {

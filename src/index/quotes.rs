@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::ask::{Lacking, MOST_GLANCES, MOST_TRIES, bands, fits, quote, sieve, suits};
+use super::ask::{Lacking, MOST_GLANCES, MOST_TRIES, bands, quote, suits};
+use super::list::Filter;
 use super::{Index, IndexError, key};
 use crate::event::Place;
 use crate::hotspot::{Cell, CellKey, Question, Quote};
@@ -97,8 +98,8 @@ impl Index {
         shown: &BTreeSet<u64>,
         lacking: &mut Lacking,
     ) -> Result<Latest, IndexError> {
-        let (mut latest, sieve) = (Latest::default(), sieve(question));
-        let mut tries = 0;
+        let (mut latest, filter) = (Latest::default(), Filter::of(question));
+        let (sieve, mut tries) = (filter.sieve(), 0);
         for entry in self.glances(question.window, place, band).take(MOST_GLANCES) {
             let (_, glance) = entry?;
             if !suits(question, &sieve, glance) {
@@ -112,7 +113,7 @@ impl Index {
             tries += 1;
             match self.told_of(glance.sequence, lacking)? {
                 None => latest.lacks = true,
-                Some(event) if fits(question, &event) => {
+                Some(event) if filter.matches(&event) => {
                     latest.found = Some((glance.fingerprint, quote(event)));
                     break;
                 }

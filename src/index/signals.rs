@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::ask::{Lacking, MOST_GLANCES, fits, pairs};
+use super::ask::{Lacking, MOST_GLANCES, pairs};
 use super::cells::DayCells;
 use super::key::{self, Glance};
-use super::list::Spot;
+use super::list::{Filter, Spot};
 use super::{Index, IndexError};
 use crate::event::{Event, Muting, Place, SignalName, Word};
 use crate::hotspot::{Question, Window, signal_points};
@@ -120,7 +120,7 @@ impl Index {
             return Ok(true);
         }
         let event = self.told_of(glance.sequence, lacking)?;
-        Ok(event.is_some_and(|event| fits(question, &event)))
+        Ok(event.is_some_and(|event| Filter::of(question).matches(&event)))
     }
 }
 

@@ -60,11 +60,9 @@ pub(super) async fn why(asked: Asked) -> Result<Response, Shown> {
         since: Some(question.window.since),
         until: Some(question.window.until),
         under: Some(place.clone()),
-        kind: question.kind,
-        version: question.version.clone(),
-        person: question.person.clone(),
-        actor: Some(question.actor),
         class: question.class,
+        kind: question.kind,
+        ..Filter::of(&question)
     };
     let at = place.clone();
     let answer = read(&asked.desk, move |desk| {
