@@ -11,7 +11,7 @@ mod told;
 
 use std::path::PathBuf;
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 use snag::client::Target;
 
 use crate::complete::Shell;
@@ -57,7 +57,7 @@ pub(crate) struct Global {
         default_value = "auto",
         hide_possible_values = true
     )]
-    pub(crate) color: Colour,
+    pub(crate) color: ColorChoice,
 }
 
 /// What data is printed as; one of them, or text.
@@ -72,28 +72,6 @@ pub(crate) struct Formats {
     /// Print Markdown to paste into an issue: hotspots, why, events
     #[arg(long, global = true)]
     pub(crate) markdown: bool,
-}
-
-/// When to use colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Colour {
-    /// On a terminal, unless `NO_COLOR` is set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl From<Colour> for ColorChoice {
-    fn from(colour: Colour) -> Self {
-        match colour {
-            Colour::Auto => Self::Auto,
-            Colour::Always => Self::Always,
-            Colour::Never => Self::Never,
-        }
-    }
 }
 
 /// What is to be done.

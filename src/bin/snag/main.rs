@@ -121,7 +121,7 @@ async fn answer(command: Command, global: &Global, output: &Output) -> anyhow::R
         Command::Demo(Later(said)) => demo::demo(&said, output).await,
         Command::Completions { shell } => output.line(shell.script()),
         Command::Man { dir } => manual::man(dir.as_deref(), output),
-        Command::Help { topic } => help::help(&topic, global.color.into(), output),
+        Command::Help { topic } => help::help(&topic, global.color, output),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,11 +4,12 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
+use clap::ColorChoice;
 use serde::Serialize;
 use snag::doors::now;
 use snag::event::Day;
 
-use crate::args::{Colour, Formats, Global};
+use crate::args::{Formats, Global};
 use crate::render::{self, Look};
 
 /// The width where nobody says one.
@@ -52,12 +53,14 @@ impl Output {
         let to_terminal = io::stdout().is_terminal();
         let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
         let colour = match global.color {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto if is_set("NO_COLOR") => false,
-            Colour::Auto if env::var("CLICOLOR_FORCE").is_ok_and(|value| value != "0") => true,
-            Colour::Auto if env::var("CLICOLOR").is_ok_and(|value| value == "0") => false,
-            Colour::Auto => to_terminal && env::var("TERM").map_or(true, |term| term != "dumb"),
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto if is_set("NO_COLOR") => false,
+            ColorChoice::Auto if env::var("CLICOLOR_FORCE").is_ok_and(|value| value != "0") => true,
+            ColorChoice::Auto if env::var("CLICOLOR").is_ok_and(|value| value == "0") => false,
+            ColorChoice::Auto => {
+                to_terminal && env::var("TERM").map_or(true, |term| term != "dumb")
+            }
         };
         let now = now();
         let ascii = ["LC_ALL", "LC_CTYPE", "LANG"]

@@ -13,7 +13,7 @@ use clap::{Args, ColorChoice, Command, CommandFactory, Error, FromArgMatches};
 use snag::client::Target;
 use snag::event::nearest;
 
-use crate::args::{Act, Cli, Colour, Global};
+use crate::args::{Act, Cli, Global};
 use crate::help;
 use crate::output::Output;
 use crate::render::shell;
@@ -96,11 +96,10 @@ pub(crate) fn colour(said: &[OsString]) -> ColorChoice {
     let after = words().skip_while(|word| *word != "--color").nth(1);
     let said = words().find_map(|word| word.strip_prefix("--color=")).or(after);
     match said {
-        Some("always") => Colour::Always,
-        Some("never") => Colour::Never,
-        _ => Colour::Auto,
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
     }
-    .into()
 }
 
 /// A mistake in one line: what is wrong, and what to type instead.

@@ -18,7 +18,7 @@ use snag::client::{Connection, Target};
 use snag::doors::today;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{Colour, Demo, Formats, Global};
+use crate::args::{Demo, Formats, Global};
 use crate::output::{Format, Output};
 use crate::read;
 use crate::stop::{Code, stop};
@@ -54,8 +54,7 @@ async fn show(said: &Demo, output: &Output) -> anyhow::Result<()> {
     let global = Global {
         url: Some(target.clone()),
         formats: Formats { json: output.format == Format::Json, ..Formats::default() },
-        utc: false,
-        color: Colour::Auto,
+        ..Global::default()
     };
     read::hotspots(crate::args::Hotspots::default(), &global, output).await?;
     output.note(&format!(
