@@ -81,7 +81,7 @@ impl Parts {
         let listing = segment::list(dir).map_err(JournalError::unusable(dir))?;
         let see = |(&first, &form): (&u64, &Form)| Seen {
             first,
-            stamp: fs::metadata(file_of(dir, first, form)).ok().map(|data| Stamp::of(&data)),
+            stamp: fs::metadata(segment::file(dir, first, form)).ok().map(|data| Stamp::of(&data)),
             read: None,
         };
         let seen = listing.segments.iter().map(see).collect();
@@ -201,7 +201,7 @@ impl Part {
 
     /// Gives a journal this segment, durably but for its name.
     pub fn write(&self, dir: &Path) -> io::Result<()> {
-        write_new(&file_of(dir, self.first, self.form()), &self.bytes)
+        write_new(&segment::file(dir, self.first, self.form()), &self.bytes)
     }
 
     /// The part packed, unless something in it is damaged.
@@ -261,13 +261,6 @@ pub fn begin_with(dir: &Path, sequence: u64) -> Result<(), JournalError> {
     let noted =
         if 1 < sequence { segment::note_begin(dir, sequence) } else { segment::sync_dir(dir) };
     noted.map_err(JournalError::unusable(dir))
-}
-
-fn file_of(dir: &Path, first: u64, form: Form) -> PathBuf {
-    match form {
-        Form::Raw => segment::path(dir, first),
-        Form::Packed => segment::packed_path(dir, first),
-    }
 }
 
 /// Reads a segment.

@@ -221,10 +221,7 @@ impl Reader {
             let info = |(at, &Segment { first, bytes, form }): (usize, &Segment)| SegmentInfo {
                 first,
                 bytes,
-                path: match form {
-                    Form::Raw => segment::path(self.shared.dir(), first),
-                    Form::Packed => segment::packed_path(self.shared.dir(), first),
-                },
+                path: segment::file(self.shared.dir(), first, form),
                 sealed: at + 1 < segments.len(),
             };
             segments.iter().enumerate().map(info).collect()

@@ -265,10 +265,7 @@ struct Front {
 }
 
 fn read_front(dir: &Path, first: u64, form: Form) -> Result<Front, JournalError> {
-    let path = match form {
-        Form::Raw => segment::path(dir, first),
-        Form::Packed => segment::packed_path(dir, first),
-    };
+    let path = segment::file(dir, first, form);
     let mut head = [0; PACKED_HEADER];
     let file = File::open(&path).map_err(JournalError::unusable(&path))?;
     let bytes = file.metadata().map_err(JournalError::unusable(&path))?.len();

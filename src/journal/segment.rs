@@ -83,6 +83,14 @@ pub(super) fn packed_path(dir: &Path, first: u64) -> PathBuf {
     path(dir, first).with_extension("pak")
 }
 
+/// Where a segment is, by how it lies there.
+pub(super) fn file(dir: &Path, first: u64, form: Form) -> PathBuf {
+    match form {
+        Form::Raw => path(dir, first),
+        Form::Packed => packed_path(dir, first),
+    }
+}
+
 /// How a segment lies on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
