@@ -107,17 +107,13 @@ pub struct Entry {
     pub payload: Vec<u8>,
 }
 
-/// A segment, for lists and backups.
+/// A segment, for lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentInfo {
     /// The sequence of its first record.
     pub first: u64,
     /// Its size on disk.
     pub bytes: u64,
-    /// Where it is.
-    pub path: PathBuf,
-    /// Whether it is full: nothing is written to it any more.
-    pub sealed: bool,
 }
 
 /// A handle for reading; cheap to clone, good on any thread.
@@ -218,13 +214,8 @@ impl Reader {
     #[must_use]
     pub fn segments(&self) -> Vec<SegmentInfo> {
         self.shared.read_segments(|segments| {
-            let info = |(at, &Segment { first, bytes, form }): (usize, &Segment)| SegmentInfo {
-                first,
-                bytes,
-                path: segment::file(self.shared.dir(), first, form),
-                sealed: at + 1 < segments.len(),
-            };
-            segments.iter().enumerate().map(info).collect()
+            let info = |&Segment { first, bytes, .. }: &Segment| SegmentInfo { first, bytes };
+            segments.iter().map(info).collect()
         })
     }
 

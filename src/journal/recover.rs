@@ -68,14 +68,6 @@ pub struct Findings {
     pub damage: Vec<Damage>,
 }
 
-impl Findings {
-    /// Whether nothing was wrong.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.torn.is_empty() && self.damage.is_empty()
-    }
-}
-
 /// A change that mends the last segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Patch {

@@ -122,7 +122,7 @@ fn any_flipped_byte_costs_one_record_at_most_and_is_told() {
                     lost.iter().all(|it| left.damaged.contains(it) || left.torn.contains(it)),
                     "{what}: {left:?}"
                 );
-                let quiet = lost.is_empty() && left.findings.is_clean();
+                let quiet = lost.is_empty() && left.findings == Findings::default();
                 assert!(
                     !quiet || HEADER - 4 <= at,
                     "{what}: only spare bytes may change unnoticed"
@@ -230,7 +230,7 @@ fn a_hole_in_the_last_batch_is_torn_and_what_follows_it_stays() {
     assert_eq!(kept.unwrap()[36..39], *b"f?r");
     writer.append(&["six"]).unwrap();
     let Opened { reader, findings, .. } = open_small(dir.path());
-    assert!(findings.is_clean(), "it is settled");
+    assert_eq!(findings, Findings::default(), "it is settled");
     let read = reader.from(1).map(Result::unwrap).map(|entry| (entry.sequence, entry.batch));
     assert_eq!(read.collect::<Vec<_>>(), [(1, 1), (3, 2), (5, 2), (6, 3)]);
 }
@@ -270,7 +270,7 @@ fn half_a_last_batch_is_kept_and_the_rest_withdrawn() {
 fn damage_found_by_a_cursor_can_be_set_aside_once() {
     let (dir, _) = journal();
     let Opened { reader, findings, .. } = open_small(dir.path());
-    assert!(findings.is_clean());
+    assert_eq!(findings, Findings::default());
     write_at(dir.path(), 80, b"rot");
     let damage = reader.from(1).find_map(|entry| match entry {
         Err(JournalError::Damaged(damage)) => Some(damage),
