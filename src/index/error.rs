@@ -71,9 +71,7 @@ impl IndexError {
             | Self::Storage(_) => true,
         }
     }
-}
 
-impl IndexError {
     /// Whether there was no room on the disk.
     #[must_use]
     pub fn is_no_room(&self) -> bool {
