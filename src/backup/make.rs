@@ -51,7 +51,7 @@ fn fill(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError>
     if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
         return Err(BackupError::Busy(dir.to_owned()));
     }
-    let unusable = || BackupError::unusable(dir);
+    let unusable = BackupError::unusable(dir);
     let old = before(dir)?;
     if let Some(old) = &old {
         refuse_another(journal, old)?;
@@ -77,25 +77,24 @@ fn fill(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError>
     if let Some(old) = &old {
         // Both lie in the one directory.
         if let Err(error) = refuse_less(old, old, &manifest, &damage) {
-            remove_others(dir, old.listed()).map_err(unusable())?;
+            remove_others(dir, old.listed()).map_err(unusable)?;
             return Err(error);
         }
         gone = removed(old, old, &manifest)?;
     }
-    lock.sync_all().map_err(unusable())?;
-    write(&dir.join(MANIFEST), &manifest.encode()).map_err(unusable())?;
-    lock.sync_all().map_err(unusable())?;
-    remove_others(dir, &manifest.parts).and_then(|()| lock.sync_all()).map_err(unusable())?;
+    lock.sync_all().map_err(unusable)?;
+    write(&dir.join(MANIFEST), &manifest.encode()).map_err(unusable)?;
+    lock.sync_all().map_err(unusable)?;
+    remove_others(dir, &manifest.parts).and_then(|()| lock.sync_all()).map_err(unusable)?;
     Ok(Made { manifest, new_parts, new_bytes, healed, removed: gone, damage })
 }
 
 /// Backs a journal up into one file, which is replaced whole.
 pub fn to_file(journal: &Path, path: &Path, now: Timestamp) -> Result<Made, BackupError> {
-    let unusable = || BackupError::unusable(path);
+    let unusable = BackupError::unusable(path);
     let new = new_name(path);
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file =
-        alone(&new).map_err(unusable())?.ok_or_else(|| BackupError::Busy(path.to_owned()))?;
+    let file = alone(&new).map_err(unusable)?.ok_or_else(|| BackupError::Busy(path.to_owned()))?;
     let made = old_file(path).and_then(|old| pack(journal, old.as_ref(), (&new, &file), now));
     if made.is_err() {
         // Gives the room back; the next one overwrites it anyway.
@@ -103,7 +102,7 @@ pub fn to_file(journal: &Path, path: &Path, now: Timestamp) -> Result<Made, Back
     }
     let made = made?;
     let named = fs::rename(&new, path).and_then(|()| File::open(dir)?.sync_all());
-    named.map_err(unusable())?;
+    named.map_err(unusable)?;
     Ok(made)
 }
 
@@ -123,16 +122,16 @@ fn pack(
     (new, file): (&Path, &File),
     now: Timestamp,
 ) -> Result<Made, BackupError> {
-    let unusable = || BackupError::unusable(new);
+    let unusable = BackupError::unusable(new);
     if let Some(old) = old {
         refuse_another(journal, old)?;
     }
     settle(|| {
-        file.set_len(0).and_then(|()| (&*file).rewind()).map_err(unusable())?;
+        file.set_len(0).and_then(|()| (&*file).rewind()).map_err(unusable)?;
         let mut out = BufWriter::new(file);
         let made = to_stream(journal, &mut out, now);
-        out.into_inner().map_err(|error| unusable()(error.into_error()))?;
-        file.sync_all().map_err(unusable())?;
+        out.into_inner().map_err(|error| unusable(error.into_error()))?;
+        file.sync_all().map_err(unusable)?;
         let made = made?;
         let Some(old) = old else { return Ok(made) };
         let new = Kept::open(new)?;

@@ -114,7 +114,7 @@ impl From<JournalError> for BackupError {
 }
 
 impl BackupError {
-    fn unusable(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    fn unusable(path: &Path) -> impl Fn(io::Error) -> Self + Copy {
         move |source| Self::Unusable { path: path.to_owned(), source }
     }
 }

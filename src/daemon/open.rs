@@ -246,7 +246,7 @@ pub(super) fn make_dir(dir: &Path) -> Result<(), OpenError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable(dir))
 }
 
-pub(super) fn unusable(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+pub(super) fn unusable(path: &Path) -> impl Fn(io::Error) -> OpenError + Copy {
     move |source| OpenError::Unusable { path: path.to_owned(), source }
 }
 
@@ -267,7 +267,7 @@ impl Deref for Lock {
 
 pub(super) fn lock(state_dir: &Path) -> Result<Lock, OpenError> {
     let path = state_dir.join("lock");
-    let unusable = |source| OpenError::Unusable { path: path.clone(), source };
+    let unusable = unusable(&path);
     let mut options = File::options();
     let options = options.write(true).create(true).truncate(false).mode(0o600);
     let file = options.open(&path).map_err(unusable)?;

@@ -335,7 +335,7 @@ fn aside(state_dir: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
 /// Renames an index directory to one nobody has, if there is one. The oldest that was set aside goes
 /// where there are many.
 pub(super) fn set_aside(dir: &Path) -> Result<(), OpenError> {
-    let unusable = |source| OpenError::Unusable { path: dir.to_owned(), source };
+    let unusable = unusable(dir);
     if !dir.try_exists().map_err(unusable)? {
         return Ok(());
     }

@@ -53,9 +53,8 @@ pub enum JournalError {
 
 impl JournalError {
     /// Wraps an error about a path.
-    pub(super) fn unusable(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Unusable { path, source }
+    pub(super) fn unusable(path: &Path) -> impl Fn(io::Error) -> Self + Copy {
+        move |source| Self::Unusable { path: path.to_owned(), source }
     }
 }
 
