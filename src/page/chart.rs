@@ -16,15 +16,15 @@ use crate::words;
 pub(super) const STEPS: usize = 28;
 const HEIGHT: u64 = 24;
 
-/// The days of a row, small: `highest` is the value of a full height. A list has many of these, so
+/// The steps of a row's days, small: `highest` is the value of a full height. A list has many of these, so
 /// it is one path, each step of which goes on from the one before, drawn upside down and turned over
 /// by the style.
-pub(super) fn spark(days: &[u32], highest: u64) -> Markup {
+pub(super) fn spark(steps: &[u64], highest: u64) -> Markup {
     let mut path = String::new();
-    let last = days.len().saturating_sub(1).max(1);
+    let last = steps.len().saturating_sub(1).max(1);
     let (mut before, mut top) = (0, 0);
-    for (at, &points) in days.iter().enumerate().filter(|(_, points)| **points != 0) {
-        let height = (u64::from(points) * HEIGHT).div_ceil(highest.max(1)).clamp(2, HEIGHT);
+    for (at, &points) in steps.iter().enumerate().filter(|(_, points)| **points != 0) {
+        let height = (points * HEIGHT).div_ceil(highest.max(1)).clamp(2, HEIGHT);
         let x = at * 10 * (STEPS - 1) / last;
         // Writing to a string cannot fail.
         let _ = write!(path, "m{}-{top}v{height}", tenths(x - before));
@@ -40,15 +40,6 @@ fn tenths(of: usize) -> String {
 /// An element of a drawing that has nothing in it: shorter than with an end of its own.
 fn drawn(element: &str, attribute: &str, value: &str) -> Markup {
     PreEscaped(format!("<{element} {attribute}=\"{value}\"/>"))
-}
-
-/// Days added up in steps of equal length, so that there are at most `most`; the last ends on the
-/// last day.
-pub(super) fn steps(days: &[u32], most: usize) -> Vec<u32> {
-    let length = days.len().div_ceil(most.max(1)).max(1);
-    let mut steps: Vec<u32> = days.rchunks(length).map(|step| step.iter().sum()).collect();
-    steps.reverse();
-    steps
 }
 
 /// A bar of a share of its place.
@@ -94,8 +85,8 @@ const DAYS: u64 = 22;
 /// Points by day, with releases marked.
 pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today: Day) -> Markup {
     let length = days.len().div_ceil(MOST_COLUMNS).max(1);
-    let columns = steps(days, MOST_COLUMNS);
-    let highest = u64::from(columns.iter().copied().max().unwrap_or(0)).max(1);
+    let columns = words::steps(days, MOST_COLUMNS);
+    let highest = columns.iter().copied().max().unwrap_or(0).max(1);
     let count = columns.len() as u64;
     let top = if releases.is_empty() { NO_NAMES } else { NAMES };
     let bottom = top + BARS;
@@ -108,9 +99,9 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
             line.axis x1="0" x2="100%" y1=(bottom) y2=(bottom) {}
             line.grid x1="0" x2="100%" y1=(top) y2=(top) {}
             @for (at, points) in columns.iter().enumerate().filter(|(_, points)| **points != 0) {
-                @let height = (u64::from(*points) * BARS).div_ceil(highest).max(2);
+                @let height = (points * BARS).div_ceil(highest).max(2);
                 rect x=(x(at as u64)) y=(bottom - height) width=(percent(4, count * 5)) height=(height) rx="1" {
-                    title { (words::day(day_of(at), today)) ": " (words::plural((*points).into(), "point", "points")) }
+                    title { (words::day(day_of(at), today)) ": " (words::plural(*points, "point", "points")) }
                 }
             }
             @for (at, release) in releases.iter().enumerate() {
@@ -194,7 +185,6 @@ mod tests {
     fn a_row_of_days() {
         assert_snapshot!(lines(&spark(&[0, 1, 30, 0, 60], 60)));
         assert_eq!(spark(&[60], 60).0, "<svg><path d=\"m0-0v24\"/></svg>");
-        assert_eq!(steps(&[1, 2, 3, 4, 5], 4), [1, 5, 9]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{EXPORT, HOME, RECORD, chart, tell, text};
 use crate::event::{Day, Word};
 use crate::hotspot::{By, Hotspot, Sort, TrendWord};
 use crate::index::HotspotsAnswer;
-use crate::words::{ago, human, number, plural, window};
+use crate::words::{ago, human, number, plural, steps, window};
 
 /// Letters of a quote: fewest and most, and those of all together, so that a long list is light.
 const QUOTE: (usize, usize) = (75, 140);
@@ -40,9 +40,9 @@ fn rows(visit: &Visit, by: By, answer: &HotspotsAnswer) -> Markup {
         rate: rows.iter().any(|row| row.hurt_per_use.is_some()),
         outcome: rows.iter().any(|row| row.worst_outcome.is_some()),
     };
-    let days: Vec<_> = rows.iter().map(|row| chart::steps(&row.spark, chart::STEPS)).collect();
+    let days: Vec<_> = rows.iter().map(|row| steps(&row.spark, chart::STEPS)).collect();
     // One scale for all rows, or a single bad day would look like a bad month.
-    let highest = days.iter().flatten().copied().max().unwrap_or(0).into();
+    let highest = days.iter().flatten().copied().max().unwrap_or(0);
     let most = rows.iter().map(|row| row.figures.pain).max().unwrap_or(0);
     let quote = (QUOTES / rows.len().max(1)).clamp(QUOTE.0, QUOTE.1);
     let (until, sort) = (answer.window.until, answer.sort);
@@ -100,7 +100,7 @@ struct Columns {
 }
 
 /// One row, of as little markup as can be: it is what a long list weighs.
-fn entry(visit: &Visit, row: &Hotspot, days: &[u32], scale: Scale) -> Markup {
+fn entry(visit: &Visit, row: &Hotspot, days: &[u64], scale: Scale) -> Markup {
     let figures = &row.figures;
     // Ages in a ranking are counted from the end of its window, as its trend is.
     html! {

@@ -102,6 +102,17 @@ pub fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
+/// Days added up in steps of equal length, so that there are at most `most`: what a small chart has
+/// room for. The last step ends on the last day; the first may be shorter.
+#[must_use]
+pub fn steps(days: &[u32], most: usize) -> Vec<u64> {
+    let length = days.len().div_ceil(most.max(1)).max(1);
+    let sum = |step: &[u32]| step.iter().map(|&points| u64::from(points)).sum();
+    let mut steps: Vec<u64> = days.rchunks(length).map(sum).collect();
+    steps.reverse();
+    steps
+}
+
 /// A word of a closed list as people write it: `worked around`.
 #[must_use]
 pub fn human(word: impl Word) -> String {
@@ -243,6 +254,13 @@ mod tests {
         assert_eq!(plural(0, "person", "people"), "0 people");
         assert_eq!([5, 60, 85].map(minutes), ["5 min", "1 h", "1 h 25 min"]);
         assert_eq!([0.062, 0.125].map(percent), ["6.2 %", "13 %"]);
+    }
+
+    #[test]
+    fn days_become_steps_that_end_on_the_last() {
+        assert_eq!(steps(&[1, 2, 3, 4, 5], 5), [1, 2, 3, 4, 5]);
+        assert_eq!(steps(&[1, 2, 3, 4, 5], 4), [1, 5, 9]);
+        assert_eq!(steps(&[], 4), [0_u64; 0]);
     }
 
     #[test]

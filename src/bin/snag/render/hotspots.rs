@@ -11,10 +11,10 @@ use snag::index::HotspotsAnswer;
 use super::Look;
 use super::line::{Line, Page, Tone};
 use super::safe::Safe;
-use super::spark::{spark, steps};
+use super::spark::spark;
 use super::table::{Cell, Column, GAP, Give, Table};
 use super::text::width;
-use super::words::{human, number, plural, ranked, shell, short_rate, window};
+use super::words::{human, number, plural, ranked, shell, short_rate, steps, window};
 use crate::query::Query;
 
 /// From here on what people did has a column of its own.

@@ -8,17 +8,6 @@ const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '�
 /// The longest bar.
 const BAR: u64 = 24;
 
-/// Days added up in steps of equal length, so that they fit into `most` columns.
-///
-/// The last step ends on the last day; the first may be shorter.
-pub(super) fn steps(days: &[u32], most: usize) -> Vec<u64> {
-    let length = days.len().div_ceil(most.max(1)).max(1);
-    let sum = |step: &[u32]| step.iter().map(|&points| u64::from(points)).sum();
-    let mut steps: Vec<u64> = days.rchunks(length).map(sum).collect();
-    steps.reverse();
-    steps
-}
-
 /// A line of heights; `highest` is the value of a full one.
 pub(super) fn spark(look: &Look, steps: &[u64], highest: u64) -> Safe {
     let top = HEIGHTS.len() as u64 - 1;
@@ -40,13 +29,6 @@ pub(super) fn bar(look: &Look, count: u64, highest: u64) -> Safe {
 mod tests {
     use super::*;
     use crate::render::sample::look;
-
-    #[test]
-    fn days_become_steps_that_end_on_the_last() {
-        assert_eq!(steps(&[1, 2, 3, 4, 5], 5), [1, 2, 3, 4, 5]);
-        assert_eq!(steps(&[1, 2, 3, 4, 5], 4), [1, 5, 9]);
-        assert_eq!(steps(&[], 4), [0_u64; 0]);
-    }
 
     #[test]
     fn a_little_is_more_than_nothing() {

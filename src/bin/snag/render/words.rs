@@ -6,7 +6,7 @@ use snag::event::Day;
 use super::Look;
 
 pub(super) use snag::words::{
-    exactly, human, id_tail, minutes, no_rate, number, ranked, rate, short_rate, window,
+    exactly, human, id_tail, minutes, no_rate, number, ranked, rate, short_rate, steps, window,
 };
 pub(crate) use snag::words::{plural, shell};
 

@@ -14,10 +14,10 @@ use snag::index::WhyAnswer;
 
 use super::Look;
 use super::line::{Line, Page, Tone};
-use super::spark::{spark, steps};
+use super::spark::spark;
 use super::table::{Column, GAP, Give, Table};
 use super::text::width;
-use super::words::{number, plural, shell, window};
+use super::words::{number, plural, shell, steps, window};
 use crate::query::Query;
 
 /// Where what belongs to a heading begins.
