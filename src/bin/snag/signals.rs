@@ -4,10 +4,10 @@
 
 use std::io::{self, IsTerminal};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use snag::client::{Answer, ClientError, Connection, Target};
-use snag::event::{Event, Muting, SignalName, Word, nearest};
+use snag::doors::http::Muted;
+use snag::event::{Event, SignalName, Word, nearest};
 use snag::index::{SignalGroup, SignalsAnswer};
 
 use crate::args::{Decide, Global, RuleAt, Said, Signals};
@@ -46,16 +46,6 @@ pub(crate) async fn signals(said: Signals, global: &Global, output: &Output) -> 
         return go_through(&inbox, &mut connection, output).await;
     }
     output.line(&render::signals(&inbox, output.look()))
-}
-
-/// A rule at a place as it is now.
-#[derive(Deserialize, Serialize)]
-struct Set {
-    v: u32,
-    #[serde(flatten)]
-    muting: Muting,
-    /// Whether it was another before.
-    changed: bool,
 }
 
 /// Takes back what was decided about signals.
@@ -99,11 +89,11 @@ async fn mute(
     }
     let words = json!({"place": rule.place, "signal": rule.signal});
     let answer = post(connection, &format!("/v1/signals/{what}"), &words).await?;
-    let set: Set = read(&answer)?;
+    let muted: Muted = read(&answer)?;
     if let Some(near) = log::new_place(&answer) {
-        output.note(&format!("nothing was ever recorded at {}{near}", set.muting.place));
+        output.note(&format!("nothing was ever recorded at {}{near}", muted.muting.place));
     }
-    output.json_or(&set, |look| render::muted(&set.muting, set.changed, look))
+    output.json_or(&muted, |look| render::muted(&muted.muting, muted.changed, look))
 }
 
 async fn post(

@@ -49,14 +49,16 @@ struct RuleAt {
     signal: SignalName,
 }
 
-/// A rule at a place as it is now.
-#[derive(Debug, Serialize)]
-struct Set {
-    v: u32,
+/// A rule at a place as it is now: what muting and unmuting answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Muted {
+    /// Version of this shape.
+    pub v: u32,
+    /// What it is.
     #[serde(flatten)]
-    muting: Muting,
+    pub muting: Muting,
     /// Whether it was another before.
-    changed: bool,
+    pub changed: bool,
 }
 
 /// `GET /v1/signals` lists what waits for a decision, by place and rule, the newest first.
@@ -185,7 +187,7 @@ pub(super) async fn set_muted(
     let muting = if changed { muting } else { before.unwrap_or(muting) };
     let is_new_place = desk.index.first_seen(&muting.place).is_none();
     let mut response =
-        json_response(StatusCode::OK, to_json(&Set { v: 1, muting: muting.clone(), changed }));
+        json_response(StatusCode::OK, to_json(&Muted { v: 1, muting: muting.clone(), changed }));
     if is_new_place {
         tell_new_place(&desk, &muting.place, true, &mut response);
     }

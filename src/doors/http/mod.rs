@@ -51,6 +51,7 @@ use stream::Streams;
 pub use ask::{
     BeyondStatus, DiskStatus, DropStatus, IndexStatus, JournalStatus, QueueStatus, Status, You,
 };
+pub use decide::Muted;
 pub use events::{NEAR_PLACES, NEW_PLACE, RETRACTED};
 pub use forget::Forgetting;
 pub use keys::{KeyList, Made, Wanted};
