@@ -32,8 +32,8 @@ pub(super) async fn hotspots(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     require_reader(&sender)?;
-    let query::Hotspots { mut question, top } =
-        query::Hotspots::read(uri.query().unwrap_or_default())?;
+    let query::Rows { mut question, top } =
+        query::Rows::of_hotspots(uri.query().unwrap_or_default())?;
     narrow(&desk, &sender, &mut question)?;
     let tag = etag::of_ranking(desk.facts.started_at, desk.index.position(), &question, top);
     let tagged = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, CHECK_FIRST)];

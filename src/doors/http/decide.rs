@@ -68,8 +68,8 @@ pub(super) async fn inbox(
     uri: Uri,
 ) -> Result<Response, Problem> {
     require_reader(&sender)?;
-    let query::Signals { mut question, top } =
-        query::Signals::read(uri.query().unwrap_or_default())?;
+    let query::Rows { mut question, top } =
+        query::Rows::of_signals(uri.query().unwrap_or_default())?;
     narrow(&desk, &sender, &mut question)?;
     let answer = read(&desk, move |desk| desk.index.signals(&question, top)).await?;
     Ok(lacking(answer.lacks, json_response(StatusCode::OK, to_json(&answer))))

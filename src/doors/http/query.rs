@@ -19,14 +19,8 @@ const COVERAGE_DAYS: &str = "14d";
 const DEFAULT_LIMIT: usize = 100;
 const MOST: usize = 1000;
 
-/// What `/v1/hotspots` is asked.
-pub(super) struct Hotspots {
-    pub(super) question: Question,
-    pub(super) top: usize,
-}
-
-/// What `/v1/signals` is asked.
-pub(super) struct Signals {
+/// What `/v1/hotspots` and `/v1/signals` are asked, and for how many rows.
+pub(super) struct Rows {
     pub(super) question: Question,
     pub(super) top: usize,
 }
@@ -52,8 +46,8 @@ pub(super) struct Stream {
     pub(super) after: Option<u64>,
 }
 
-impl Hotspots {
-    pub(super) fn read(query: &str) -> Result<Self, Problem> {
+impl Rows {
+    pub(super) fn of_hotspots(query: &str) -> Result<Self, Problem> {
         let mut parameters = Parameters::parse(query);
         let top = parameters.number("top", DEFAULT_TOP)?;
         let mut question = parameters.question()?;
@@ -68,6 +62,14 @@ impl Hotspots {
                 "`flat` and `depth` are about places: leave them out, or leave `by` out".to_owned(),
             ));
         }
+        Ok(Self { question, top })
+    }
+
+    pub(super) fn of_signals(query: &str) -> Result<Self, Problem> {
+        let mut parameters = Parameters::parse(query);
+        let top = parameters.number("top", DEFAULT_TOP)?;
+        let question = parameters.question()?;
+        parameters.finish()?;
         Ok(Self { question, top })
     }
 }
@@ -85,16 +87,6 @@ pub(super) fn coverage(query: &str) -> Result<Question, Problem> {
     };
     parameters.finish()?;
     Ok(question)
-}
-
-impl Signals {
-    pub(super) fn read(query: &str) -> Result<Self, Problem> {
-        let mut parameters = Parameters::parse(query);
-        let top = parameters.number("top", DEFAULT_TOP)?;
-        let question = parameters.question()?;
-        parameters.finish()?;
-        Ok(Self { question, top })
-    }
 }
 
 impl Why {

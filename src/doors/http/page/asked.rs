@@ -49,8 +49,8 @@ impl FromRequestParts<Hall> for Asked {
 
 impl Asked {
     /// What a ranking, a map or a calendar is asked.
-    pub(super) fn hotspots(&self) -> Result<query::Hotspots, Problem> {
-        query::Hotspots::read(&self.visit.address.query())
+    pub(super) fn hotspots(&self) -> Result<query::Rows, Problem> {
+        query::Rows::of_hotspots(&self.visit.address.query())
     }
 
     /// Narrows a question to the people the reader may be told of.

@@ -25,7 +25,7 @@ const LATEST: usize = 20;
 
 /// `GET /page` shows what hurts most.
 pub(super) async fn list(asked: Asked) -> Result<Response, Shown> {
-    let query::Hotspots { question, top } = asked.hotspots()?;
+    let query::Rows { question, top } = asked.hotspots()?;
     let (by, answer) = rank(&asked, question, top).await?;
     let events = asked.desk.index.events();
     Ok(document(StatusCode::OK, page::list(&asked.visit, by, &answer, events)))
@@ -44,7 +44,7 @@ async fn rank(
 
 /// `GET /page/map` shows the tree of places.
 pub(super) async fn map(asked: Asked) -> Result<Response, Shown> {
-    let query::Hotspots { mut question, .. } = asked.hotspots()?;
+    let query::Rows { mut question, .. } = asked.hotspots()?;
     // Whatever a list was by: a map names nobody.
     (question.by, question.sort) = (By::Place, Sort::default());
     asked.narrow(&mut question)?;
@@ -81,7 +81,7 @@ pub(super) async fn why(asked: Asked) -> Result<Response, Shown> {
 
 /// `GET /page/calendar` shows friction and use by day.
 pub(super) async fn calendar(asked: Asked) -> Result<Response, Shown> {
-    let query::Hotspots { mut question, .. } = asked.hotspots()?;
+    let query::Rows { mut question, .. } = asked.hotspots()?;
     // As a map.
     question.by = By::Place;
     asked.narrow(&mut question)?;
@@ -120,7 +120,7 @@ pub(super) async fn markdown(asked: Asked) -> Result<Response, Shown> {
 }
 
 async fn export(asked: &Asked) -> Result<(By, HotspotsAnswer), Shown> {
-    let query::Hotspots { question, top } = asked.hotspots()?;
+    let query::Rows { question, top } = asked.hotspots()?;
     let top = if asked.visit.address.get("top").is_some() { top } else { ALL };
     Ok(rank(asked, question, top).await?)
 }
