@@ -188,9 +188,7 @@ impl Recorder {
             mpsc::error::TrySendError::Full(()) => refuse(Refusal::Full),
             mpsc::error::TrySendError::Closed(()) => refuse(Refusal::Failed),
         })?;
-        let (reply, answered) = self.reply(sources, weight);
-        slot.send(Job::Record(parcels, reply));
-        answered.await.unwrap_or(Err(Refusal::Failed))
+        self.hand_over((slot, weight), sources, |reply| Job::Record(parcels, reply)).await
     }
 
     /// Records events, one outcome for each; waits while the queue is full.
@@ -212,10 +210,7 @@ impl Recorder {
         let room = room.unwrap_or(Err(Refusal::Full)).inspect_err(|refusal| {
             self.meter.count_job(&sources, &Err(*refusal));
         });
-        let (slot, weight) = room?;
-        let (reply, answered) = self.reply(sources, weight);
-        slot.send(Job::Record(parcels, reply));
-        answered.await.unwrap_or(Err(Refusal::Failed))
+        self.hand_over(room?, sources, |reply| Job::Record(parcels, reply)).await
     }
 
     /// Records what somebody decided. The caller has made sure that they may, and that it is no
@@ -274,28 +269,33 @@ impl Recorder {
         sources: Vec<Source>,
         job: impl FnOnce(Reply) -> Job,
     ) -> Result<Vec<Recorded>, Refusal> {
-        let (slot, weight) = self.wait_for_room(kib).await?;
-        let (reply, answered) = self.reply(sources, weight);
-        slot.send(job(reply));
-        answered.await.unwrap_or(Err(Refusal::Failed))
+        let slot = self.wait_for_room(kib).await?;
+        self.hand_over(slot, sources, job).await
     }
 
-    async fn wait_for_room(&self, kib: u32) -> Result<(Slot<'_>, OwnedSemaphorePermit), Refusal> {
+    async fn wait_for_room(&self, kib: u32) -> Result<Slot<'_>, Refusal> {
         let weight = self.weight.clone().acquire_many_owned(kib).await;
         let weight = weight.map_err(|_| Refusal::Failed)?;
         let slot = self.queue.reserve().await.map_err(|_| Refusal::Failed)?;
         Ok((slot, weight))
     }
 
-    fn reply(&self, sources: Vec<Source>, weight: OwnedSemaphorePermit) -> (Reply, Answered) {
+    /// Puts a job into its slot of the queue, and waits for what becomes of it.
+    async fn hand_over(
+        &self,
+        (slot, weight): Slot<'_>,
+        sources: Vec<Source>,
+        job: impl FnOnce(Reply) -> Job,
+    ) -> Result<Vec<Recorded>, Refusal> {
         let (answer, answered) = oneshot::channel();
         let (meter, since) = (self.meter.clone(), Instant::now());
-        (Reply { answer, meter, sources, since, _weight: weight }, answered)
+        slot.send(job(Reply { answer, meter, sources, since, _weight: weight }));
+        answered.await.unwrap_or(Err(Refusal::Failed))
     }
 }
 
-type Slot<'a> = mpsc::Permit<'a, Job>;
-type Answered = oneshot::Receiver<Result<Vec<Recorded>, Refusal>>;
+/// A slot of the queue, and room for what a job weighs.
+type Slot<'a> = (mpsc::Permit<'a, Job>, OwnedSemaphorePermit);
 
 impl Reply {
     fn say(self, answer: Result<Vec<Recorded>, Refusal>) {
