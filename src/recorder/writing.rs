@@ -212,36 +212,36 @@ impl Writing {
         let mut fresh = Vec::with_capacity(events);
         let mut decided = Vec::new();
         let mut ids = HashMap::with_capacity(events);
-        let mut verdicts: Vec<Vec<Verdict>> = Vec::with_capacity(jobs.len());
+        let mut judged: Vec<Vec<Judged>> = Vec::with_capacity(jobs.len());
         for parcels in jobs {
-            // Not collected, which would keep the room of parcels for verdicts.
-            let mut judged = Vec::with_capacity(parcels.len());
+            // Not collected, which would keep the room of the parcels.
+            let mut job = Vec::with_capacity(parcels.len());
             for mut parcel in parcels {
                 let decision = parcel.decided.take();
-                let verdict = self.judge(parcel, &mut fresh, &mut ids)?;
-                decided.extend(decision.filter(|decision| verdict.leaves_to_say(decision)));
-                judged.push(verdict);
+                let found = self.judge(parcel, &mut fresh, &mut ids)?;
+                decided.extend(decision.filter(|decision| found.leaves_to_say(decision)));
+                job.push(found);
             }
-            verdicts.push(judged);
+            judged.push(job);
         }
         let new_places = self.new_places(&fresh);
         if !fresh.is_empty() || !decided.is_empty() {
             self.write(&fresh, decided)?;
         }
-        let mut tell = |verdict| match verdict {
-            Verdict::Known(event) => Recorded::Known(event),
-            Verdict::Conflict(id) => Recorded::Conflict(id),
-            Verdict::Lost(id) => Recorded::Lost(id),
-            Verdict::Again(nth) => Recorded::Known(Box::new(fresh[nth].event.clone())),
-            Verdict::Clash(nth) => Recorded::Conflict(fresh[nth].event.id),
-            Verdict::Fresh(nth) => {
+        let mut tell = |found| match found {
+            Judged::Known(event) => Recorded::Known(event),
+            Judged::Conflict(id) => Recorded::Conflict(id),
+            Judged::Lost(id) => Recorded::Lost(id),
+            Judged::Again(nth) => Recorded::Known(Box::new(fresh[nth].event.clone())),
+            Judged::Clash(nth) => Recorded::Conflict(fresh[nth].event.id),
+            Judged::Fresh(nth) => {
                 let mut json = std::mem::take(&mut fresh[nth].record);
                 // What is in front of it says how it is kept.
                 json.remove(0);
                 Recorded::New { json, is_new_place: new_places.contains(&nth) }
             }
         };
-        Ok(verdicts.into_iter().map(|job| job.into_iter().map(&mut tell).collect()).collect())
+        Ok(judged.into_iter().map(|job| job.into_iter().map(&mut tell).collect()).collect())
     }
 
     /// Puts new events and what was decided about events on disk, and makes them visible.
@@ -287,28 +287,28 @@ impl Writing {
         parcel: Parcel,
         fresh: &mut Vec<Parcel>,
         ids: &mut HashMap<Uuid, usize>,
-    ) -> Result<Verdict, IndexError> {
+    ) -> Result<Judged, IndexError> {
         let id = parcel.event.id;
         if let Some(nth) = ids.get(&id).copied() {
             let is_same = fresh[nth].event.tells_the_same_as(&parcel.event);
-            return Ok(if is_same { Verdict::Again(nth) } else { Verdict::Clash(nth) });
+            return Ok(if is_same { Judged::Again(nth) } else { Judged::Clash(nth) });
         }
         match self.index.event(id) {
             Ok(Some(stored)) => {
                 let first = Box::new(stored.event);
                 let is_same = first.tells_the_same_as(&parcel.event);
-                return Ok(if is_same { Verdict::Known(first) } else { Verdict::Conflict(id) });
+                return Ok(if is_same { Judged::Known(first) } else { Judged::Conflict(id) });
             }
             Ok(None) => {}
             // One record that does not read is no reason to take no others.
             Err(IndexError::Lost { .. } | IndexError::Unread { .. }) => {
-                return Ok(Verdict::Lost(id));
+                return Ok(Judged::Lost(id));
             }
             Err(error) => return Err(error),
         }
         ids.insert(id, fresh.len());
         fresh.push(parcel);
-        Ok(Verdict::Fresh(fresh.len() - 1))
+        Ok(Judged::Fresh(fresh.len() - 1))
     }
 
     /// Which of the parcels are the first at their place.
@@ -411,7 +411,7 @@ impl Backlog {
 }
 
 /// What a parcel turned out to be; numbers are positions among the new parcels of the group.
-enum Verdict {
+enum Judged {
     Fresh(usize),
     Again(usize),
     Clash(usize),
@@ -420,7 +420,7 @@ enum Verdict {
     Lost(Uuid),
 }
 
-impl Verdict {
+impl Judged {
     /// Whether a decision that came with an event is news about it.
     fn leaves_to_say(&self, decided: &Decided) -> bool {
         match self {
