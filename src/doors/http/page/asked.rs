@@ -37,12 +37,7 @@ impl FromRequestParts<Hall> for Asked {
         // The gate says of every request who sends it.
         let sender = parts.extensions.get::<Sender>().cloned().unwrap_or(Sender::Anonymous);
         require_reader(&sender)?;
-        let visit = Visit {
-            address: address(&parts.uri)?,
-            today: today(),
-            seen: *desk.recorder.visible().borrow(),
-            behind: desk.behind(),
-        };
+        let visit = visit(&desk, address(&parts.uri)?);
         Ok(Self { desk, sender, visit })
     }
 }
@@ -57,6 +52,12 @@ impl Asked {
     pub(super) fn narrow(&self, question: &mut Question) -> Result<(), Problem> {
         narrow(&self.desk, &self.sender, question)
     }
+}
+
+/// A visit to an address at this moment.
+pub(super) fn visit(desk: &Desk, address: Address) -> Visit {
+    let seen = *desk.recorder.visible().borrow();
+    Visit { address, today: today(), seen, behind: desk.behind() }
 }
 
 /// The address of a request. A field that a form left empty asks for nothing, and has no place in

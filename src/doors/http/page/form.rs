@@ -13,10 +13,11 @@ use super::super::body;
 use super::super::events::read;
 use super::super::gate::require_reader;
 use super::super::problem::Problem;
+use super::asked::visit;
 use super::{Shown, document, keys, see};
-use crate::doors::{Desk, today};
+use crate::doors::Desk;
 use crate::event::{Draft, Fault, Sender, Source};
-use crate::page::{self, Address, Form, RECORD, Visit};
+use crate::page::{self, Address, Form, RECORD};
 use crate::recorder::{Fate, Recorded};
 
 /// Places to choose from.
@@ -114,11 +115,6 @@ fn form(
         places: &places,
         recorded,
     };
-    let visit = Visit {
-        address: Address::read(RECORD, ""),
-        today: today(),
-        seen: *desk.recorder.visible().borrow(),
-        behind: desk.behind(),
-    };
+    let visit = visit(desk, Address::read(RECORD, ""));
     document(status, page::record(&visit, &form))
 }
