@@ -240,7 +240,7 @@ pub(crate) async fn deliver(
 ) -> anyhow::Result<Delivered> {
     let url = global.url.as_ref();
     let deadline = Instant::now() + PATIENCE;
-    let names_person = draft.has("person") || matches!(url, Some(Target::Tcp { .. }));
+    let names_person = reach::names_person(std::slice::from_ref(&draft), url);
     let mut event = check(draft)?;
     if !url.is_none_or(Target::is_local) {
         event = event.without_secrets().map_err(rejected)?;
@@ -372,8 +372,7 @@ async fn post(
     Ok((stored, answer, connection))
 }
 
-/// The event as a draft: what the daemon decides is left to it. Over a socket or by a file it
-/// knows who we are; loopback TCP has to be told.
+/// The event as a draft: what the daemon decides is left to it.
 pub(crate) fn body(event: &Event, names_person: bool) -> Vec<u8> {
     let mut fields = match serde_json::to_value(event) {
         Ok(Value::Object(fields)) => fields,

@@ -13,6 +13,7 @@ use rustix::fs::{Access, access};
 use snag::client::{ClientError, Connection, Target};
 use snag::daemon::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
 use snag::doors::http::Status;
+use snag::event::Draft;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -100,6 +101,12 @@ async fn own_token(target: &Target) -> Option<String> {
     ports.find(|ours| ours == port)?;
     let token = fs::read_to_string(paths.token()).ok()?;
     Some(token.trim().to_owned())
+}
+
+/// Whether drafts are sent with whom they are about. Over a socket or by a file the daemon knows who we
+/// are; loopback TCP has to be told.
+pub(crate) fn names_person(drafts: &[Draft], url: Option<&Target>) -> bool {
+    drafts.iter().any(|draft| draft.has("person")) || matches!(url, Some(Target::Tcp { .. }))
 }
 
 /// Where an event waits for the daemon it is meant for.

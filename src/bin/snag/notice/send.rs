@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{Fired, Matter};
 use crate::last;
 use crate::log::{self, PATIENCE};
-use crate::reach::{self, Keep};
+use crate::reach::{self, Keep, names_person};
 
 /// What became of what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,9 +137,4 @@ fn is_believed(keep: &Keep<'_>) -> bool {
     };
     let us = geteuid();
     us.is_root() || theirs.metadata().is_ok_and(|theirs| theirs.uid() == us.as_raw())
-}
-
-/// Over a socket or by a file the daemon knows who we are; loopback TCP has to be told.
-fn names_person(drafts: &[Draft], url: Option<&Target>) -> bool {
-    drafts.iter().any(|draft| draft.has("person")) || matches!(url, Some(Target::Tcp { .. }))
 }
