@@ -1,14 +1,7 @@
 //! snag records the friction a product team runs into while it uses its own product, and says
 //! which places hurt most.
 //!
-//! # The path of an event
-//!
-//! ```text
-//! snag, curl ─▶ http (TCP, unix socket) ─┐ Draft
-//! file       ─▶ drop directory          ─┴─ .admit(arrival) ─▶ recorder ─▶ journal ─▶ index
-//!                                                                 │          (the answer waits
-//!                                                                 └─ answer ◀ for both)
-//! ```
+//! The path of an event, and what belongs where, stand in `ARCHITECTURE.md`.
 //!
 //! # Floors
 //!
