@@ -1,7 +1,7 @@
 //! The configuration file: one TOML file, few keys, none unknown.
 //!
-//! `config/snagd.toml` shows every key with its default. A file that cannot be meant names its
-//! line, its key and the nearest right one; nothing of it is used.
+//! `config/snagd.toml` shows every key with its default. A file with a mistake is refused whole: the
+//! error names its line, its key and the nearest right one.
 
 use std::fs;
 use std::io;
@@ -97,7 +97,7 @@ pub enum ConfigError {
         #[source]
         source: io::Error,
     },
-    /// The file says something that cannot be meant.
+    /// The file has a mistake.
     #[error("{path}:{line}: {reason}")]
     Invalid {
         /// The file.
@@ -298,7 +298,7 @@ fn patterns<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<String>>, 
     match patterns.iter().find(|pattern| !is_plain(pattern)) {
         None => Ok(Some(patterns)),
         Some(pattern) => Err(D::Error::custom(format!(
-            "`{pattern}` is no command to watch: write its begin in letters, digits and ` ._-/+:@=,~%`, `*` standing for anything, like `acme *`"
+            "`{pattern}` is no command to watch: begin it with letters, digits and ` ._-/+:@=,~%`, `*` standing for anything, like `acme *`"
         ))),
     }
 }
@@ -422,7 +422,7 @@ mod tests {
             ),
             (
                 b"watch = [\"acme\", \"acme $(x)\"]\n",
-                "1: `watch`: `acme $(x)` is no command to watch: write its begin in letters, digits and ` ._-/+:@=,~%`, `*` standing for anything, like `acme *`",
+                "1: `watch`: `acme $(x)` is no command to watch: begin it with letters, digits and ` ._-/+:@=,~%`, `*` standing for anything, like `acme *`",
             ),
             (
                 b"drop_dir = \"spool\"\n",

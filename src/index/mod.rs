@@ -133,7 +133,7 @@ pub struct Index {
     /// How large its file was when it was last copied; 0 before.
     copied_bytes: AtomicU64,
     is_dirty: AtomicBool,
-    /// Somebody was told that it is dirty.
+    /// Whether the checkpointer was woken since the last checkpoint.
     is_told: AtomicBool,
     /// What lies on disk was found broken: the next start must not believe it.
     is_broken: AtomicBool,

@@ -35,7 +35,7 @@ const CHECKPOINT: u64 = 4 * 1024 * 1024;
 const AMPLE: u64 = 2 * 1024 * 1024 * 1024;
 /// What an index that catches up leaves: the journal's next segment, and what it may itself reserve meanwhile.
 const LEFT: u64 = SEGMENT_BYTES + 2 * CHECKPOINT;
-/// What is told once, when it begins.
+/// Logged once, when the disk fills.
 const FULL: &str = "the disk is full: nothing is recorded until there is room again";
 
 /// The room of one state directory.

@@ -21,7 +21,7 @@ const DID: [(&str, &str); 6] = [
     ("s", "switched"),
 ];
 
-/// Asks for what is missing; an answer that cannot be meant is asked for again, nothing else.
+/// Asks for what is missing; an answer that makes no sense is asked for again, nothing else.
 pub(crate) fn ask(log: &mut Log) -> anyhow::Result<()> {
     if log.place.is_none() {
         log.place = Some(
@@ -116,7 +116,7 @@ impl Drop for Keys {
     }
 }
 
-/// Asks until the answer can be meant; none where there are no more.
+/// Asks until the answer makes sense; none where there are no more.
 fn ask_until(
     question: &str,
     read: impl Fn(&str) -> Result<String, String>,

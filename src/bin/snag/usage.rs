@@ -1,4 +1,4 @@
-//! Reading the command line; what cannot be meant is said in our own words.
+//! Reading the command line; what makes no sense is said in our own words.
 //!
 //! A mistake is one line: what is wrong, and what to type instead.
 

@@ -29,7 +29,7 @@ const SENTENCE: Duration = Duration::from_mins(10);
 /// What belongs to a key comes with it.
 const SEQUENCE: Duration = Duration::from_millis(20);
 const ESCAPE: u8 = 0x1b;
-/// Goes back to the line's begin and clears it.
+/// Goes back to the line's beginning and clears it.
 const CLEAR: &str = "\r\u{1b}[K";
 
 /// What the person makes of it.
@@ -118,7 +118,7 @@ fn answer(said: &str) -> Answer {
     }
 }
 
-/// One line, its begin where it is too long: what wraps could not be cleared.
+/// One line, its beginning where it is too long: what wraps could not be cleared.
 fn show(text: &str, look: &Look) {
     let mut shown = one_line(text, look);
     while most(look) < shown.width() {
