@@ -14,12 +14,8 @@ use uuid::Uuid;
 use super::word::{Class, Outcome, Severity, SignalName, Verdict};
 use super::{Event, Place};
 
-/// The name of who was forgotten; no longer than theirs, so that no record grows: the segment that it is
-/// in is full.
-pub(super) fn somebody(name: &str) -> String {
-    let somebody = "somebody";
-    if name.len() < somebody.len() { "?" } else { somebody }.to_owned()
-}
+/// The name of who was forgotten.
+pub(super) const SOMEBODY: &str = "somebody";
 
 /// What somebody decided about a signal, as it is shown with its event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -121,8 +117,7 @@ impl Decided {
 
     /// The same without the name and the words of who decided.
     pub(super) fn by_somebody(self) -> Self {
-        let by = somebody(&self.decision.by);
-        let decision = Decision { by, note: None, ..self.decision };
+        let decision = Decision { by: SOMEBODY.to_owned(), note: None, ..self.decision };
         Self { decision, ..self }
     }
 }
@@ -130,7 +125,7 @@ impl Decided {
 impl Muting {
     /// The same without the name of who decided.
     pub(super) fn by_somebody(self) -> Self {
-        Self { by: somebody(&self.by), ..self }
+        Self { by: SOMEBODY.to_owned(), ..self }
     }
 }
 
