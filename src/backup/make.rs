@@ -11,7 +11,7 @@ use super::kept::{Kept, names};
 use super::manifest::{Listed, Manifest, checksum, file_name, read_name};
 use super::replace::{parts_of, refuse_another, refuse_less, removed};
 use super::{BackupError, MANIFEST, tar};
-use crate::journal::{Damage, JournalError};
+use crate::journal::{Damage, JournalError, replace};
 
 /// How often it is begun again because the journal was rewritten meanwhile.
 const TRIES: usize = 5;
@@ -69,7 +69,7 @@ fn fill(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError>
                 _ => healed.push(part.file.clone()),
             }
             (new_parts, new_bytes) = (new_parts + 1, new_bytes + part.bytes);
-            write(&path, bytes)
+            replace(&path, bytes)
         });
         taken.map_err(|error| error.at(dir))
     })?;
@@ -83,7 +83,7 @@ fn fill(journal: &Path, dir: &Path, now: Timestamp) -> Result<Made, BackupError>
         gone = removed(old, old, &manifest)?;
     }
     lock.sync_all().map_err(unusable)?;
-    write(&dir.join(MANIFEST), &manifest.encode()).map_err(unusable)?;
+    replace(&dir.join(MANIFEST), &manifest.encode()).map_err(unusable)?;
     lock.sync_all().map_err(unusable)?;
     remove_others(dir, &manifest.parts).and_then(|()| lock.sync_all()).map_err(unusable)?;
     Ok(Made { manifest, new_parts, new_bytes, healed, removed: gone, damage })
@@ -307,20 +307,4 @@ fn alone(path: &Path) -> io::Result<Option<File>> {
             Ok(_) | Err(_) => {}
         }
     }
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
-/// Writes a file whole, or not at all.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = new_name(path);
-    let mut file = create(&new)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if written.is_err() {
-        // Gives the room back; the next one overwrites it anyway.
-        let _ = fs::remove_file(&new);
-    }
-    written.and_then(|()| fs::rename(&new, path))
 }

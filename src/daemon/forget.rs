@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use super::paths::Paths;
 use super::systemd;
 use crate::doors::{Granted, Wish};
 use crate::event::{Forget, Record, Remains};
-use crate::journal::{Damaged, Fate, JournalError, Opened, Reader, SEGMENT_BYTES};
+use crate::journal::{self, Damaged, Fate, JournalError, Opened, Reader, SEGMENT_BYTES};
 use crate::recorder::Room;
 
 /// The watchdog hears of it each time so many records were looked at.
@@ -126,11 +126,7 @@ fn note_down(state_dir: &Path, room: &Room, what: &Note) -> io::Result<()> {
     if path.exists() || !has_room(state_dir, room) {
         return Err(io::ErrorKind::StorageFull.into());
     }
-    let new = path.with_extension("json.new");
-    let mut file = File::create(&new)?;
-    file.write_all(serde_json::to_string(what)?.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(new, path)?;
+    journal::replace(&path, serde_json::to_string(what)?.as_bytes())?;
     File::open(state_dir)?.sync_all()
 }
 

@@ -5,8 +5,6 @@
 //! the next start, or with the next restore.
 
 use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::forget::remove_dir;
@@ -128,14 +126,7 @@ fn put(kept: &Kept, state_dir: &Path, damaged: Damaged) -> Result<Report, Restor
 fn restore_keys(kept: &Kept, state_dir: &Path) -> Result<(), OpenError> {
     let path = Paths::in_state_dir(state_dir).keys();
     let Some(keys) = kept.keys().filter(|_| !path.exists()) else { return Ok(()) };
-    let new = path.with_extension("new");
-    let mut options = File::options();
-    let options = options.write(true).create(true).truncate(true).mode(0o600);
-    let written = options.open(&new).and_then(|mut file| {
-        file.write_all(keys.as_bytes())?;
-        file.sync_all()
-    });
-    written.and_then(|()| fs::rename(&new, &path)).map_err(unusable(&path))
+    journal::replace(&path, keys.as_bytes()).map_err(unusable(&path))
 }
 
 /// A daemon that was started once leaves a journal without a record.

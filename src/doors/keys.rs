@@ -4,9 +4,8 @@
 //! writing alone, and can be revoked. 128 random bits, 32 hexadecimal digits; a file in the state
 //! directory keeps hashes of them, one a line.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
@@ -14,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Place;
+use crate::journal;
 
 /// What a key is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,14 +146,12 @@ impl Keys {
 
 /// Puts another file into the place of the one that was.
 fn write(path: &Path, kept: &[Kept]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let mut lines = Vec::new();
     for kept in kept {
-        writeln!(file, "{}", serde_json::to_string(kept)?)?;
+        serde_json::to_writer(&mut lines, kept)?;
+        lines.push(b'\n');
     }
-    file.sync_all()?;
-    fs::rename(&new, path)?;
+    journal::replace(path, &lines)?;
     fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 

@@ -1,11 +1,12 @@
 //! Bytes that were cut off or found damaged, kept for whoever wants to look into them.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use super::replace::replace;
 use super::segment::sync_dir;
 
 /// Why bytes are kept: the ending of the file's name.
@@ -43,7 +44,7 @@ pub(super) fn keep(
         copies += 1;
         name = aside.join(format!("{segment:020}-{offset}-{copies}.{ending}"));
     }
-    write_whole(&name, bytes)?;
+    replace(&name, bytes)?;
     sync_dir(&aside)?;
     Ok(true)
 }
@@ -61,18 +62,6 @@ pub(super) fn suspects(dir: &Path) -> io::Result<BTreeSet<u64>> {
         suspects.extend(kept.and_then(|first| first.parse::<u64>().ok()));
     }
     Ok(suspects)
-}
-
-fn write_whole(name: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = name.with_extension("new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if written.is_err() {
-        // Gives the room back; a later attempt overwrites it anyway.
-        let _ = fs::remove_file(&new);
-    }
-    written.and_then(|()| fs::rename(&new, name))
 }
 
 fn read_if_any(path: &Path) -> io::Result<Option<Vec<u8>>> {

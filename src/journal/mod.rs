@@ -118,6 +118,7 @@ mod part;
 mod reached;
 mod reader;
 mod recover;
+mod replace;
 mod rewrite;
 mod segment;
 mod source;
@@ -132,6 +133,7 @@ pub use packer::{Packed, Packer};
 pub use part::{Contents, Part, Parts, begin_with, make_dir};
 pub use reader::{Entry, Reader, Records, SegmentInfo};
 pub use recover::{Damage, Findings};
+pub use replace::replace;
 pub use rewrite::{Damaged, Fate};
 pub use writer::{Appended, Writer};
 

@@ -4,9 +4,8 @@
 //! removed, so that at every moment one of the two is there, whole.
 
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use super::error::{JournalError, is_no_room};
 use super::packed::pack;
 use super::reader::Shared;
 use super::recover::pieces;
+use super::replace::write_new;
 use super::segment::{self, Form, HEADER, Header};
 use super::source::{PackedFile, Source};
 
@@ -136,11 +136,4 @@ fn reads_back(packed: &Path, segment: &[u8]) -> io::Result<bool> {
         end = block.end();
     }
     Ok(HEADER <= end && segment[end..].iter().all(|byte| *byte == 0))
-}
-
-pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }

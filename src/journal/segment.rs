@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::error::JournalError;
 use super::frame::{MAX_NUMBER, u32_at, u64_at};
+use super::replace::replace;
 
 /// The bytes before the first frame.
 pub(super) const HEADER: usize = 40;
@@ -147,12 +148,7 @@ pub(super) fn list(dir: &Path) -> io::Result<Listing> {
 
 /// Notes that the journal begins with a sequence: what came before was dropped, not lost.
 pub(super) fn note_begin(dir: &Path, sequence: u64) -> io::Result<()> {
-    let new = dir.join("begins.new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(sequence.to_string().as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, dir.join("begins"))?;
+    replace(&dir.join("begins"), sequence.to_string().as_bytes())?;
     sync_dir(dir)
 }
 

@@ -278,7 +278,7 @@ fn damage_found_by_a_cursor_can_be_set_aside_once() {
     });
     let damage = damage.unwrap();
     // Nobody stops because there is no room for the copy.
-    let half = dir.path().join(format!("aside/00000000000000000001-{}.new", damage.offset));
+    let half = dir.path().join(format!("aside/00000000000000000001-{}.damaged.new", damage.offset));
     fs::create_dir(dir.path().join("aside")).unwrap();
     std::os::unix::fs::symlink("/dev/full", half).unwrap();
     assert!(!reader.set_aside(&damage).unwrap());
