@@ -330,18 +330,7 @@ fn check_words(claim: &mut Claim, event: &Event) {
 impl Event {
     /// Takes the secrets out; refused where the place is one, or where what is left is too large.
     pub fn without_secrets(mut self) -> Result<Self, Rejection> {
-        let reject = |pointer: &str, detail: String| {
-            Err(Rejection { faults: vec![Fault::new(pointer, detail)] })
-        };
-        if let Some((_, rules)) = scrub(self.place.as_str()) {
-            let rules = rules.join(", ");
-            return reject(
-                "/place",
-                format!(
-                    "`place` holds what looks like a secret ({rules}): name the place without it"
-                ),
-            );
-        }
+        self.place.check_for_secrets()?;
         scrub_event(&mut self);
         if !self.may_be_too_large() {
             return Ok(self);
@@ -350,7 +339,9 @@ impl Event {
         if size <= MAX_EVENT {
             return Ok(self);
         }
-        reject("", format!("the event has {size} bytes, at most {MAX_EVENT} are kept: shorten it"))
+        let detail =
+            format!("the event has {size} bytes, at most {MAX_EVENT} are kept: shorten it");
+        Err(Rejection { faults: vec![Fault::new("", detail)] })
     }
 
     /// Whether it has to be written as JSON to know that it fits. A byte of text becomes six at most,
@@ -361,5 +352,16 @@ impl Event {
         let tags = self.tags.iter().map(|(key, value)| key.len() + value.len() + 1);
         let free = self.evidence.is_some() || self.decision.is_some() || !self.scrubbed.is_empty();
         free || MAX_EVENT / 2 < 6 * (texts.sum::<usize>() + tags.sum::<usize>())
+    }
+}
+
+impl Place {
+    /// Refuses one that looks like a secret: what is left of it would be another place.
+    pub fn check_for_secrets(&self) -> Result<(), Rejection> {
+        let Some((_, rules)) = scrub(self.as_str()) else { return Ok(()) };
+        let rules = rules.join(", ");
+        let detail =
+            format!("`place` holds what looks like a secret ({rules}): name the place without it");
+        Err(Rejection { faults: vec![Fault::new("/place", detail)] })
     }
 }

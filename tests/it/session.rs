@@ -113,3 +113,24 @@ fn steps_told_at_once_are_all_in_the_log() {
     let steps = snagd.snag(&["session", "--json"]).ok().json()["steps"].take();
     assert_eq!(steps.as_array().unwrap().len(), 6, "{steps}");
 }
+
+#[test]
+fn what_it_keeps_holds_no_secret() {
+    let dir = Dir::new();
+    let said = |args: &[&str]| Said::new(snag(dir.path()).args(args), args);
+    // Assembled here, so that nobody takes this file for a leak.
+    let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    let card = "web/card/4111-1111-1111-1111";
+    for args in [&["session", "start", "buy", "--place", card][..], &["run", "--at", card, "true"]]
+    {
+        let refused = said(args).ended(2);
+        assert!(refused.stderr.contains("looks like a secret (card-number)"), "{refused:#?}");
+    }
+    let task = format!("log in with {token}");
+    said(&["session", "start", &task, "--version", &token, "--person", &token]).ok();
+    let kept = dir.path().join("home/.local/state/snag/session.json");
+    let kept = fs::read_to_string(kept).unwrap();
+    assert!(!kept.contains(&token), "{kept}");
+    assert!(kept.contains("\"task\":\"log in with [scrubbed:github-token]\""), "{kept}");
+    said(&["session", "note", "nothing there", "--place", "web/login"]).ok();
+}

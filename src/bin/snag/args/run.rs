@@ -26,5 +26,7 @@ pub(crate) struct Run {
 }
 
 fn place(text: &str) -> Result<Place, String> {
-    Place::parse(text).map_err(|error| format!("the place {error}"))
+    let place = Place::parse(text).map_err(|error| format!("the place {error}"))?;
+    place.check_for_secrets().map_err(|rejection| rejection.to_string())?;
+    Ok(place)
 }

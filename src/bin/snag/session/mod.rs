@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use snag::daemon::Paths;
 use snag::doors::now;
-use snag::event::{Draft, Event, Kind, Place};
+use snag::event::{Draft, Event, Kind, Place, scrub};
 
 use crate::args::{EndSession, Global, Later, Log, SessionStep, StartSession, Step};
 use crate::log::Delivered;
@@ -85,9 +85,9 @@ fn start(said: StartSession, output: &Output) -> anyhow::Result<()> {
     }
     let session = Session {
         v: 1,
-        task: said.task,
-        person: said.person,
-        version: said.version,
+        task: without_secrets(said.task),
+        person: said.person.map(without_secrets),
+        version: said.version.map(without_secrets),
         place: said.place.as_deref().map(place).transpose()?,
         started_at: now(),
         steps: Vec::new(),
@@ -187,7 +187,15 @@ pub(crate) fn classify(draft: &mut Draft) {
 }
 
 fn place(text: &str) -> anyhow::Result<Place> {
-    Place::parse(text).map_err(|error| stop(Code::Usage, format!("the place {error}")))
+    let place = Place::parse(text);
+    let place = place.map_err(|error| stop(Code::Usage, format!("the place {error}")))?;
+    place.check_for_secrets().map_err(log::rejected)?;
+    Ok(place)
+}
+
+/// As it will be recorded: the session lies on the disk before the first step is told.
+fn without_secrets(text: String) -> String {
+    scrub(&text).map_or(text, |(clean, _)| clean)
 }
 
 fn path() -> anyhow::Result<PathBuf> {
