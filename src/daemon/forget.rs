@@ -228,7 +228,8 @@ fn sweep(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<()> {
     notes_of(state_dir, drop_dir, forget)?.iter().try_for_each(fs::remove_file)
 }
 
-/// Rejected files, with the reasons, files that nobody finished, the session and notes that name it.
+/// Rejected files, with the reasons, files that nobody finished, the session and notes that name it. What
+/// waits in an outbox is another daemon's, which was promised it.
 fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Vec<PathBuf>> {
     let names_it = |path: &Path| {
         let bytes = fs::read(path).unwrap_or_default();
@@ -239,7 +240,12 @@ fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Ve
     paths.append(&mut entries(&state_dir.join("last"))?);
     paths.append(&mut unfinished(drop_dir)?);
     paths.append(&mut unfinished(state_dir)?);
-    paths.extend([state_dir.join("session.json")].into_iter().filter(|path| path.exists()));
+    for outbox in entries(&state_dir.join("outbox"))?.iter().filter(|path| path.is_dir()) {
+        paths.append(&mut entries(&outbox.join("rejected"))?);
+        paths.append(&mut unfinished(outbox)?);
+    }
+    let ours = ["session.json", "noticed"].map(|name| state_dir.join(name));
+    paths.extend(ours.into_iter().filter(|path| path.exists()));
     paths.retain(|path| names_it(path) || (is_reason(path) && names_it(&path.with_extension(""))));
     Ok(paths)
 }

@@ -122,6 +122,23 @@ fn who_is_forgotten_is_gone_to_the_last_byte() {
     assert_eq!(daemon.events().len(), bobs.len() + 1);
 }
 
+/// What `snag` keeps beside the journal of its user's own daemon.
+#[test]
+fn what_another_daemon_refused_is_forgotten_and_what_waits_for_it_is_its_own() {
+    let daemon = Snagd::start();
+    let outbox = daemon.state().join("outbox/hub");
+    fs::create_dir_all(outbox.join("rejected")).unwrap();
+    let [refused, waits] = ["rejected/one.json", "two.json"].map(|name| outbox.join(name));
+    for path in [&refused, &waits] {
+        fs::write(path, r#"{"person":"ana","note":"for the hub"}"#).unwrap();
+    }
+    let noticed = daemon.state().join("noticed");
+    fs::write(&noticed, "1 00 failed acme cli/acme 7 {\"person\":\"ana\"}\n").unwrap();
+    let done = daemon.snag(&["forget", "--person", "ana", "--yes"]).ok();
+    assert_eq!(done.stdout, "forgotten: no event, and 2 files beside the journal\n");
+    assert!(!refused.exists() && !noticed.exists() && waits.exists());
+}
+
 #[test]
 fn who_agreed_with_what_is_forgotten_is_still_heard_and_goes_into_another_store() {
     let daemon = Snagd::start();
