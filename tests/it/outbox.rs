@@ -364,6 +364,18 @@ fn what_cannot_be_kept_waits_for_a_slow_daemon() {
     assert_eq!(snagd.events().len(), 1);
 }
 
+/// Regression: the daemon of this machine took what was meant for another one's.
+#[test]
+fn what_is_for_another_machine_goes_to_no_drop_directory() {
+    let away = Away::from("http://hub.invalid:7624".to_owned());
+    let drop = away.home.path().join("drop");
+    let args = ["log", "web/a", "for the hub"];
+    let said = Said::new(away.command().args(args).env("SNAG_DROP", &drop), &args).ok();
+    assert!(said.stderr.contains("kept, and sent by the next snag"), "{said:#?}");
+    assert!(!drop.exists());
+    assert_eq!(away.waiting().len(), 1);
+}
+
 #[test]
 fn a_drop_directory_may_be_relative_and_new() {
     let dir = Dir::new();

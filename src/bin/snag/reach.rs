@@ -152,12 +152,13 @@ impl fmt::Display for Keep<'_> {
 
 /// Where to keep an event.
 ///
-/// In `SNAG_DROP`. Else, for a daemon that `--url` names, in the outbox: whose drop directory is
-/// whose cannot be told from a URL, unless it is that of a default socket. Else in the user's drop
-/// directory, if a daemon made it; else in the system's, if there is one; else in the user's, made
-/// now.
+/// In `SNAG_DROP`, unless it is meant for another machine. Else, for a daemon that `--url` names, in
+/// the outbox: whose drop directory is whose cannot be told from a URL, unless it is that of a default
+/// socket. Else in the user's drop directory, if a daemon made it; else in the system's, if there is
+/// one; else in the user's, made now.
 pub(crate) fn keep(url: Option<&Target>) -> anyhow::Result<Keep<'_>> {
-    if let Some(dir) = env::var_os("SNAG_DROP").filter(|dir| !dir.is_empty()) {
+    let said = env::var_os("SNAG_DROP").filter(|dir| !dir.is_empty());
+    if let Some(dir) = said.filter(|_| url.is_none_or(Target::is_local)) {
         return Ok(Keep::Drop(dir.into()));
     }
     let user = Paths::of_user();
@@ -165,7 +166,7 @@ pub(crate) fn keep(url: Option<&Target>) -> anyhow::Result<Keep<'_>> {
     let homeless = || {
         stop(
             Code::Unavailable,
-            "no snagd answers and there is no home directory to keep the event in: name a directory with SNAG_DROP",
+            "no snagd answers and there is no home directory to keep the event in: set HOME",
         )
     };
     let Some(target) = url else {

@@ -99,7 +99,11 @@ pub(super) fn socket(files: &Files) -> Option<Finding> {
 /// Whether what is told while no daemon takes it is safe.
 pub(super) fn keeping(facts: &Facts) -> Option<Finding> {
     let why = facts.keeps_nothing.as_ref()?;
-    let advice = "name a directory that you may write to with SNAG_DROP, the one that snagd takes files from";
+    let advice = if facts.asked.target.is_local() {
+        "name a directory that you may write to with SNAG_DROP, the one that snagd takes files from"
+    } else {
+        "name a directory that you may write to with XDG_STATE_HOME"
+    };
     Some(match facts.asked.outcome {
         Outcome::Answers(_) => {
             warning("keeping", format!("what is told while snagd is away is lost: {why}"), advice)
@@ -255,15 +259,6 @@ pub(super) fn environment(facts: &Facts) -> Vec<Finding> {
 /// Whether what is kept in `SNAG_DROP` reaches another daemon than the one that is asked.
 fn drop_elsewhere(facts: &Facts, dir: &str) -> Option<Finding> {
     let target = &facts.asked.target;
-    if !target.is_local() {
-        return Some(warning(
-            "environment",
-            format!(
-                "SNAG_DROP is set, so what {target} does not take goes to a snagd of this machine"
-            ),
-            "unset SNAG_DROP: then it is kept for the snagd it is meant for",
-        ));
-    }
     let watched = &facts.files.as_ref()?.drop_dir.0;
     if !matches!(facts.asked.outcome, Outcome::Answers(_)) || watched == Path::new(dir) {
         return None;
