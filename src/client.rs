@@ -166,6 +166,15 @@ pub struct Told {
     pub more: serde_json::Map<String, Value>,
 }
 
+impl Told {
+    /// Whether it is a problem of this kind, like `id-lost`.
+    #[must_use]
+    pub fn is(&self, kind: &str) -> bool {
+        let said = self.more.get("type").and_then(Value::as_str);
+        said.and_then(|said| said.strip_prefix("urn:snag:problem:")) == Some(kind)
+    }
+}
+
 /// What became of a batch.
 #[derive(Debug, Default, Deserialize)]
 pub struct Tally {

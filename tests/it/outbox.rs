@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -207,6 +207,32 @@ fn what_is_refused_is_put_aside_with_the_reason_and_told_once() {
     assert!(why.contains("angry"), "{why}");
     let again = away.snag(&["events"]).ok();
     assert!(again.stderr.is_empty(), "{again:#?}");
+}
+
+/// Regression: the outbox removed the only copy there was.
+#[test]
+fn what_its_daemon_has_lost_since_is_put_aside() {
+    let (mut snagd, away) = daemon_away();
+    away.tell("needle");
+    let file = away.waiting().remove(0);
+    let body = fs::read(&file).unwrap();
+    snagd.restart();
+    away.snag(&["status"]).ok();
+    assert!(away.waiting().is_empty());
+    // As after a crash between the answer and the removal, on a disk that goes bad.
+    fs::write(&file, &body).unwrap();
+    let segments = fs::read_dir(snagd.state().join("journal")).unwrap();
+    let needle = segments.map(|entry| entry.unwrap().path()).find_map(|path| {
+        let bytes = fs::read(&path).ok()?;
+        Some((path, bytes.windows(6).position(|window| window == b"needle")?))
+    });
+    let (segment, at) = needle.unwrap();
+    let segment = fs::File::options().write(true).open(segment).unwrap();
+    segment.write_all_at(b"N", at as u64).unwrap();
+    let said = away.snag(&["status"]).ok();
+    assert!(said.stderr.contains("cannot be read any more"), "{said:#?}");
+    let kept = away.outbox().join("rejected").join(file.file_name().unwrap());
+    assert_eq!(fs::read(kept).unwrap(), body);
 }
 
 #[test]

@@ -110,16 +110,14 @@ impl Problem {
         let detail = format!(
             "the id {id} belongs to another event, and that one stays: give this event an id of its own"
         );
-        Self::id_taken(id, detail)
-    }
-
-    pub(super) fn lost_before(id: Uuid) -> Self {
-        Self::id_taken(id, lost_before(id))
-    }
-
-    fn id_taken(id: Uuid, detail: String) -> Self {
         Self::new(StatusCode::CONFLICT, "id-taken", "The id is taken", detail)
             .with("instance", format!("/v1/events/{id}"))
+    }
+
+    /// What is sent may be the only copy left.
+    pub(super) fn lost_before(id: Uuid) -> Self {
+        let title = "The event of that id is lost";
+        Self::new(StatusCode::CONFLICT, "id-lost", title, lost_before(id))
     }
 
     pub(super) fn too_large(detail: impl Into<String>) -> Self {
