@@ -113,6 +113,15 @@ fn only_the_owner_has_keys_made() {
     post(&snagd, "/v1/keys", &headers, b"{}").tells(403, "over the unix socket");
 }
 
+/// Regression: it said that the disk was full.
+#[test]
+fn a_file_of_keys_that_cannot_be_written_is_no_full_disk() {
+    let snagd = Snagd::start();
+    fs::create_dir(snagd.state().join("keys.new")).unwrap();
+    let said = snagd.snag(&["dsn", "web"]).ended(69);
+    assert!(said.stderr.contains("the file of keys cannot be written"), "{said:#?}");
+}
+
 #[test]
 fn each_item_becomes_what_it_means() {
     let snagd = Snagd::start();

@@ -16,6 +16,7 @@ use super::problem::Problem;
 use crate::doors::keys::{Key, KeyKind};
 use crate::doors::{Desk, chain, now};
 use crate::event::{Place, Sender, scrub};
+use crate::journal::is_no_room;
 
 /// What a key is to be like.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -162,6 +163,10 @@ async fn change<T: Send + 'static>(
     let changed = tokio::task::spawn_blocking(move || change(&desk)).await;
     changed.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
         tracing::error!(error = %chain(&error), "the file of keys cannot be written");
-        Problem::from(crate::recorder::Refusal::NoRoom)
+        if is_no_room(&error) {
+            return Problem::from(crate::recorder::Refusal::NoRoom);
+        }
+        let detail = "the file of keys cannot be written, and nothing was changed: let the user that snagd runs as write to its state directory, and say it again";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "snagd failed", detail)
     })
 }
