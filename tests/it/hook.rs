@@ -311,6 +311,19 @@ fn what_is_not_watched_starts_no_process() {
     }
 }
 
+/// Regression: an older bash was told nothing, and noticed nothing.
+#[test]
+fn a_bash_that_is_too_old_says_so_once() {
+    let snagd = Snagd::start();
+    // The numbers of a shell cannot be changed, so the hook is.
+    let old = "eval \"$(snag hook bash | sed 's/BASH_VERSINFO.0./4/g')\"";
+    let mut terminal = shell(&snagd, "bash", &format!("{old}\n{old}"), "");
+    types(&mut terminal, &mut 0, "acme exit 0");
+    let screen = terminal.screen();
+    assert_eq!(screen.matches("the hook needs 5.1").count(), 1, "{screen}");
+    assert_eq!(noticed(&snagd, "cli/acme/exit").1, 0);
+}
+
 #[test]
 fn a_shell_is_told_what_is_missing() {
     let dir = Dir::new();

@@ -8,7 +8,7 @@ use snag::event::Place;
 /// How a shell comes to the hook.
 pub(super) const HOOK: &str = "\
 In the file your shell reads at its start, after everything else:
-  bash, zsh  eval \"$(snag hook bash)\"
+  bash, zsh  eval \"$(snag hook bash)\"   (bash from 5.1 on)
   fish       snag hook fish | source
 Which commands it looks at stands in ~/.config/snag/snagd.toml: watch = [\"acme\", \"acme *\"]
 A first word is recorded if it is a usual subcommand, like deploy, or named there: \"acme brew *\"";
