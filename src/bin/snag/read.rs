@@ -206,7 +206,7 @@ pub(crate) async fn coverage(
         .say("until", said.until.as_deref())
         .say("actor", said.actor.as_deref());
     let answer = connection.get(&query.on("/v1/coverage")).await?;
-    warn_if_behind(&answer, output);
+    warn_if_incomplete(&answer, output);
     if output.format == Format::Json {
         return output.json(&answer.body);
     }

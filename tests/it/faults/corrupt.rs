@@ -100,8 +100,10 @@ fn a_segment_that_is_gone_after_a_clean_stop_is_told_of_at_once() {
         snagd.get("/v1/events?limit=1000&order=oldest").header("snag-lacks"),
         Some(&*lost.to_string())
     );
-    let listed = snagd.snag(&["events", "--under", "web/b"]).ok();
-    assert!(listed.stderr.contains("missing"), "{}", listed.stderr);
+    for command in ["events", "coverage"] {
+        let listed = snagd.snag(&[command, "--under", "web/b"]).ok();
+        assert!(listed.stderr.contains("missing"), "{command}: {}", listed.stderr);
+    }
     assert_eq!(snagd.get("/v1/hotspots").header("snag-lacks"), Some("1"));
     let unknown = snagd.snag(&["hotspots", "--fail-over", "1000"]).ended(65);
     assert!(unknown.stderr.contains("as far as can be told"), "{unknown:#?}");
