@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use crate::event::{Day, Word};
-use crate::hotspot::{CAP, FEWEST_USES, POINTS, Rate, Sort, Why, Window};
+use crate::event::{Day, SignalName, Word};
+use crate::hotspot::{CAP, FEWEST_USES, POINTS, Rate, Sort, Why, Window, signal_points};
 
 pub use verdict::{TEST, sentences};
 
@@ -75,10 +75,12 @@ pub fn rule(window: Window) -> String {
         days => format!("on each of these {} days", number(days as u64)),
     };
     let [cosmetic, minor, major, blocker] = POINTS;
+    let noticed = [SignalName::Crash, SignalName::Failure, SignalName::Rerun].map(signal_points);
+    let [crash, failure, other] = noticed;
     format!(
         "Pain is a sum over people. Each adds the points of the worst thing they met here {days} \
-         (cosmetic {cosmetic}, minor {minor}, major {major}, blocker {blocker}), but nobody adds \
-         more than {CAP}."
+         (cosmetic {cosmetic}, minor {minor}, major {major}, blocker {blocker}; noticed: crash \
+         {crash}, failure {failure}, else {other}), but nobody adds more than {CAP}."
     )
 }
 
