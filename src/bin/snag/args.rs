@@ -415,8 +415,7 @@ pub(crate) struct Backup {
     #[arg(long)]
     pub(crate) verify: bool,
     /// The state directory to copy [default: that of the snagd that answers]
-    #[arg(long, value_name = "DIR", env = "SNAGD_STATE_DIR", hide_env = true,
-        value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", env = "SNAGD_STATE_DIR", value_hint = ValueHint::DirPath)]
     pub(crate) state_dir: Option<PathBuf>,
 }
 
@@ -427,8 +426,7 @@ pub(crate) struct Restore {
     #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) from: PathBuf,
     /// Where to [default: `$XDG_STATE_HOME/snag`; the system's snagd has /var/lib/snag]
-    #[arg(long, value_name = "DIR", env = "SNAGD_STATE_DIR", hide_env = true,
-        value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", env = "SNAGD_STATE_DIR", value_hint = ValueHint::DirPath)]
     pub(crate) state_dir: Option<PathBuf>,
     /// Where the backup is damaged: restore the rest; exit with 1 then
     #[arg(long)]

@@ -98,16 +98,19 @@ pub(crate) const EXIT_CODES: &[(&str, &str)] = &[
     ("0", "done; kept for later counts as done"),
     (
         "1",
-        "the check asked for failed: hotspots --fail-over, doctor, service status, backup --verify, snagd verify; or a restore without what was damaged",
+        "the check asked for failed: hotspots --fail-over, doctor, service status, backup --verify, snagd verify; what service install started does not answer; or a restore had to leave out what was damaged",
     ),
-    ("2", "what was said cannot be done: say it differently"),
+    (
+        "2",
+        "what was said cannot be done: say it differently; import: some lines were rejected, the others recorded",
+    ),
     (
         "65",
         "what is there is damaged, or a newer snag wrote it; an export or a backup lacks what the journal has lost, or --fail-over cannot tell because of it",
     ),
     (
         "69",
-        "no daemon where one is needed, or its index is still catching up (export, hotspots --fail-over)",
+        "no daemon where one is needed, its index is still catching up (export, hotspots --fail-over), or it cannot take it now: busy, its disk full, stopping",
     ),
     ("73", "another snagd runs on the directory, or something cannot be made"),
     ("74", "the disk failed"),
@@ -127,6 +130,7 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("SNAGD_STATE_DIR", "what backup copies and restore fills, as --state-dir"),
     ("TMPDIR", "where demo stores, and where an archive is kept that comes over stdin"),
     ("NO_COLOR", "no colour, unless --color says otherwise"),
+    ("CLICOLOR", "no colour where it is 0"),
     ("CLICOLOR_FORCE", "colour even where stdout is no terminal"),
     ("COLUMNS", "the width to write for"),
 ];
@@ -263,6 +267,15 @@ mod tests {
         }
         assert_eq!(grouped, names);
         assert_eq!(shown_how, names);
+    }
+
+    #[test]
+    fn the_readme_has_the_same_exit_codes() {
+        let readme = include_str!("../../../README.md").replace('`', "");
+        let (_, table) = readme.split_once("| exit code | means |\n|---|---|\n").unwrap();
+        let table: Vec<_> = table.lines().take_while(|line| line.starts_with('|')).collect();
+        let ours = EXIT_CODES.iter().map(|(code, means)| format!("| {code} | {means} |"));
+        assert_eq!(table, ours.collect::<Vec<_>>());
     }
 
     #[test]

@@ -58,7 +58,8 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
-    /// Look at journal and index whole, and change nothing; exits with 1 where something is wrong
+    /// Read the journal whole and, where snagd is stopped, compare the index with one built anew, which takes
+    /// twice its room in `TMPDIR`. Changes nothing; exits with 1 where something is wrong
     Verify,
     /// Set the index aside and build it anew from the journal; snagd must not run
     Repair,

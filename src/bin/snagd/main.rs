@@ -3,7 +3,7 @@
 //! Exit codes: 0 stopped as told, 2 usage, 65 a newer snagd wrote the journal, 73 another snagd runs
 //! or something cannot be made, 74 the disk failed, 77 not yours to look at, 78 bad configuration, or
 //! a directory, a token file or a file of keys that cannot be used: starting again would not help.
-//! 130 and 143: a look that a signal ended.
+//! 129, 130 and 143: a look that a signal ended.
 
 mod args;
 mod care;
@@ -21,7 +21,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use snag::daemon::{Daemon, Ended, Inherited, OpenError, Sources, systemd};
+use snag::daemon::{Daemon, Ended, Inherited, OpenError, RunError, Sources, systemd};
+use snag::doors::drop::DropError;
 use snag::doors::token::TokenError;
 use snag::journal::JournalError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -73,7 +74,7 @@ fn main() -> ExitCode {
             tracing::error!("{error:#}");
             // What `systemctl status` shows when systemd has given up.
             systemd::status(&format!("{error:#}"));
-            exit_code(&error)
+            exit_code(&error).into()
         }
     }
 }
@@ -100,11 +101,16 @@ fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn exit_code(error: &anyhow::Error) -> ExitCode {
+fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<Denied>() {
-        return ExitCode::from(EXIT_DENIED);
+        return EXIT_DENIED;
     }
-    ExitCode::from(match error.downcast_ref::<OpenError>() {
+    if let Some(RunError::Drop(DropError::Unusable { source, .. })) = error.downcast_ref()
+        && is_lasting(source)
+    {
+        return EXIT_CONFIG;
+    }
+    match error.downcast_ref::<OpenError>() {
         Some(OpenError::Nothing(_)) => EXIT_USAGE,
         Some(
             OpenError::Gone { .. } | OpenError::Journal { source: JournalError::Newer { .. }, .. },
@@ -124,7 +130,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
             | OpenError::Listen { .. },
         ) => EXIT_CANNOT_CREATE,
         _ => EXIT_IO,
-    })
+    }
 }
 
 /// Whether a directory stays unusable until somebody does something about it.
@@ -242,5 +248,20 @@ impl Signals {
             }
             reload.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drop_directory_that_cannot_be_listed_is_not_tried_again() {
+        let ends = |kind: io::ErrorKind| {
+            let error = DropError::Unusable { dir: "/var/spool/snag".into(), source: kind.into() };
+            exit_code(&RunError::from(error).into())
+        };
+        assert_eq!(ends(io::ErrorKind::PermissionDenied), EXIT_CONFIG);
+        assert_eq!(ends(io::ErrorKind::Interrupted), EXIT_IO);
     }
 }

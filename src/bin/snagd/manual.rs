@@ -18,8 +18,8 @@ const EXIT_CODES: [(&str, &str); 9] = [
     ("73", "another snagd runs on the directory, or something cannot be made or listened on"),
     ("74", "the disk failed"),
     ("77", "verify or repair: the state directory is not yours to look at"),
-    ("78", "the configuration, the token, the keys or the state directory cannot be used as it is"),
-    ("130, 143", "verify: ended by Ctrl-C, by SIGTERM"),
+    ("78", "the configuration, a directory, the token or the keys cannot be used as it is"),
+    ("129, 130, 143", "verify: ended by a hangup, by Ctrl-C, by SIGTERM"),
 ];
 
 const FILES: [(&str, &str); 6] = [
@@ -64,16 +64,17 @@ pub(crate) fn print() -> io::Result<()> {
     io::stdout().write_all(&page(&command, CHAPTER, &extras)?)
 }
 
-/// The variables that stand for flags, and those that systemd sets.
+/// The variables that stand for flags, and those that others set.
 fn variables(command: &Command) -> Vec<(String, String)> {
     let flags = command.get_arguments().filter_map(|arg| {
         let variable = arg.get_env()?.to_string_lossy().into_owned();
         Some((variable, format!("as --{}", arg.get_long()?)))
     });
-    let systemd = [
+    let others = [
+        ("TMPDIR", "where verify builds an index to compare, which takes twice the room of that"),
         ("NOTIFY_SOCKET", "told when snagd is ready, reloads, lives and stops"),
         ("LISTEN_FDS", "sockets that were bound before snagd was started"),
     ];
-    let systemd = systemd.map(|(variable, what)| (variable.to_owned(), what.to_owned()));
-    flags.chain(systemd).collect()
+    let others = others.map(|(variable, what)| (variable.to_owned(), what.to_owned()));
+    flags.chain(others).collect()
 }
