@@ -71,7 +71,7 @@ pub enum BackupError {
         name: String,
     },
     /// What is there is a backup of something else.
-    #[error("{} is a backup of another journal: name another directory, or remove this one first", .0.display())]
+    #[error("{} has no record of this journal: it is of another one, or all that it has was dropped for its age since. Name another directory, or remove this one first", .0.display())]
     Another(PathBuf),
     /// It has what the journal has lost since.
     #[error("{} still has records that the journal has lost, and is left as it is: restore it with `snag restore`, or back up what is left into another place", .0.display())]

@@ -319,7 +319,7 @@ fn nothing_is_overwritten() {
     let stranger = Snagd::start();
     fill(&stranger, 7, 1, "eve");
     let said = stranger.snag(&["backup", target(&daemon).to_str().unwrap()]).ended(2);
-    assert!(said.stderr.contains("another journal"), "{said:#?}");
+    assert!(said.stderr.contains("no record of this journal"), "{said:#?}");
 }
 
 #[test]
