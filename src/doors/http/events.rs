@@ -262,7 +262,7 @@ pub(super) async fn show(
     Ok(response)
 }
 
-/// `DELETE /v1/events/{id}` takes back an event of one's own, within the hour.
+/// `DELETE /v1/events/{id}` takes back an event of one's own, within the hour; the owner anybody's.
 ///
 /// It leaves every count; its id stays spent.
 pub(super) async fn retract(
@@ -282,7 +282,7 @@ pub(super) async fn retract(
     };
     if !is_own {
         return Err(Problem::forbidden(
-            "the event is somebody else's: only the person it happened to can take it back",
+            "the event is somebody else's: only the person it happened to can take it back, the user that snagd runs as, or root",
         ));
     }
     let at = now();
