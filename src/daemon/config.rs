@@ -58,7 +58,8 @@ pub struct Config {
     /// Host names that requests may be addressed to, beside localhost.
     #[serde(deserialize_with = "host_names")]
     pub allowed_hosts: Option<Vec<String>>,
-    /// Origins of web pages that may read what SDKs and the browser snippet are answered.
+    /// Origins of web pages that may post with the snippet, and to `/stream` without a key, and that may
+    /// read what SDKs are answered.
     #[serde(deserialize_with = "page_origins")]
     pub origins: Option<Vec<String>>,
     /// A proxy that speaks TLS stands in front.

@@ -1,8 +1,8 @@
 //! What the watchdog is fed, and the line that `systemctl status` shows.
 //!
 //! A sign of life is given only after a round trip through the store: through the recorder's queue
-//! to the writer, to the journal's disk and to the index. Where any of them hangs there is none,
-//! and systemd starts the daemon again.
+//! to the writer, to the journal's disk and to the index; or, while the journal is rewritten at a start,
+//! as that gets on. Where any of them hangs there is none, and systemd starts the daemon again.
 
 use std::sync::Arc;
 use std::time::Duration;

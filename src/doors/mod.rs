@@ -93,7 +93,8 @@ pub struct Rules {
     pub shows_names: bool,
     /// Host names beside localhost and the address connected to.
     pub allowed_hosts: Vec<String>,
-    /// Origins of web pages that may read what a side door answers.
+    /// Origins of web pages that may post with the snippet, and to `/stream` without a key, and that may
+    /// read what a side door answers.
     pub origins: Vec<String>,
     /// A proxy stands in front: then loopback is not this machine's own people.
     pub behind_proxy: bool,

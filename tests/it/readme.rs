@@ -114,6 +114,15 @@ fn every_configuration_key_and_exit_code_is_documented() {
 }
 
 #[test]
+fn what_hotspots_print_is_shown_as_it_is() {
+    let text = fs::read_to_string(readme()).unwrap();
+    let shown = text.split_once("```json\n").unwrap().1.split_once("```").unwrap().0;
+    let shown: String = shown.lines().map(str::trim_start).collect();
+    let answer: snag::index::HotspotsAnswer = serde_json::from_str(&shown).unwrap();
+    assert_eq!(serde_json::to_string(&answer).unwrap(), shown);
+}
+
+#[test]
 fn the_demo_shows_a_month_and_stays_until_ctrl_c() {
     let dir = Dir::new();
     let log = fs::File::create(dir.path().join("said")).unwrap();

@@ -1,6 +1,7 @@
 //! The gate: who may come in at all, decided before routing, for every path and method.
 //!
-//! Any web page, container or other user can reach a loopback port. A page that rebinds its name
+//! Over the unix socket the kernel says who it is, and no browser comes. Over TCP `Host` and `Origin` are
+//! checked: any web page, container or other user can reach a loopback port. A page that rebinds its name
 //! to 127.0.0.1 (DNS rebinding) sends its own `Host`; a page that posts across sites sends an
 //! `Origin` or `Sec-Fetch-Site`, or a content type no preflight guards. None of them gets past
 //! here, and there is no switch to turn the gate off. The content type is looked at where a body is
@@ -22,7 +23,7 @@ use crate::event::Sender;
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Peer {
-    /// A process of this user, over the unix socket.
+    /// A process of any user of this machine, over the unix socket.
     Unix {
         /// As the kernel says (`SO_PEERCRED`).
         uid: u32,

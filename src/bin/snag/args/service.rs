@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 /// What becomes of what.
 pub(super) const SERVICE: &str = "\
 install writes the units of this version for the snagd beside this snag, enables and starts them,
-and waits until it answers. What you change belongs into a drop-in (`systemctl edit
+and waits until it answers. What you change belongs in a drop-in (`systemctl edit
 snagd.service`): an edited unit is neither overwritten nor removed. uninstall keeps what was
 recorded.";
 
