@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::thread;
 
 use serde_json::json;
 
@@ -45,6 +47,28 @@ fn a_stopped_daemon_costs_no_patience() {
     until("the event is recorded once", || snagd.events().len() == 1);
     until("the file is gone", || names(&snagd.drop_dir()).iter().all(|name| name == "rejected"));
     assert_eq!(snagd.events().len(), 1, "it went both ways and is one event");
+}
+
+#[test]
+fn undo_of_a_file_that_the_daemon_has_read_takes_the_event_back() {
+    let mut snagd = Snagd::start();
+    snagd.stop();
+    let dropped = snagd.path("dropped");
+    let elsewhere = |command: &mut Command| {
+        command.env("SNAG_DROP", &dropped);
+    };
+    snagd.snag_with(&["log", "web/a", "read already"], elsewhere).ok();
+    let file = dropped.join(&names(&dropped)[0]);
+    let event = fs::read(&file).unwrap();
+    snagd.restart();
+    let said = thread::scope(|scope| {
+        let undo = scope.spawn(|| snagd.snag_with(&["undo"], elsewhere).ok());
+        until("its file is gone", || !file.exists());
+        snagd.post_as("application/json", &event).is(201);
+        undo.join().unwrap()
+    });
+    assert!(!said.stdout.contains("before snagd saw it"), "{said:#?}");
+    assert!(snagd.events().is_empty());
 }
 
 #[test]

@@ -137,8 +137,8 @@ pub(crate) async fn undo(
     }
     let waited = take_from_outbox(&last.id, url)?;
     outbox::send_first(global, output).await;
-    let is_unseen =
-        waited.is_some() || last.spooled.is_some_and(|path| fs::remove_file(path).is_ok());
+    let was_dropped = last.spooled.is_some_and(|path| fs::remove_file(path).is_ok());
+    let is_unseen = waited.is_some() || was_dropped;
     let id = match waited {
         Some(id) => id.to_string(),
         None if is_typed => whole_id(&mut reach::connect_to_read(url).await?, &last.id).await?,
@@ -146,7 +146,9 @@ pub(crate) async fn undo(
     };
     let path = event_path(&id)?;
     let may_come = last.may_come;
-    match (delete_once_there(&path, url, may_come).await, is_unseen) {
+    // A daemon that is there may have read the file before it went.
+    let comes = |error: &ClientError| may_come || (was_dropped && is_unknown(error));
+    match (delete_once_there(&path, url, comes).await, is_unseen) {
         (Ok(()), _) => {
             forget(url);
             session::leave_out(&id)?;
@@ -173,12 +175,12 @@ fn take_from_outbox(id: &str, url: Option<&Target>) -> anyhow::Result<Option<Uui
 async fn delete_once_there(
     path: &str,
     url: Option<&Target>,
-    may_come: bool,
+    comes: impl Fn(&ClientError) -> bool,
 ) -> Result<(), ClientError> {
-    let until = Instant::now() + if may_come { PATIENCE } else { Duration::ZERO };
+    let until = Instant::now() + PATIENCE;
     loop {
         match delete(path, url).await {
-            Err(error) if is_absence(&error) && Instant::now() < until => {
+            Err(error) if is_absence(&error) && comes(&error) && Instant::now() < until => {
                 tokio::time::sleep(PAUSE).await;
             }
             done => return done,
@@ -193,11 +195,11 @@ async fn delete(path: &str, url: Option<&Target>) -> Result<(), ClientError> {
 
 /// Whether nobody has the event: no daemon, or one that does not know it.
 fn is_absence(error: &ClientError) -> bool {
-    match error {
-        ClientError::Away(_) | ClientError::Unreachable { .. } => true,
-        ClientError::Told(told) => told.status == 404,
-        _ => false,
-    }
+    matches!(error, ClientError::Away(_) | ClientError::Unreachable { .. }) || is_unknown(error)
+}
+
+fn is_unknown(error: &ClientError) -> bool {
+    matches!(error, ClientError::Told(told) if told.status == 404)
 }
 
 fn tell(id: &str, when: &str, output: &Output) -> anyhow::Result<()> {
