@@ -20,16 +20,17 @@ use tokio::sync::mpsc;
 use tokio::task::block_in_place;
 use uuid::Uuid;
 
+use super::beside;
 use super::open::{OpenError, unusable};
 use super::paths::Paths;
-use super::systemd;
+use super::systemd::{self, Start};
 use crate::doors::{Granted, Wish};
 use crate::event::{Forget, Record, Remains};
 use crate::journal::{self, Damaged, Fate, JournalError, Opened, Reader, SEGMENT_BYTES};
 use crate::recorder::Room;
 
 /// The watchdog hears of it each time so many records were looked at.
-const ALIVE_EVERY: u64 = 10_000;
+pub(super) const ALIVE_EVERY: u64 = 10_000;
 
 /// What a rewrite takes at most: a new last segment, and another one while it is replaced.
 const TAKES: u64 = 2 * SEGMENT_BYTES;
@@ -225,18 +226,27 @@ impl Note {
 /// that name it.
 fn sweep(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<()> {
     remove_dir(&state_dir.join("journal/aside"))?;
-    notes_of(state_dir, drop_dir, forget)?.iter().try_for_each(fs::remove_file)
+    let mut start = Start::default();
+    let looks = || start.goes_on_with("forgetting: looking through what lies beside the journal");
+    let paths = notes_of(state_dir, drop_dir, forget, looks)?;
+    beside::remove(&paths, &note(state_dir))
 }
 
-/// Rejected files, with the reasons, files that nobody finished, the session and notes that name it. What
-/// waits in an outbox is another daemon's, which was promised it.
-fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Vec<PathBuf>> {
-    let names_it = |path: &Path| {
-        let bytes = fs::read(path).unwrap_or_default();
-        forget.is_named_in(&String::from_utf8_lossy(&bytes))
+/// Rejected files, with the reasons, files that nobody finished, the session and notes that name it;
+/// `looks` is called for each that is looked through. What waits in an outbox is another daemon's, which
+/// was promised it.
+fn notes_of(
+    state_dir: &Path,
+    drop_dir: &Path,
+    forget: &Forget,
+    mut looks: impl FnMut(),
+) -> io::Result<Vec<PathBuf>> {
+    let mut names_it = |path: &Path| {
+        looks();
+        beside::names(path, forget)
     };
     let is_reason = |path: &Path| path.extension().is_some_and(|ending| ending == "why");
-    let mut paths = entries(&drop_dir.join("rejected"))?;
+    let mut paths = rejected(drop_dir)?;
     paths.append(&mut entries(&state_dir.join("last"))?);
     paths.append(&mut unfinished(drop_dir)?);
     paths.append(&mut unfinished(state_dir)?);
@@ -250,13 +260,16 @@ fn notes_of(state_dir: &Path, drop_dir: &Path, forget: &Forget) -> io::Result<Ve
     Ok(paths)
 }
 
+/// What was not taken. Where others may write to the drop directory, a link may have the name of ours.
+fn rejected(drop_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let dir = drop_dir.join("rejected");
+    if dir.is_symlink() { Ok(Vec::new()) } else { entries(&dir) }
+}
+
 /// Files that somebody writes, or was interrupted in writing.
 fn unfinished(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = entries(dir)?;
-    paths.retain(|path| {
-        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        (name.starts_with(b".") || name.ends_with(b".tmp")) && path.is_file()
-    });
+    paths.retain(|path| beside::is_unfinished(path) && beside::is_plain(path));
     Ok(paths)
 }
 
@@ -264,7 +277,7 @@ fn unfinished(dir: &Path) -> io::Result<Vec<PathBuf>> {
 /// in it.
 fn copies(paths: &Paths, forget: &Forget) -> io::Result<Vec<PathBuf>> {
     let state_dir = &paths.state_dir;
-    let mut copies = notes_of(state_dir, &paths.drop_dir, forget)?;
+    let mut copies = notes_of(state_dir, &paths.drop_dir, forget, || {})?;
     copies.append(&mut entries(&state_dir.join("journal/aside"))?);
     copies.extend(indexes(state_dir)?.into_iter().filter(|dir| *dir != state_dir.join("index")));
     copies.sort();
@@ -323,6 +336,23 @@ mod tests {
             let read: Note = serde_json::from_str(&text).unwrap();
             assert_eq!((read.forget, read.until, read.loses_damaged), (note.forget, Some(7), true));
         }
+    }
+
+    #[test]
+    fn a_link_with_the_name_of_ours_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let ana = Forget::Person("ana".to_owned());
+        let [drop, other] = ["drop", "other"].map(|name| dir.path().join(name));
+        for it in [&drop, &other] {
+            fs::create_dir(it).unwrap();
+            fs::write(it.join("bad.json"), r#"{"person":"ana"}"#).unwrap();
+        }
+        fs::write(drop.join(".torn.tmp"), r#"{"person":"ana""#).unwrap();
+        std::os::unix::fs::symlink(&other, drop.join("rejected")).unwrap();
+        std::os::unix::fs::symlink(other.join("bad.json"), drop.join(".link")).unwrap();
+        let mut looked_at = 0;
+        let found = notes_of(&dir.path().join("state"), &drop, &ana, || looked_at += 1).unwrap();
+        assert_eq!((found, looked_at), (vec![drop.join(".torn.tmp")], 1));
     }
 
     fn told(id: u128, person: &str) -> Event {

@@ -4,6 +4,7 @@
 //! first part that ends for any reason stops the rest, so that a dead part takes the daemon down
 //! and its supervisor starts it again, instead of a daemon that answers 503 for ever.
 
+mod beside;
 mod config;
 mod forget;
 mod inherit;

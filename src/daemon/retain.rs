@@ -323,7 +323,13 @@ fn records(
     from: u64,
     to: u64,
 ) -> impl Iterator<Item = Result<Option<Record>, JournalError>> {
-    let entries = journal.from(from);
+    let mut looked_at = 0_u64;
+    let entries = journal.from(from).inspect(move |_| {
+        looked_at += 1;
+        if looked_at.is_multiple_of(forget::ALIVE_EVERY) {
+            systemd::alive();
+        }
+    });
     let entries = entries.take_while(move |it| it.as_ref().map_or(true, |it| it.sequence < to));
     entries
         .filter(|entry| !matches!(entry, Err(JournalError::Damaged(_))))

@@ -64,13 +64,26 @@ pub(super) struct Start {
 impl Start {
     /// Asks for more time, and says what for.
     pub(super) fn goes_on(&mut self, doing: &str, Progress { done, of }: Progress) {
+        let percent = || done.saturating_mul(100) / of.max(1);
+        self.tell(|| format!("{doing}: {} %", percent()));
+    }
+
+    /// The same, where nobody knows how far it is.
+    pub(super) fn goes_on_with(&mut self, doing: &str) {
+        self.tell(|| doing.to_owned());
+    }
+
+    fn tell(&mut self, status: impl FnOnce() -> String) {
         if self.told.is_some_and(|told| told.elapsed() < EVERY) {
             return;
         }
         self.told = Some(Instant::now());
-        let percent = done.saturating_mul(100) / of.max(1);
         let more = u32::try_from(PATIENCE.as_micros()).unwrap_or(u32::MAX);
-        let status = format!("{doing}: {percent} %");
-        tell(&[NotifyState::ExtendTimeoutUsec(more), NotifyState::Status(&status)]);
+        // One that starts anew has a watchdog already.
+        tell(&[
+            NotifyState::ExtendTimeoutUsec(more),
+            NotifyState::Watchdog,
+            NotifyState::Status(&status()),
+        ]);
     }
 }

@@ -1,7 +1,7 @@
 //! The drop directory from outside: what is left there while no daemon runs, and while one does.
 //! What a file may be and how bad ones are treated is tested beside the door itself.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::thread;
@@ -110,6 +110,24 @@ fn files_of_every_shape_are_taken_as_they_come() {
 }
 
 /// The kernel keeps 16,384 notices for whoever watches a directory, and drops the rest.
+#[test]
+fn what_has_no_end_keeps_nobody_waiting_who_has_something_forgotten() {
+    let snagd = Snagd::start();
+    let fifo = snagd.drop_dir().join("fifo");
+    assert!(Command::new("mkfifo").arg(fifo).status().unwrap().success());
+    symlink("/dev/zero", snagd.drop_dir().join("zeros")).unwrap();
+    symlink("/dev/zero", snagd.drop_dir().join(".zeros.tmp")).unwrap();
+    let large = File::create(snagd.drop_dir().join("large")).unwrap();
+    large.set_len(4 << 30).unwrap();
+    let rejected = snagd.drop_dir().join("rejected");
+    until("they are rejected", || rejected.exists() && names(&rejected).len() == 6);
+    let would = snagd.snag(&["forget", "--person", "ana", "--dry-run"]).ok();
+    assert!(would.stdout.starts_with("would forget no event, and 2 files"), "{would:#?}");
+    snagd.snag(&["forget", "--person", "ana", "--yes"]).ok();
+    let left = ["fifo", "fifo.why", "zeros", "zeros.why"];
+    assert_eq!(names(&rejected), left, "nobody knows what else a large one says");
+}
+
 #[test]
 fn more_files_than_the_kernel_tells_of_are_taken_once_each() {
     const MANY: usize = 20_000;
