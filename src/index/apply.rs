@@ -139,7 +139,7 @@ impl Index {
         self.last_received.store(received, Ordering::Relaxed);
         *self.position.lock().unwrap_or_else(PoisonError::into_inner) = position;
         self.is_dirty.store(true, Ordering::Release);
-        if self.store.holds_too_much() { self.store.settle() } else { Ok(()) }
+        self.settle_if_too_much()
     }
 
     /// The first day of the event's place once the event is gone; none if nothing else is there.

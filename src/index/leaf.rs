@@ -39,18 +39,26 @@ fn sum(tree: &sled::Db) -> Result<Option<u64>, IndexError> {
     bytes.map(u64::from_le_bytes).map(Some).map_err(|_| IndexError::Damaged("its sum is cut off"))
 }
 
-/// Whether all leaves are there, and as they were written. Reads each, and is for a tree that nobody
-/// changes meanwhile.
-pub(super) fn is_whole(tree: &sled::Db) -> Result<bool, IndexError> {
-    let Some(expected) = sum(tree)? else { return Ok(true) };
+/// Whether all leaves are there, and as they were written. Reads each; none as soon as it is not `still`
+/// that nobody changed the tree since before this began.
+pub(super) fn is_whole(
+    tree: &sled::Db,
+    is_still: impl Fn() -> bool,
+) -> Result<Option<bool>, IndexError> {
+    /// It is asked each time so many were read, and in the end.
+    const RUN: usize = 1024;
+    let Some(expected) = sum(tree)? else { return Ok(Some(true)) };
     let mut found = 0_u64;
-    for leaf in tree.iter() {
+    for (nth, leaf) in tree.iter().enumerate() {
+        if nth.is_multiple_of(RUN) && !is_still() {
+            return Ok(None);
+        }
         let (name, leaf) = leaf?;
         if name.as_ref() != SUM.as_slice() {
             found = found.wrapping_add(weight(&name, &leaf));
         }
     }
-    Ok(found == expected)
+    Ok(is_still().then_some(found == expected))
 }
 
 /// Has sled let go of the pages it holds beyond its cache. It looks for these only when one of 256 parts

@@ -259,8 +259,9 @@ impl Index {
         Timestamp::from_millisecond(millis).ok()
     }
 
-    /// Whether all that was put into it is there. Reads it whole, without a word of the journal.
-    pub fn is_whole(&self) -> Result<bool, IndexError> {
+    /// Whether all that was put into it is there; none where something moved towards disk meanwhile.
+    /// Reads it whole, without a word of the journal, and keeps nobody waiting.
+    pub fn is_whole(&self) -> Result<Option<bool>, IndexError> {
         self.store.is_whole()
     }
 
@@ -340,6 +341,13 @@ impl Index {
     /// more gathered than should wait.
     pub fn is_worth_telling(&self) -> bool {
         !self.is_told.swap(true, Ordering::AcqRel) || self.store.holds_much()
+    }
+
+    /// Whether anything changed since the last checkpoint; the next change is worth telling again.
+    pub fn has_news(&self) -> bool {
+        // In this order: whoever makes it dirty now tells so.
+        self.is_told.swap(false, Ordering::AcqRel);
+        self.is_dirty.load(Ordering::Acquire)
     }
 
     /// Says whether there is ample room on the disk, so that more may gather in memory before it is
@@ -422,6 +430,14 @@ impl Index {
     /// Moves what was applied towards disk before its time, if much has gathered.
     pub fn settle_if_much(&self) -> Result<(), IndexError> {
         if self.store.holds_much() { self.store.settle() } else { Ok(()) }
+    }
+
+    /// The same, if so much has gathered that whoever applies more must: then nobody else made sure of
+    /// the room for it. Without that it waits, but not for ever.
+    fn settle_if_too_much(&self) -> Result<(), IndexError> {
+        let is_due = self.store.holds_too_much()
+            && (self.store.holds_far_too_much() || self.reserve().is_ok());
+        if is_due { self.store.settle() } else { Ok(()) }
     }
 
     fn note_checkpoint(&self, reached: u64) -> io::Result<()> {

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::{empty, once};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sled::IVec;
@@ -30,8 +30,10 @@ pub(super) type Change = (Short, Option<IVec>);
 const MANY: usize = 32 * 1024;
 /// where room is scarce it is so many, since the room for what sled may write is taken before;
 const MANY_WHERE_SCARCE: usize = MANY / 32;
-/// whoever makes it larger than this must settle it.
-const TOO_MANY: usize = 4 * MANY;
+/// whoever makes it so many times as large should settle it, where there is room for that,
+const TOO_MANY_TIMES: usize = 4;
+/// and must settle it where it is larger than this.
+const TOO_MANY: usize = TOO_MANY_TIMES * MANY;
 /// sled is made to let go of pages after so many looks: that takes tens of ms of a processor.
 const LOOKS: usize = 2048;
 /// How many ids are looked at to find one that tells a time.
@@ -42,6 +44,8 @@ pub(super) struct Store {
     fresh: RwLock<Layers>,
     /// One settling at a time.
     settling: Mutex<()>,
+    /// How many began.
+    settlings: AtomicU64,
     /// So many keys are settled before their time.
     many: AtomicUsize,
     /// About how many pages sled may have read since it let go of some.
@@ -67,7 +71,9 @@ impl Store {
             tree: RwLock::new(tree),
             fresh: RwLock::new(fresh),
             settling: Mutex::default(),
-            many: AtomicUsize::new(MANY_WHERE_SCARCE),
+            settlings: AtomicU64::new(0),
+            // Where nobody says, nobody else settles it.
+            many: AtomicUsize::new(MANY),
             looks: AtomicUsize::new(0),
         }
     }
@@ -191,9 +197,19 @@ impl Store {
         self.many.load(Ordering::Relaxed) <= self.gathered()
     }
 
-    /// or that it must be.
+    /// or so much that whoever adds to it should,
     pub(super) fn holds_too_much(&self) -> bool {
+        TOO_MANY_TIMES * self.many.load(Ordering::Relaxed) <= self.gathered()
+    }
+
+    /// or must,
+    pub(super) fn holds_far_too_much(&self) -> bool {
         TOO_MANY <= self.gathered()
+    }
+
+    /// or soon must: whoever keeps it from that should end.
+    pub(super) fn is_waited_for(&self) -> bool {
+        TOO_MANY / 2 <= self.gathered()
     }
 
     fn gathered(&self) -> usize {
@@ -224,6 +240,7 @@ impl Store {
     /// Moves what has gathered into sled, as one atom.
     pub(super) fn settle(&self) -> Result<(), IndexError> {
         let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        self.settlings.fetch_add(1, Ordering::AcqRel);
         let closing = self.close(|fresh| {
             fresh.bytes = 0;
             std::mem::take(&mut fresh.open)
@@ -248,25 +265,31 @@ impl Store {
         fresh.closing.clone()
     }
 
-    /// Whether sled holds what was put into it. Reads all of it, and keeps nothing of that; nothing is
-    /// settled meanwhile.
-    pub(super) fn is_whole(&self) -> Result<bool, IndexError> {
-        let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Whether sled holds what was put into it; none where something was settled meanwhile, which does not
+    /// wait for this. Reads all of it, and keeps nothing of that.
+    pub(super) fn is_whole(&self) -> Result<Option<bool>, IndexError> {
+        let begun = {
+            let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+            self.settlings.load(Ordering::Acquire)
+        };
         let tree = self.tree();
-        let is_whole = leaf::is_whole(&tree)?;
+        let is_still = || self.settlings.load(Ordering::Acquire) == begun;
+        let is_whole = leaf::is_whole(&tree, is_still)?;
         leaf::let_go(&tree)?;
         Ok(is_whole)
     }
 
-    /// Goes on with another sled that holds the same; none is written to until it is there.
+    /// Goes on with another sled that holds the same, if there is one; none is written to until it is
+    /// there. Says whether it does.
     pub(super) fn go_on_with(
         &self,
-        other: impl FnOnce(&sled::Db) -> Result<sled::Db, IndexError>,
-    ) -> Result<(), IndexError> {
+        other: impl FnOnce(&sled::Db) -> Result<Option<sled::Db>, IndexError>,
+    ) -> Result<bool, IndexError> {
         let _alone = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
-        let other = other(&self.tree())?;
+        let Some(other) = other(&self.tree())? else { return Ok(false) };
+        self.settlings.fetch_add(1, Ordering::AcqRel);
         *self.tree.write().unwrap_or_else(PoisonError::into_inner) = other;
-        Ok(())
+        Ok(true)
     }
 
     /// A handle.
@@ -360,7 +383,7 @@ mod tests {
                 store.write(changed);
                 if settles {
                     store.settle().unwrap();
-                    prop_assert!(store.is_whole().unwrap());
+                    prop_assert_eq!(store.is_whole().unwrap(), Some(true));
                 }
                 for span in [smallvec![]..=smallvec![0xff], key(from)..=key(to)] {
                     let expected: Vec<_> = if span.is_empty() {
@@ -400,17 +423,17 @@ mod tests {
         for nth in [0, 7, 20] {
             let (name, leaf) = tree.iter().nth(nth).unwrap().unwrap();
             tree.remove(&name).unwrap();
-            assert!(!store.is_whole().unwrap(), "leaf {nth} is gone");
+            assert_eq!(store.is_whole().unwrap(), Some(false), "leaf {nth} is gone");
             tree.insert(&name, tree.iter().nth(nth + 1).unwrap().unwrap().1).unwrap();
-            assert!(!store.is_whole().unwrap(), "leaf {nth} is another");
+            assert_eq!(store.is_whole().unwrap(), Some(false), "leaf {nth} is another");
             tree.insert(name, leaf).unwrap();
-            assert!(store.is_whole().unwrap());
+            assert_eq!(store.is_whole().unwrap(), Some(true));
         }
         // One that was made before there was a sum.
         tree.remove(tree.iter().next_back().unwrap().unwrap().0).unwrap();
         store.write([(key(1), None)].into());
         store.settle().unwrap();
-        assert!(store.is_whole().unwrap(), "nobody can tell");
+        assert_eq!(store.is_whole().unwrap(), Some(true), "nobody can tell");
     }
 
     #[test]
@@ -447,5 +470,28 @@ mod tests {
                 }
             }
         });
+    }
+
+    #[test]
+    fn what_is_settled_meanwhile_waits_for_no_look_and_is_no_damage() {
+        let store = store();
+        let some = |n: u16| -> Vec<Change> {
+            (n..n + 400).map(|n| (key(n), Some(vec![1; 50].into()))).collect()
+        };
+        store.write(some(0));
+        store.settle().unwrap();
+        assert_eq!(leaf::is_whole(&store.tree(), || false).unwrap(), None);
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| {
+                for n in 1..40 {
+                    store.write(some(n * 10));
+                    store.settle().unwrap();
+                }
+            });
+            while !writing.is_finished() {
+                assert_ne!(store.is_whole().unwrap(), Some(false));
+            }
+        });
+        assert_eq!(store.is_whole().unwrap(), Some(true));
     }
 }

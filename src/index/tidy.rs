@@ -23,6 +23,9 @@ const fn grown(copied: u64) -> u64 {
     copied / 2 * 3
 }
 
+/// Whoever copies looks after so many leaves whether somebody waits.
+const LOOK_EVERY: usize = 1024;
+
 /// Where the copy is made, and the old file is left until it goes.
 pub(super) fn beside(dir: &Path) -> PathBuf {
     dir.with_extension("new")
@@ -66,7 +69,9 @@ impl Index {
         if spare < from || !self.is_loose() {
             return Ok(None);
         }
-        self.copy()?;
+        if !self.copy()? {
+            return Ok(None);
+        }
         let to = self.size_bytes();
         self.copied_bytes.store(to, Ordering::Relaxed);
         Ok(Some((from, to)))
@@ -78,15 +83,19 @@ impl Index {
         SMALL.max(self.events() * BYTES_AN_EVENT).max(grown(copied)) < self.size_bytes()
     }
 
-    /// Copies itself, and goes on with the copy. Whichever is not gone on with goes.
-    pub(super) fn copy(&self) -> Result<(), IndexError> {
+    /// Copies itself, and goes on with the copy. Whichever is not gone on with goes. Says whether it did:
+    /// not where so much is recorded meanwhile that somebody would soon wait for it.
+    pub(super) fn copy(&self) -> Result<bool, IndexError> {
         // What is in memory only goes to the old one, so that it is on disk, whatever happens.
         self.checkpoint()?;
         let new = beside(&self.dir);
         let _ = fs::remove_dir_all(&new);
         let copied = self.store.go_on_with(|old| {
             let copy = open_tree(&new)?;
-            for leaf in old.iter() {
+            for (nth, leaf) in old.iter().enumerate() {
+                if nth.is_multiple_of(LOOK_EVERY) && self.store.is_waited_for() {
+                    return Ok(None);
+                }
                 let (name, leaf) = leaf?;
                 copy.insert(name, leaf)?;
             }
@@ -97,10 +106,10 @@ impl Index {
             let exchanged = renameat_with(CWD, &new, CWD, &self.dir, RenameFlags::EXCHANGE);
             exchanged.map_err(|error| IndexError::Checkpoint(error.into()))?;
             // Else we go on with one whose place another has: the next start believes neither.
-            Ok(open_tree(&self.dir).inspect_err(|_| self.distrust())?)
+            Ok(Some(open_tree(&self.dir).inspect_err(|_| self.distrust())?))
         });
         let removed = fs::remove_dir_all(&new).map_err(IndexError::Checkpoint);
-        copied.and(removed)
+        copied.and_then(|is_copied| removed.map(|()| is_copied))
     }
 }
 

@@ -18,11 +18,15 @@ pub fn tell_of_damage(damage: &Damage) {
     }
 }
 
+/// The index is begun with so often: what is put into it meanwhile changes its sum.
+const ATTEMPTS: u32 = 5;
+
 /// What is still to be looked at.
 pub struct Inspection {
     journal: Reader,
     segments: std::vec::IntoIter<u64>,
-    index_is_due: bool,
+    /// How often the index may still be begun with.
+    attempts: u32,
     doubted: Box<dyn Fn() + Send>,
 }
 
@@ -31,13 +35,13 @@ impl Inspection {
     pub fn new(journal: Reader, doubted: impl Fn() + Send + 'static) -> Self {
         let segments: Vec<u64> = journal.segments().iter().map(|segment| segment.first).collect();
         let segments = segments.into_iter();
-        Self { journal, segments, index_is_due: true, doubted: Box::new(doubted) }
+        Self { journal, segments, attempts: ATTEMPTS, doubted: Box::new(doubted) }
     }
 
     /// Looks at the next piece; says whether there was one.
     pub(super) fn step(&mut self, index: &Index) -> bool {
-        if std::mem::take(&mut self.index_is_due) {
-            self.look_at_index(index);
+        if let Some(left) = self.attempts.checked_sub(1) {
+            self.attempts = if self.look_at_index(index) { 0 } else { left };
             return true;
         }
         let Some(first) = self.segments.next() else { return false };
@@ -45,10 +49,12 @@ impl Inspection {
         true
     }
 
-    fn look_at_index(&self, index: &Index) {
+    /// Says whether it could be looked at as it stood.
+    fn look_at_index(&self, index: &Index) -> bool {
         // sled panics where it meets what it does not expect.
         let is_whole = match catch_unwind(AssertUnwindSafe(|| index.is_whole())) {
-            Ok(Ok(is_whole)) => is_whole,
+            Ok(Ok(None)) => return false,
+            Ok(Ok(Some(is_whole))) => is_whole,
             Ok(Err(error)) => !error.is_damage(),
             Err(_) => false,
         };
@@ -56,6 +62,7 @@ impl Inspection {
             index.distrust();
             (self.doubted)();
         }
+        true
     }
 
     fn look_at_segment(&self, first: u64, index: &Index) {

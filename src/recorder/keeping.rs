@@ -27,6 +27,7 @@ pub fn keep_until_dropped(
     mut inspection: Inspection,
     changes: &Receiver<()>,
 ) -> Result<(), IndexError> {
+    index.gather(room.is_ample());
     loop {
         let is_busy = pack_one(packer) || inspection.step(index);
         let told = if is_busy { changes.try_recv() } else { wait(index, room, changes) };
@@ -51,12 +52,10 @@ pub fn keep_until_dropped(
     checkpoint_if_room(index, room)
 }
 
-/// Waits for a change; if there is none for a while, gives room back meanwhile.
+/// Waits for a change of the index; if there is none for a while, gives room back meanwhile.
 fn wait(index: &Index, room: &Room, changes: &Receiver<()>) -> Result<(), TryRecvError> {
-    match changes.recv_timeout(QUIET) {
-        Ok(()) => return Ok(()),
-        Err(RecvTimeoutError::Disconnected) => return Err(TryRecvError::Disconnected),
-        Err(RecvTimeoutError::Timeout) => {}
+    if !stays_quiet(index, changes, QUIET)? {
+        return Ok(());
     }
     match index.tidy(room.spare()) {
         Ok(Some((from, to))) => tracing::debug!(from, to, "copied the index to give room back"),
@@ -67,6 +66,24 @@ fn wait(index: &Index, room: &Room, changes: &Receiver<()>) -> Result<(), TryRec
         }
     }
     changes.recv().map_err(|_| TryRecvError::Disconnected)
+}
+
+/// Whether nothing changes the index for a while. What is recorded while that waits for room to catch up
+/// changes the journal alone, and must not keep it from getting some.
+fn stays_quiet(
+    index: &Index,
+    changes: &Receiver<()>,
+    patience: Duration,
+) -> Result<bool, TryRecvError> {
+    let until = Instant::now() + patience;
+    loop {
+        match changes.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(()) if index.has_news() => return Ok(false),
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => return Ok(true),
+            Err(RecvTimeoutError::Disconnected) => return Err(TryRecvError::Disconnected),
+        }
+    }
 }
 
 /// Puts the index on disk, if there is room for it.
@@ -91,5 +108,33 @@ fn pack_one(packer: &mut Packer) -> bool {
             tracing::warn!(error, "a full segment of the journal stays unpacked");
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+    use crate::index::Position;
+
+    #[test]
+    fn only_what_changes_the_index_keeps_it_from_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = Index::open(&dir.path().join("index"), Box::new(|_| Ok(Vec::new()))).unwrap();
+        let (change, changes) = sync_channel(1);
+        let quiet = || stays_quiet(&index, &changes, Duration::ZERO);
+        assert!(index.is_worth_telling());
+        change.send(()).unwrap();
+        assert_eq!(quiet(), Ok(true), "it is as it was");
+        assert!(index.is_worth_telling(), "the next is told of");
+        index.apply(&[], Position { sequence: 1, batch: 1 }).unwrap();
+        change.send(()).unwrap();
+        assert_eq!(quiet(), Ok(false));
+        index.checkpoint().unwrap();
+        change.send(()).unwrap();
+        assert_eq!(quiet(), Ok(true), "it is on disk");
+        drop(change);
+        assert_eq!(quiet(), Err(TryRecvError::Disconnected));
     }
 }

@@ -12,7 +12,7 @@ fn a_copy_takes_the_place_of_the_index() {
     let events: Vec<Event> = (0..40).map(report).collect();
     apply(&index, &events[..30]);
     let before = answers(&index);
-    index.copy().unwrap();
+    assert!(index.copy().unwrap());
     assert_eq!(answers(&index), before);
     assert_eq!((index.events(), index.position().sequence), (30, 30));
     assert!(!dir.path().join("index.new").exists());
@@ -35,6 +35,40 @@ fn a_copy_takes_the_place_of_the_index() {
     let (from, to) = index.tidy(u64::MAX).unwrap().expect("much was written over");
     assert!(to < from / 2, "{from} bytes are {to}");
     assert_eq!((index.tidy(u64::MAX).unwrap(), answers(&index)), (None, after));
+}
+
+/// Keys with values, of which nothing was written before.
+fn some(n: u32) -> Vec<store::Change> {
+    (0..n).map(|n| (n.to_be_bytes().as_slice().into(), Some([7; 8].as_slice().into()))).collect()
+}
+
+#[test]
+fn a_copy_keeps_nobody_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    apply(&index, &[report(1), report(2)]);
+    index.checkpoint().unwrap();
+    index.store.write(some(70_000));
+    assert!(!index.copy().unwrap(), "much has gathered");
+    assert!(!dir.path().join("index.new").exists());
+    index.store.settle().unwrap();
+    assert!(index.copy().unwrap());
+    assert_eq!((index.is_whole().unwrap(), index.events()), (Some(true), 2));
+}
+
+#[test]
+fn where_room_is_scarce_less_gathers_also_where_nobody_else_settles_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let blocks = || fs::metadata(dir.path().join("index/db")).unwrap().blocks() * 512;
+    index.store.write(some(5_000));
+    index.settle_if_too_much().unwrap();
+    index.gather(false);
+    assert!(index.store.holds_much(), "there was room for more");
+    let before = blocks();
+    index.settle_if_too_much().unwrap();
+    assert!(!index.store.holds_much());
+    assert!(before + RESERVE <= blocks(), "it made sure of room first");
 }
 
 #[test]
