@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::replace::replace;
 use super::segment::sync_dir;
@@ -18,6 +19,9 @@ pub(super) enum Why {
     Damaged,
 }
 
+/// One copy at a time: several may come upon the same bytes at once.
+static KEEPING: Mutex<()> = Mutex::new(());
+
 /// Keeps a copy, durably, unless there is one already. Says whether it made one.
 pub(super) fn keep(
     dir: &Path,
@@ -26,6 +30,7 @@ pub(super) fn keep(
     bytes: &[u8],
     why: Why,
 ) -> io::Result<bool> {
+    let _alone = KEEPING.lock().unwrap_or_else(PoisonError::into_inner);
     let aside = dir.join("aside");
     match DirBuilder::new().mode(0o700).create(&aside) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -69,5 +74,32 @@ fn read_if_any(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn of_several_who_come_upon_the_same_one_keeps_it() {
+        const SEVERAL: usize = 8;
+        let dir = tempfile::tempdir().unwrap();
+        for offset in 0..20 {
+            let (bytes, together) = (vec![7; 100_000], Barrier::new(SEVERAL));
+            let keeps = || {
+                together.wait();
+                keep(dir.path(), 1, offset, &bytes, Why::Damaged).unwrap()
+            };
+            let made = thread::scope(|scope| {
+                let all: Vec<_> = (0..SEVERAL).map(|_| scope.spawn(keeps)).collect();
+                all.into_iter().map(|one| one.join().unwrap()).filter(|made| *made).count()
+            });
+            assert_eq!(made, 1, "at {offset}");
+        }
+        assert_eq!(fs::read_dir(dir.path().join("aside")).unwrap().count(), 20);
     }
 }
