@@ -35,10 +35,11 @@ use crate::recorder::{Fate, Lag, Recorder};
 
 /// What every door has at hand.
 pub struct Desk {
+    /// Where answers come from. Before the recorder: the writer ends with the last of those, and the
+    /// index may be opened anew then.
+    pub index: Arc<Index>,
     /// Where events go.
     pub recorder: Recorder,
-    /// Where answers come from.
-    pub index: Arc<Index>,
     /// Whether these are complete.
     pub lag: Arc<Lag>,
     /// The journal, for its figures and for streams.

@@ -11,6 +11,7 @@ use hyper::http::request::Parts;
 use hyper::{StatusCode, Uri};
 use jiff::SignedDuration;
 use serde::Serialize;
+use tokio::task::JoinError;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
@@ -24,7 +25,7 @@ use crate::event::{
     Draft, Event, MAX_EVENT, Place, Record, Retraction, Sender, Source, nearest_places,
 };
 use crate::index::{IndexError, Page, Stored};
-use crate::recorder::{Fate, Recorded, to_each};
+use crate::recorder::{Fate, Recorded, Refusal, to_each};
 
 /// Where events are posted.
 pub(super) const PATH: &str = "/v1/events";
@@ -109,7 +110,7 @@ async fn record_one(
         }
         Some(Recorded::Conflict(id)) => Err(Problem::conflict(id)),
         Some(Recorded::Lost(id)) => Err(Problem::lost_before(id)),
-        None => Err(crate::recorder::Refusal::Failed.into()),
+        None => Err(Refusal::Failed.into()),
     }
 }
 
@@ -343,9 +344,10 @@ pub(super) async fn read<T: Send + 'static>(
     ask: impl FnOnce(&Desk) -> Result<T, IndexError> + Send + 'static,
 ) -> Result<T, Problem> {
     let asked = desk.clone();
-    let answer = tokio::task::spawn_blocking(move || ask(&asked)).await;
-    let broken = |_| IndexError::Damaged("a query panicked");
-    let answer = answer.map_err(broken).and_then(|answer| answer);
+    let answer = match tokio::task::spawn_blocking(move || ask(&asked)).await {
+        Ok(answer) => answer,
+        Err(error) => Err(panicked(&error).ok_or(Refusal::Failed)?),
+    };
     match &answer {
         // Of what the journal has lost the next start tells more.
         Err(IndexError::Lost { .. }) => desk.index.distrust(),
@@ -356,6 +358,12 @@ pub(super) async fn read<T: Send + 'static>(
         Ok(_) | Err(_) => {}
     }
     Ok(answer?)
+}
+
+/// What it says of the index that a question was not answered: nothing where snagd stopped before it
+/// was asked.
+fn panicked(error: &JoinError) -> Option<IndexError> {
+    error.is_panic().then_some(IndexError::Damaged("a query panicked"))
 }
 
 /// Says that a place is new, and to whoever may read, which known ones are near.
@@ -394,4 +402,19 @@ pub(super) fn json_response(status: StatusCode, json: Vec<u8>) -> Response {
 pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
     // Our own answers have text keys only, and memory does not fail.
     serde_json::to_vec(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_question_that_panics_is_damage() {
+        let aborted = tokio::spawn(std::future::pending::<()>());
+        aborted.abort();
+        assert!(panicked(&aborted.await.unwrap_err()).is_none());
+        let panics = tokio::spawn(async { panic!("as sled does") });
+        let damage = panicked(&panics.await.unwrap_err());
+        assert!(damage.is_some_and(|error| error.is_damage()));
+    }
 }
