@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -77,7 +77,38 @@ pub(super) struct Listening {
     pub(super) urls: Vec<String>,
     pub(super) addresses: Vec<SocketAddr>,
     /// The socket file that is ours to remove.
-    pub(super) own_socket: Option<PathBuf>,
+    pub(super) own_socket: Option<OwnSocket>,
+}
+
+/// A socket file that a daemon made.
+#[derive(Debug)]
+pub(super) struct OwnSocket {
+    path: PathBuf,
+    made: Made,
+}
+
+/// The device, the number there, and when: numbers are given again.
+type Made = (u64, u64, (i64, i64));
+
+impl OwnSocket {
+    /// The one that is there now.
+    fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), made: made(path)? })
+    }
+
+    /// Removes it, unless another daemon listens there by now. One that is left behind would answer
+    /// nobody.
+    pub(super) fn remove(self) {
+        if made(&self.path).is_ok_and(|made| made == self.made) {
+            // Who starts next removes it as well.
+            let _ = fs::remove_file(self.path);
+        }
+    }
+}
+
+fn made(path: &Path) -> io::Result<Made> {
+    let found = fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino(), (found.mtime(), found.mtime_nsec())))
 }
 
 /// Takes the listeners that were handed over; of a kind that was not, binds what is said.
@@ -93,7 +124,7 @@ pub(super) async fn listen(
         let path = &settings.paths.socket;
         let unix = bind_unix(path).map_err(refused("--socket", path.display()))?;
         listening.add_unix(path, unix);
-        listening.own_socket = Some(path.clone());
+        listening.own_socket = OwnSocket::at(path).ok();
     }
     for (path, unix) in inherited.unix {
         let unix = UnixListener::from_std(unix).map_err(refused("--socket", path.display()))?;
@@ -161,4 +192,26 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_its_own_socket_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("snag.sock");
+        let first = bind_unix(&path).unwrap();
+        let firsts = OwnSocket::at(&path).unwrap();
+        // It listens no more, and has yet to write the rest.
+        drop(first);
+        let second = bind_unix(&path).unwrap();
+        firsts.remove();
+        assert!(path.exists(), "the second listens there");
+        let seconds = OwnSocket::at(&path).unwrap();
+        drop(second);
+        seconds.remove();
+        assert!(!path.exists());
+    }
 }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::config::ConfigError;
 use super::inherit::{InheritError, Inherited};
-use super::listen::{self, Listening};
+use super::listen::{self, Listening, OwnSocket};
 use super::owner;
 use super::paths::Paths;
 use super::reload::Reload;
@@ -44,7 +44,7 @@ pub struct Daemon {
     pub(super) configuration: Reload,
     pub(super) paths: Paths,
     /// The socket file that is ours to remove.
-    pub(super) own_socket: Option<PathBuf>,
+    pub(super) own_socket: Option<OwnSocket>,
     /// Held as long as the daemon lives: one daemon for one state directory.
     pub(super) _lock: Lock,
 }

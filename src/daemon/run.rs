@@ -9,7 +9,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::open::Daemon;
+use super::listen::OwnSocket;
+use super::open::{Daemon, Lock};
 use super::paths::Paths;
 use super::settings::{Settings, Sources};
 use super::{forget, pulse, recover, retain, systemd};
@@ -124,7 +125,7 @@ impl Daemon {
         written.and(checkpointed).and(closed)?;
         // One of ours that is left behind would answer nobody; others are kept open by whoever
         // handed them over.
-        let _ = self.own_socket.map(std::fs::remove_file);
+        self.own_socket.into_iter().for_each(OwnSocket::remove);
         recover::mark_stopped(&paths.state_dir).map_err(RunError::Unmarked)?;
         if again.load(Ordering::Acquire) {
             return Ok(Ended::Again(Box::new(accepted.borrow().clone())));
