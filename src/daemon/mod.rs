@@ -33,6 +33,6 @@ pub use recover::{Repaired, repair};
 pub use restore::{Damaged, RestoreError, restore};
 pub use retain::{Age, RetentionError, Size};
 pub use rule::CommandRules;
-pub use run::{Ended, RunError};
+pub use run::{Again, Ended, RunError};
 pub use settings::{ConfigFile, Origin, Settings, Sources};
 pub use verify::{IndexVerdict, Verdict, verify};

@@ -1,11 +1,12 @@
 //! Opening: everything that can fail before the daemon says that it is ready.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, TryLockError};
 use std::io;
 use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::statfs;
 use tokio::sync::{mpsc, watch};
@@ -16,7 +17,9 @@ use super::listen::{self, Listening, OwnSocket};
 use super::owner;
 use super::paths::Paths;
 use super::reload::Reload;
-use super::settings::{Settings, Sources};
+use super::run::Again;
+use super::settings::Sources;
+use super::systemd::Start;
 use super::{recover, restore};
 use crate::doors::body::Bodies;
 use crate::doors::http::Listener;
@@ -32,6 +35,9 @@ use crate::recorder::{CatchUpError, Lag, Recorder, Room, Writing};
 /// How statfs(2) knows a file system in memory.
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 
+/// Whoever waits for a look to end asks so often.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
 /// A daemon that is ready to run.
 pub struct Daemon {
     pub(super) desk: Arc<Desk>,
@@ -46,7 +52,7 @@ pub struct Daemon {
     /// The socket file that is ours to remove.
     pub(super) own_socket: Option<OwnSocket>,
     /// Held as long as the daemon lives: one daemon for one state directory.
-    pub(super) _lock: Lock,
+    pub(super) lock: Lock,
 }
 
 /// Why a daemon could not be opened.
@@ -127,22 +133,24 @@ impl Daemon {
     /// handed over.
     ///
     /// A configuration that does not read, or may not be, is an error; but not where one was in force
-    /// `before`, which stays: the daemon that starts anew was told nothing.
+    /// `before`, which stays: the daemon that starts anew was told nothing. Nor does it give up the state
+    /// directory in between. Whoever only looks at that is waited for.
     ///
     /// Must be called on a tokio runtime. From the moment it returns, clients can connect; they
     /// are answered once [`Daemon::run`] runs.
     pub async fn open(
         sources: &Sources,
         inherited: Inherited,
-        before: Option<Settings>,
+        before: Option<Again>,
     ) -> Result<Self, OpenError> {
         let started_at = now();
+        let (before, lock) = before.map(|Again { settings, lock }| (settings, lock)).unzip();
         let read = sources.read().and_then(|read| read.check_exposure().map(|()| read));
         // Why it stays is said when the file is followed.
         let settings = read.or_else(|error| before.ok_or(error))?;
         warm_up();
         let paths = settings.paths.clone();
-        let lock = take(&paths.state_dir)?;
+        let lock = take(&paths.state_dir, lock).await?;
         // Before anything is written: it gives room where there is none.
         let room = Arc::new(Room::of(&paths.state_dir).map_err(unusable(&paths.state_dir))?);
         let token = token::read_or_make(&paths.token())?;
@@ -191,7 +199,7 @@ impl Daemon {
             configuration: Reload::new(sources.clone(), settings, addresses),
             paths,
             own_socket,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -208,14 +216,35 @@ impl Daemon {
     }
 }
 
-/// Makes the state directory ours alone, and fit to be opened.
-fn take(state_dir: &Path) -> Result<Lock, OpenError> {
+/// Makes the state directory ours alone, unless it is, and fit to be opened.
+async fn take(state_dir: &Path, held: Option<Lock>) -> Result<Lock, OpenError> {
     make_dir(state_dir)?;
     warn_of_memory(state_dir);
-    let lock = lock(state_dir)?;
+    let lock = match held.filter(|held| held.is_of(state_dir)) {
+        Some(held) => held,
+        None => lock_once_looked_at(state_dir).await?,
+    };
     owner::check(state_dir)?;
     restore::clear_unfinished(state_dir)?;
     Ok(lock)
+}
+
+/// Waits for whoever looks at the directory, as that ends by itself: who gave up would be started again
+/// a few times, and then no more.
+async fn lock_once_looked_at(state_dir: &Path) -> Result<Lock, OpenError> {
+    let (mut start, mut is_told) = (Start::default(), false);
+    loop {
+        match lock(state_dir) {
+            Err(looked_at @ OpenError::LookedAt(_)) => {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::warn!("{looked_at}: snagd starts then");
+                }
+                start.goes_on_with("waits until `snagd verify` has looked at what is stored");
+            }
+            done => return done,
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Compiles the patterns now, so that the first event does not wait for them.
@@ -251,10 +280,22 @@ pub(super) fn unusable(path: &Path) -> impl Fn(io::Error) -> OpenError + Copy {
 }
 
 /// A state directory that nobody else has. Dropped, it is free again.
+#[derive(Debug)]
 pub(super) struct Lock {
     file: File,
     /// The directory itself, since anybody may remove the file. Not every file system locks one.
-    _dir: File,
+    dir: File,
+}
+
+impl Lock {
+    /// Whether it is the one of the directory that is there now.
+    fn is_of(&self, state_dir: &Path) -> bool {
+        let same = |held: &Metadata, found: &Metadata| {
+            (held.dev(), held.ino()) == (found.dev(), found.ino())
+        };
+        let there = fs::metadata(state_dir);
+        self.dir.metadata().is_ok_and(|held| there.is_ok_and(|there| same(&held, &there)))
+    }
 }
 
 impl Deref for Lock {
@@ -272,24 +313,33 @@ pub(super) fn lock(state_dir: &Path) -> Result<Lock, OpenError> {
     let options = options.write(true).create(true).truncate(false).mode(0o600);
     let file = options.open(&path).map_err(unusable)?;
     let dir = File::open(state_dir).map_err(unusable)?;
-    let taken = || OpenError::Taken(state_dir.to_owned());
-    let is_shared = |it: &File| !matches!(it.try_lock_shared(), Err(TryLockError::WouldBlock));
-    match (file.try_lock(), dir.try_lock()) {
-        (Err(TryLockError::WouldBlock), _) | (_, Err(TryLockError::WouldBlock))
-            if [&file, &dir].into_iter().all(is_shared) =>
-        {
-            Err(OpenError::LookedAt(state_dir.to_owned()))
-        }
-        (Err(TryLockError::WouldBlock), _) | (_, Err(TryLockError::WouldBlock)) => Err(taken()),
-        (Err(TryLockError::Error(source)), _) => Err(unusable(source)),
-        // A restore that was refused takes its own away again.
-        _ if file.metadata().map_err(unusable)?.nlink() == 0 => Err(taken()),
-        _ => Ok(Lock { file, _dir: dir }),
+    let is_held = |tried| matches!(tried, Err(TryLockError::WouldBlock));
+    // The second only with the first: of two who begin at once, each would have one.
+    let is_taken = match file.try_lock() {
+        Err(TryLockError::Error(source)) => return Err(unusable(source)),
+        tried => is_held(tried) || is_held(dir.try_lock()),
+    };
+    if is_taken {
+        let is_looked_at = [&file, &dir].into_iter().all(|it| !is_held(it.try_lock_shared()));
+        let state_dir = state_dir.to_owned();
+        return Err(if is_looked_at {
+            OpenError::LookedAt(state_dir)
+        } else {
+            OpenError::Taken(state_dir)
+        });
     }
+    // A restore that was refused takes its own away again.
+    if file.metadata().map_err(unusable)?.nlink() == 0 {
+        return Err(OpenError::Taken(state_dir.to_owned()));
+    }
+    Ok(Lock { file, dir })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -302,5 +352,53 @@ mod tests {
         assert!(is_taken());
         drop(held);
         assert!(!is_taken());
+    }
+
+    #[test]
+    fn of_several_who_begin_at_once_one_has_it() {
+        const SEVERAL: usize = 4;
+        let dir = tempfile::tempdir().unwrap();
+        for round in 0..1000 {
+            let together = Barrier::new(SEVERAL);
+            let begins = || {
+                together.wait();
+                let lock = lock(dir.path());
+                together.wait();
+                lock.is_ok()
+            };
+            let having = thread::scope(|scope| {
+                let all: Vec<_> = (0..SEVERAL).map(|_| scope.spawn(begins)).collect();
+                all.into_iter().map(|one| one.join().unwrap()).filter(|has| *has).count()
+            });
+            assert_eq!(having, 1, "round {round}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_starts_anew_keeps_what_it_has_unless_it_is_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| dir.path().join(name));
+        let held = take(&one, None).await.unwrap();
+        fs::remove_file(one.join("lock")).unwrap();
+        let held = take(&one, Some(held)).await.unwrap();
+        assert!(!one.join("lock").exists(), "nothing was taken anew");
+        assert!(matches!(lock(&one), Err(OpenError::Taken(_))));
+        let other_held = take(&other, Some(held)).await.unwrap();
+        assert!(lock(&one).is_ok(), "nobody has it any more");
+        // Another took its place.
+        fs::rename(&other, dir.path().join("moved")).unwrap();
+        assert!(!other_held.is_of(&other));
+        take(&other, Some(other_held)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_only_looks_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(lock(dir.path()).unwrap());
+        let look = File::open(dir.path().join("lock")).unwrap();
+        look.lock_shared().unwrap();
+        assert!(matches!(lock(dir.path()), Err(OpenError::LookedAt(_))));
+        let (taken, ()) = tokio::join!(take(dir.path(), None), async { drop(look) });
+        taken.unwrap();
     }
 }

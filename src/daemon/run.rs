@@ -1,5 +1,6 @@
 //! Running: doors open, a signal or a failure closes them, the writer writes the rest.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -22,6 +23,11 @@ use crate::recorder::{Inspection, Room, WritingError, keep_until_dropped};
 
 /// How long requests in flight may take once the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// The watchdog is fed so often while the last parts end,
+const BEAT: Duration = Duration::from_secs(5);
+/// and so many times.
+const MOST_BEATS: u32 = 60;
 
 /// Why a daemon stopped by itself. What was acknowledged is on disk all the same.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +60,17 @@ pub enum Ended {
     /// It was told to stop.
     Stopped,
     /// It has to be opened again: something is to be forgotten, or its time is over, or the index is
-    /// to be built anew. With the configuration that was in force.
-    Again(Box<Settings>),
+    /// to be built anew.
+    Again(Box<Again>),
+}
+
+/// What a daemon that is opened again goes on with.
+#[derive(Debug)]
+pub struct Again {
+    /// The configuration that was in force.
+    pub(super) settings: Settings,
+    /// The state directory, which nobody else gets in between.
+    pub(super) lock: Lock,
 }
 
 impl Daemon {
@@ -68,7 +83,8 @@ impl Daemon {
         stop: CancellationToken,
         reload: Arc<Notify>,
     ) -> Result<Ended, RunError> {
-        // The lock stays in `self` until the end.
+        // Let go last, or left to the next.
+        let lock = self.lock;
         let Self { desk, listeners, mut writing, mut packer, room, configuration, paths, .. } =
             self;
         let workers = Arc::new(Workers::start().map_err(RunError::Workers)?);
@@ -116,19 +132,20 @@ impl Daemon {
             recorder.end().await;
         }
         std::mem::drop(recorder);
-        let written = written.await.unwrap_or_else(|_| {
+        let written = fed(written).await.unwrap_or_else(|_| {
             // It panicked, and what panics where it meets the unexpected is sled.
             doubted.distrust();
             Err(RunError::Died)
         });
-        let checkpointed = checkpointed.await.unwrap_or(Err(RunError::Died));
+        let checkpointed = fed(checkpointed).await.unwrap_or(Err(RunError::Died));
         written.and(checkpointed).and(closed)?;
         // One of ours that is left behind would answer nobody; others are kept open by whoever
         // handed them over.
         self.own_socket.into_iter().for_each(OwnSocket::remove);
         recover::mark_stopped(&paths.state_dir).map_err(RunError::Unmarked)?;
         if again.load(Ordering::Acquire) {
-            return Ok(Ended::Again(Box::new(accepted.borrow().clone())));
+            let settings = accepted.borrow().clone();
+            return Ok(Ended::Again(Box::new(Again { settings, lock })));
         }
         Ok(Ended::Stopped)
     }
@@ -152,6 +169,20 @@ fn until_due(
             () = recover::doubted(&paths.state_dir, &doubt) => {}
         }
     }
+}
+
+/// Waits for a part to end. The watchdog is fed meanwhile, since nobody else does any more: but not for
+/// ever, as one that hangs is to be killed.
+async fn fed<T>(part: impl Future<Output = T>) -> T {
+    let mut part = pin!(part);
+    for _ in 0..MOST_BEATS {
+        let ended = tokio::time::timeout(BEAT, part.as_mut()).await;
+        systemd::alive();
+        if let Ok(ended) = ended {
+            return ended;
+        }
+    }
+    part.await
 }
 
 /// Runs a part that has no end of its own.
@@ -200,5 +231,20 @@ async fn close(
     if tokio::time::timeout(GRACE, rest).await.is_err() {
         tracing::warn!("some requests did not finish in time and are cut off unanswered");
     }
+    systemd::alive();
     closed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_ends_late_is_waited_for_and_fed_for_a_while() {
+        let late = async {
+            tokio::time::sleep(2 * MOST_BEATS * BEAT).await;
+            "done"
+        };
+        assert_eq!(fed(late).await, "done");
+    }
 }

@@ -1,7 +1,7 @@
 //! Keeping and forgetting: what goes is gone to the last byte, what stays answers as before.
 
 use std::fs;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -9,7 +9,6 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Dir, Said, Snagd, snagd, until};
-use crate::life::ends;
 
 /// Days of two people, ana's words easy to find again.
 fn of_two() -> Snagd {
@@ -428,7 +427,7 @@ fn what_is_damaged_goes_where_nothing_else_does() {
 }
 
 #[test]
-fn a_look_that_is_ended_leaves_nothing_and_who_starts_meanwhile_is_told() {
+fn a_look_that_is_ended_leaves_nothing_and_who_starts_meanwhile_waits_for_that() {
     let mut daemon = of_two();
     daemon.stop();
     // Opening this waits for somebody to write to it.
@@ -442,13 +441,25 @@ fn a_look_that_is_ended_leaves_nothing_and_who_starts_meanwhile_is_told() {
         command.arg("verify").arg("--state-dir").arg(daemon.state()).env("TMPDIR", &scratch);
         daemon.child = command.spawn().unwrap();
         until("it copies the index", || copies() == 1);
-        let second = ends(&daemon.dir, &["--state-dir", daemon.state().to_str().unwrap()]);
-        let told = "`snagd verify` looks at ";
-        assert!(second.stderr.contains(told), "{second:#?}");
-        second.ended(73);
+        let notified = UnixDatagram::bind(daemon.path(signal)).unwrap();
+        let mut starts = daemon.command();
+        let mut starting = starts.env("NOTIFY_SOCKET", daemon.path(signal)).spawn().unwrap();
+        let hears = |what: &str| {
+            until(what, || {
+                let mut said = [0; 4096];
+                let length = notified.recv(&mut said).unwrap();
+                String::from_utf8_lossy(&said[..length]).contains(what)
+            });
+        };
+        hears("EXTEND_TIMEOUT_USEC=60000000\nWATCHDOG=1\nSTATUS=waits until `snagd verify`");
         daemon.signal(signal);
         assert_eq!(daemon.wait().code(), Some(code));
         assert_eq!(copies(), 0, "it holds what people told");
+        hears("READY=1");
+        assert_eq!(daemon.log().matches("`snagd verify` looks at ").count(), 1, "{}", daemon.log());
+        fs::remove_file(daemon.path("log")).unwrap();
+        starting.kill().unwrap();
+        starting.wait().unwrap();
     }
     fs::remove_file(waits).unwrap();
     verify(&daemon).ok();

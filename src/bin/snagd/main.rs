@@ -176,7 +176,7 @@ async fn live(sources: Sources, inherited: Inherited) -> anyhow::Result<ExitCode
         };
         match run_once(daemon, signals).await? {
             Ended::Stopped => return Ok(ExitCode::SUCCESS),
-            Ended::Again(settings) => before = Some(*settings),
+            Ended::Again(again) => before = Some(*again),
         }
         tracing::info!("starting anew");
     }
