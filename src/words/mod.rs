@@ -11,7 +11,9 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::event::{Day, SignalName, Word};
-use crate::hotspot::{CAP, FEWEST_USES, POINTS, Rate, Sort, Why, Window, signal_points};
+use crate::hotspot::{
+    CAP, FEWEST_USES, NoteGroup, POINTS, Rate, Sort, Why, Window, signal_points,
+};
 
 pub use verdict::{TEST, sentences};
 
@@ -145,6 +147,10 @@ pub fn chance(p: f64) -> String {
         };
     }
     let odds = whole(1.0 / p);
+    if (190..210).contains(&odds) {
+        // Near the threshold of a change neither side may be told as the other.
+        return format!("1 time in {}", whole((1.0 / p).floor()));
+    }
     let mut unit = 1;
     while 100 * unit <= odds {
         unit *= 10;
@@ -187,20 +193,44 @@ pub fn no_rate(why: &Why) -> String {
     )
 }
 
-/// `29 %, 16-47 %`.
+/// `29 %, 16-47 %`. Ends that would round to never or always are rounded away from the middle.
 fn interval(rate: &Rate) -> String {
-    let low = percent(rate.low);
-    let low = low.trim_end_matches(" %");
-    format!("{}, {low}-{}", percent(rate.rate), percent(rate.high))
+    let low = match hundredths(rate.low) {
+        low if low == "100.0" => "99.9".to_owned(),
+        low => low,
+    };
+    let high = match hundredths(rate.high) {
+        high if high == "100.0" => "100".to_owned(),
+        high if high == "0.0" && 0.0 < rate.high => "0.1".to_owned(),
+        high => high,
+    };
+    format!("{}, {low}-{high} %", percent(rate.rate))
 }
 
-/// A share as a percentage.
+/// How many notes these groups hold: `3 notes`, or `the latest 400 notes` where there may be older ones.
+#[must_use]
+pub fn count_of_notes(groups: &[NoteGroup], older_notes: bool) -> String {
+    let count: usize = groups.iter().map(|group| group.count).sum();
+    let count = plural(count as u64, "note", "notes");
+    if older_notes { format!("the latest {count}") } else { count }
+}
+
+/// A share as a percentage, which says neither never nor always of what is not.
 #[must_use]
 pub fn percent(share: f64) -> String {
-    if share < 0.1 {
-        format!("{:.1} %", share * 100.0)
+    match hundredths(share).as_str() {
+        "0.0" if 0.0 < share => "under 0.1 %".to_owned(),
+        "100.0" => "over 99.9 %".to_owned(),
+        hundredths => format!("{hundredths} %"),
+    }
+}
+
+/// A share in hundredths; near both ends in tenths of them, so that only all of it is `100`.
+fn hundredths(share: f64) -> String {
+    if (0.0995..0.995).contains(&share) || 1.0 <= share {
+        whole(share * 100.0).to_string()
     } else {
-        format!("{} %", whole(share * 100.0))
+        format!("{:.1}", share * 100.0)
     }
 }
 
@@ -266,9 +296,34 @@ mod tests {
     }
 
     #[test]
+    fn never_and_always_are_said_of_nothing_else() {
+        let shares = [0.0, 0.0001, 0.0006, 0.0994, 0.0996, 0.994, 0.9951, 0.9994, 0.9999, 1.0];
+        let said = shares.map(percent);
+        let expected = [
+            "0.0 %",
+            "under 0.1 %",
+            "0.1 %",
+            "9.9 %",
+            "10 %",
+            "99 %",
+            "99.5 %",
+            "99.9 %",
+            "over 99.9 %",
+            "100 %",
+        ];
+        assert_eq!(said, expected);
+        let of = |hurt| short_rate(&Rate::of(hurt, 10_000, (1, 1)).unwrap());
+        assert_eq!(of(1), "1 of 10,000 (under 0.1 %, 0.0-0.1 %)");
+        assert_eq!(of(9_999), "9,999 of 10,000 (over 99.9 %, 99.9-100 %)");
+        assert_eq!(of(10_000), "10,000 of 10,000 (100 %, 99.9-100 %)");
+    }
+
+    #[test]
     fn chances() {
         assert_eq!(chance(0.000_292), "1 time in 3,400");
         assert_eq!(chance(0.005), "1 time in 200");
+        let near = [0.0052, 0.005_01, 0.004_99, 0.0048].map(chance);
+        assert_eq!(near, ["192", "199", "200", "208"].map(|odds| format!("1 time in {odds}")));
         assert_eq!(chance(0.033), "1 time in 30");
         assert_eq!(
             [0.1, 0.34, 0.99].map(chance),
