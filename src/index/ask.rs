@@ -61,6 +61,9 @@ pub struct WhyAnswer {
     pub why: Why,
     /// What was said, grouped by likeness; of the latest notes.
     pub notes: Vec<NoteGroup>,
+    /// Whether there may be older notes that were not read for it.
+    #[serde(default)]
+    pub older_notes: bool,
     /// The rules of the signals that count here, as they last fired.
     pub rules: BTreeMap<SignalName, String>,
     /// Events looked at for its words that the journal has lost; told beside the answer.
@@ -73,8 +76,10 @@ pub(super) type Lacking = HashSet<u64>;
 
 /// Notes read to explain a place: people repeat each other, and programs much more.
 const MOST_NOTES: usize = 2000;
-/// Entries of one list looked at, without reading their events.
+/// Entries of one list taken without reading their events,
 pub(super) const MOST_GLANCES: usize = 10_000;
+/// and looked at for them: what is muted or not asked about hides nothing that is a little older.
+pub(super) const MOST_LOOKED: usize = 50_000;
 /// Notes read of one list before a row goes without a quote.
 pub(super) const MOST_TRIES: usize = 64;
 
@@ -125,14 +130,15 @@ impl Index {
         let cells_at = |place: &Place| at_place(&span.days, place);
         let mut why = why(&by_place, place, cells_at, &self.ranking(&by_place, &span));
         let mut lacking = Lacking::new();
-        let notes = self.latest_notes(question, &why.places, &mut lacking)?;
+        let (notes, older_notes) = self.latest_notes(question, &why.places, &mut lacking)?;
         if let Some(row) = &mut why.hotspot {
             let (quotes, shown) = (&mut Quotes::default(), &mut BTreeSet::new());
             row.quote =
                 self.strongest_quote(question, &row.members, quotes, shown, &mut lacking)?;
         }
         let rules = self.rules(question, &why, &mut lacking)?;
-        Ok(Some(WhyAnswer { v: 1, why, notes: group(notes), rules, lacks: lacking.len() }))
+        let (notes, lacks) = (group(notes), lacking.len());
+        Ok(Some(WhyAnswer { v: 1, why, notes, older_notes, rules, lacks }))
     }
 
     /// The rule of each signal that counts, in the words of the latest event that has some.
@@ -174,31 +180,21 @@ impl Index {
         Ok(Span { days: of_class(question.class, days), next })
     }
 
-    /// The latest notes at these places, of reports and of signals.
+    /// The latest notes at these places, of reports and of signals; and whether there may be more.
     fn latest_notes(
         &self,
         question: &Question,
         places: &[Place],
         lacking: &mut Lacking,
-    ) -> Result<Vec<Note>, IndexError> {
-        let (mut found, filter) = (Vec::new(), Filter::of(question));
-        let sieve = filter.sieve();
-        for place in places {
-            for band in bands(question.class) {
-                let suiting = self.heard(question.window, place, band).filter(|found| {
-                    found.as_ref().map_or(true, |(_, glance)| suits(question, &sieve, *glance))
-                });
-                for entry in suiting {
-                    found.push(entry?);
-                }
-            }
-        }
-        found.sort_by_key(|(spot, _)| std::cmp::Reverse((spot.at, spot.id)));
+    ) -> Result<(Vec<Note>, bool), IndexError> {
+        let (found, mut is_cut) = self.found_notes(question, places)?;
+        let filter = Filter::of(question);
         let mut notes = Vec::new();
         let mut wordings = BTreeSet::new();
         for (Spot { id, .. }, glance) in found {
             let is_new = !wordings.contains(&glance.fingerprint);
             if notes.len() == MOST_NOTES || (is_new && wordings.len() == MOST_ALIKE) {
+                is_cut = true;
                 break;
             }
             let Some(event) = self.told_of(glance.sequence, lacking)? else { continue };
@@ -214,7 +210,35 @@ impl Index {
                 });
             }
         }
-        Ok(notes)
+        Ok((notes, is_cut))
+    }
+
+    /// Where there may be notes at these places, the latest first; and whether there may be more.
+    fn found_notes(
+        &self,
+        question: &Question,
+        places: &[Place],
+    ) -> Result<(Vec<(Spot, Glance)>, bool), IndexError> {
+        let (mut found, mut is_cut, sieve) = (Vec::new(), false, Filter::of(question).sieve());
+        for place in places {
+            for band in bands(question.class) {
+                let muted = self.muted_in(place, band);
+                let mut taken = 0;
+                for (looked, entry) in self.glances(question.window, place, band).enumerate() {
+                    if looked == MOST_LOOKED || taken == MOST_GLANCES {
+                        is_cut = true;
+                        break;
+                    }
+                    let (spot, glance) = entry?;
+                    if is_heard(&muted, glance) && is_about(question, &sieve, glance) {
+                        taken += 1;
+                        found.extend(suits(question, &sieve, glance).then_some((spot, glance)));
+                    }
+                }
+            }
+        }
+        found.sort_by_key(|(spot, _)| std::cmp::Reverse((spot.at, spot.id)));
+        Ok((found, is_cut))
     }
 
     /// The event of a sequence; one that is lost is counted, and none.
@@ -237,11 +261,16 @@ impl Index {
         place: &Place,
         band: u8,
     ) -> impl Iterator<Item = Result<(Spot, Glance), IndexError>> + use<> {
-        let muted = if band == key::SIGNALS { self.muted_at(place) } else { Vec::new() };
-        self.glances(window, place, band).take(MOST_GLANCES).filter(move |found| {
-            let signal = found.as_ref().ok().and_then(|(_, glance)| glance.signal);
-            signal.is_none_or(|signal| !muted.contains(&signal))
+        let muted = self.muted_in(place, band);
+        let looked = self.glances(window, place, band).take(MOST_LOOKED);
+        looked.filter(move |found| {
+            found.as_ref().map_or(true, |(_, glance)| is_heard(&muted, *glance))
         })
+    }
+
+    /// What is muted in one band of a place: a signal that somebody confirmed is not.
+    fn muted_in(&self, place: &Place, band: u8) -> Vec<SignalName> {
+        if band == key::SIGNALS { self.muted_at(place) } else { Vec::new() }
     }
 
     /// One band of a place within a window, the latest first.
@@ -281,11 +310,20 @@ fn at_place<'a>(
     })
 }
 
+fn is_heard(muted: &[SignalName], glance: Glance) -> bool {
+    glance.signal.is_none_or(|signal| !muted.contains(&signal))
+}
+
 pub(super) fn quote(event: Event) -> Quote {
     let text = event.words().unwrap_or_default().to_owned();
     let severity = event.reported_severity();
     let Event { id, place, at, .. } = event;
     Quote { id, place, severity, at, text }
+}
+
+/// Whether a question is about it, as far as a glance tells.
+pub(super) fn is_about(question: &Question, sieve: &Sieve, glance: Glance) -> bool {
+    sieve.admits(&glance) && question.wants(glance.kind)
 }
 
 /// Whether a note may be quoted, as far as a glance tells: nobody is quoted for being delighted.

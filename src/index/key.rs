@@ -250,6 +250,8 @@ pub(super) struct Sieve {
     pub(super) kind: Option<Kind>,
     pub(super) person: Option<Tag>,
     pub(super) version: Option<Tag>,
+    /// Only what was noticed, or only what nobody noticed: a confirmed signal lies among the reports.
+    pub(super) is_signal: Option<bool>,
 }
 
 impl Sieve {
@@ -258,6 +260,7 @@ impl Sieve {
             && self.kind.is_none_or(|kind| glance.kind == Some(kind))
             && self.person.is_none_or(|person| glance.person == person)
             && self.version.is_none_or(|version| glance.version == version)
+            && self.is_signal.is_none_or(|is_signal| glance.signal.is_some() == is_signal)
     }
 }
 

@@ -44,13 +44,15 @@ impl Filter {
     }
 
     /// The bands that hold events of the class asked for.
-    pub(super) fn bands(&self) -> std::ops::Range<u8> {
-        match self.class {
+    pub(super) fn bands(&self) -> impl Iterator<Item = u8> + use<> {
+        let class = self.class;
+        (0..key::BANDS).filter(move |band| match class {
+            None => true,
             // Confirmed signals lie among the reports.
-            None | Some(Class::Signal) => 0..key::BANDS,
-            Some(Class::Report) => key::REPORTS,
-            Some(Class::Use) => key::USES..key::USES + 1,
-        }
+            Some(Class::Signal) => *band != key::USES,
+            Some(Class::Report) => key::REPORTS.contains(band),
+            Some(Class::Use) => *band == key::USES,
+        })
     }
 
     /// What of it can be told by a glance.
@@ -60,6 +62,7 @@ impl Filter {
             kind: self.kind,
             person: self.person.as_deref().map(key::tag),
             version: self.version.as_deref().map(key::tag),
+            is_signal: self.class.map(|class| class == Class::Signal),
         }
     }
 

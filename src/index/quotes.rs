@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::ask::{Lacking, MOST_GLANCES, MOST_TRIES, bands, quote, suits};
+use super::ask::{Lacking, MOST_GLANCES, MOST_LOOKED, MOST_TRIES, bands, is_about, quote, suits};
 use super::list::Filter;
 use super::{Index, IndexError, key};
 use crate::event::Place;
@@ -100,7 +100,11 @@ impl Index {
     ) -> Result<Latest, IndexError> {
         let (mut latest, filter) = (Latest::default(), Filter::of(question));
         let (sieve, mut tries) = (filter.sieve(), 0);
-        for entry in self.glances(question.window, place, band).take(MOST_GLANCES) {
+        let looked = self.glances(question.window, place, band).take(MOST_LOOKED);
+        let asked = looked.filter(|found| {
+            found.as_ref().map_or(true, |(_, glance)| is_about(question, &sieve, *glance))
+        });
+        for entry in asked.take(MOST_GLANCES) {
             let (_, glance) = entry?;
             if !suits(question, &sieve, glance) {
                 continue;

@@ -8,16 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::ask::{Lacking, MOST_GLANCES, pairs};
+use super::ask::{Lacking, MOST_GLANCES, is_about, pairs};
 use super::cells::DayCells;
 use super::key::{self, Glance};
 use super::list::{Filter, Spot};
 use super::{Index, IndexError};
-use crate::event::{Event, Muting, Place, SignalName, Word};
+use crate::event::{Day, Event, Muting, Place, SignalName, Word};
 use crate::hotspot::{Question, Window, signal_points};
 
 /// The ids of one group that are told, the latest first.
 const MOST_IDS: usize = 1000;
+/// Signals looked at of the last day of a group that none of the latest is of.
+const MOST_OF_A_DAY: usize = 1_000_000;
 
 /// What was noticed and is not decided about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,6 +63,8 @@ pub struct SignalGroup {
 struct Counted<'a> {
     count: u64,
     people: BTreeSet<&'a str>,
+    /// The last day that counts one, and how many it counts.
+    last: (Day, u64),
     /// Where its events are, the latest first.
     spots: Vec<Spot>,
 }
@@ -83,6 +87,11 @@ impl Index {
                 }
             }
         }
+        for ((place, name), group) in &mut counted {
+            if group.spots.is_empty() {
+                group.spots = self.last_spots(question, place, *name, group.last, &mut lacking)?;
+            }
+        }
         let mut groups: Vec<_> = counted.into_iter().collect();
         groups.retain(|(_, group)| !group.spots.is_empty());
         // No two begin with the same event.
@@ -90,7 +99,7 @@ impl Index {
         let more = groups.len().saturating_sub(top);
         groups.truncate(top);
         let mut told = Vec::new();
-        for ((place, signal), Counted { count, people, spots }) in groups {
+        for ((place, signal), Counted { count, people, spots, .. }) in groups {
             // Of a group that is lost there is nothing to decide about.
             let mut left = spots.iter().map(|spot| self.told_of(spot.sequence, &mut lacking));
             let Some(latest) = left.find_map(Result::transpose).transpose()? else { continue };
@@ -106,6 +115,31 @@ impl Index {
         Ok(SignalsAnswer { v: 1, window, groups: told, more, muted, lacks })
     }
 
+    /// Where a group's events of its last day are: so much else was noticed since that none of them is
+    /// among the latest of its place.
+    fn last_spots(
+        &self,
+        question: &Question,
+        place: &Place,
+        name: SignalName,
+        (day, count): (Day, u64),
+        lacking: &mut Lacking,
+    ) -> Result<Vec<Spot>, IndexError> {
+        let day = Window { since: day, until: day };
+        let most = MOST_IDS.min(usize::try_from(count).unwrap_or(MOST_IDS));
+        let mut spots = Vec::new();
+        for entry in self.glances(day, place, key::SIGNALS).take(MOST_OF_A_DAY) {
+            let (spot, glance) = entry?;
+            if glance.signal == Some(name) && self.is_asked(question, glance, lacking)? {
+                spots.push(spot);
+            }
+            if spots.len() == most {
+                break;
+            }
+        }
+        Ok(spots)
+    }
+
     /// Whether a signal is asked about; read only where a glance does not tell.
     fn is_asked(
         &self,
@@ -113,7 +147,7 @@ impl Index {
         glance: Glance,
         lacking: &mut Lacking,
     ) -> Result<bool, IndexError> {
-        if glance.actor != question.actor || !question.wants(glance.kind) {
+        if !is_about(question, &Filter::of(question).sieve(), glance) {
             return Ok(false);
         }
         if question.version.is_none() && question.person.is_none() {
@@ -137,6 +171,12 @@ fn count<'a>(
             let group = counted.entry((&key.place, *name)).or_default();
             group.count += u64::from(count);
             group.people.insert(&key.person);
+            if group.last.0 < key.day {
+                group.last = (key.day, 0);
+            }
+            if group.last.0 == key.day {
+                group.last.1 += u64::from(count);
+            }
         }
     }
     counted

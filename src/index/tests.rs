@@ -15,6 +15,7 @@ use crate::hotspot::{By, Cell, CellKey, Question, Shape, Window, rank};
 
 mod days;
 mod deciding;
+mod flood;
 mod listing;
 mod ranking;
 mod tidy;

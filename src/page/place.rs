@@ -36,7 +36,7 @@ pub fn place(visit: &Visit, answer: &WhyAnswer, latest: &[Event]) -> String {
             (words::hindered(why))
             (figures::signals(answer))
             (figures::cost(why))
-            (words::notes(&answer.notes, why.window.until))
+            (words::notes(answer))
             (words::events(visit, why, latest))
         }
         p.after {

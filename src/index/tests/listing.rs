@@ -183,3 +183,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_of_another_class_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = open(dir.path());
+    let of = |n: u128, fields: serde_json::Value| {
+        let mut fields = fields;
+        fields["id"] = json!(Uuid::from_u128(n));
+        fields["place"] = json!("web/a");
+        event(&fields)
+    };
+    let signal = json!({"class": "signal", "signal": {"name": "crash"}});
+    let events = [
+        of(1, json!({"class": "use"})),
+        of(2, json!({"note": "it broke"})),
+        of(3, signal.clone()),
+        of(4, signal),
+    ];
+    apply(&index, &events);
+    take(&index, &events, 1, &Turn::Decided(3, Verdict::Confirmed));
+    // What is lost is noticed by who reads it.
+    for lost in [1, 2, 4] {
+        fs::remove_file(dir.path().join(format!("records/{lost}"))).unwrap();
+    }
+    let lacks = |class| {
+        let filter = Filter { class, ..Filter::default() };
+        index.list(&filter, Order::Newest, None, 10).unwrap().lacks
+    };
+    let classes = [None, Some(Class::Report), Some(Class::Signal), Some(Class::Use)];
+    assert_eq!(classes.map(lacks), [3, 1, 1, 1]);
+}

@@ -7,10 +7,11 @@ use maud::{Markup, html};
 
 use crate::event::{Day, Event, Word};
 use crate::hotspot::{NoteGroup, Why};
+use crate::index::WhyAnswer;
 use crate::page::event::facts;
 use crate::page::frame::Visit;
 use crate::page::{EVENT, WHY, chart, tell, text};
-use crate::words::{ago, exactly, human, number, plural};
+use crate::words::{ago, count_of_notes, exactly, human, number, plural};
 
 /// Letters of a note, and of another wording of it.
 const NOTE: usize = 400;
@@ -78,15 +79,15 @@ fn counts(title: &str, reports: u64, groups: &[(&str, Counted)]) -> Markup {
 }
 
 /// What was said, similar notes together.
-pub(super) fn notes(groups: &[NoteGroup], today: Day) -> Markup {
+pub(super) fn notes(answer: &WhyAnswer) -> Markup {
+    let (groups, today) = (&answer.notes, answer.why.window.until);
     if groups.is_empty() {
         return html! {};
     }
-    let count: usize = groups.iter().map(|group| group.count).sum();
     html! {
         section.wide {
             h2 { "In their words" }
-            p.dim { (plural(count as u64, "note", "notes")) ", similar ones together" }
+            p.dim { (count_of_notes(groups, answer.older_notes)) ", similar ones together" }
             ol.notes {
                 @for group in groups.iter().take(MOST_GROUPS) {
                     li {
@@ -124,7 +125,7 @@ pub(super) fn events(visit: &Visit, why: &Why, latest: &[Event]) -> Markup {
             ol.events {
                 @for event in latest {
                     li {
-                        span title=(exactly(event.at)) { (ago(event.day(), visit.today)) }
+                        span title=(exactly(event.at)) { (ago(event.day(), why.window.until)) }
                         @let link = format!("{EVENT}{}", event.id);
                         @if let Some(words) = event.words() {
                             a href=(link) { (text::line(words, WORDING)) }
@@ -141,5 +142,52 @@ pub(super) fn events(visit: &Visit, why: &Why, latest: &[Event]) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::Place;
+    use crate::hotspot::{Hotspot, Question, Window, why};
+    use crate::page::Address;
+
+    /// What is known of a place in the ten days to `2026-11-10`, ten days ago.
+    fn explained() -> WhyAnswer {
+        let until = Day::parse("2026-11-10").unwrap();
+        let (cells, place) = (BTreeMap::new(), Place::parse("web/a").unwrap());
+        let question = Question::over(Window::ending(until, 10));
+        let why = why(&question, &place, |_| &cells, &[] as &[Hotspot]);
+        let group = json!({"text": "it broke", "count": 400, "people": 3, "worst": "minor", "last_day": "2026-11-09"});
+        let notes = vec![serde_json::from_value(group).unwrap()];
+        WhyAnswer { v: 1, why, notes, older_notes: true, rules: BTreeMap::new(), lacks: 0 }
+    }
+
+    #[test]
+    fn notes_that_were_not_read_are_not_denied() {
+        let mut answer = explained();
+        assert!(notes(&answer).0.contains("the latest 400 notes, similar"));
+        answer.older_notes = false;
+        assert!(notes(&answer).0.contains(">400 notes, similar"));
+    }
+
+    #[test]
+    fn a_page_has_one_clock() {
+        let answer = explained();
+        let today = Day::parse("2026-11-20").unwrap();
+        let visit = Visit { address: Address::read(WHY, ""), today, seen: 0, behind: None };
+        let event = json!({
+            "id": "01938a5e-7c3b-7d4e-9f00-8a1b4be19c07", "class": "report", "at": "2026-11-09T10:00:00Z",
+            "received_at": "2026-11-09T10:00:00Z", "place": "web/a", "person": "ana", "note": "it broke",
+            "person_verified": true, "actor": "human", "source": "cli",
+        });
+        let latest = [serde_json::from_value(event).unwrap()];
+        let shown = events(&visit, &answer.why, &latest).0;
+        assert!(shown.contains(">yesterday<"), "as its notes say: {shown}");
+        assert!(notes(&answer).0.contains("last yesterday"));
     }
 }

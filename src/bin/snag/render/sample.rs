@@ -242,7 +242,7 @@ pub(super) fn why_shaped(events: &[Event], place: &str, shape: Shape) -> WhyAnsw
     let signals = events.iter().filter(|event| why.places.contains(&event.place));
     let signals = signals.filter_map(|event| event.signal.clone());
     let rules = signals.filter_map(|signal| Some((signal.name, signal.rule?))).collect();
-    WhyAnswer { v: 1, why, notes, rules, lacks: 0 }
+    WhyAnswer { v: 1, why, notes, older_notes: false, rules, lacks: 0 }
 }
 
 /// An inbox of events, each of a place of its own.

@@ -8,7 +8,7 @@ use crate::query::Query;
 use crate::render::Look;
 use crate::render::why::notes::{MOST_GROUPS, MOST_WORDINGS, sum_up};
 use crate::render::why::{bill, facts, next, standing, trend};
-use crate::render::words::{number, plural, rate};
+use crate::render::words::{count_of_notes, number, plural, rate};
 
 /// Explains a place.
 pub(crate) fn why(answer: &WhyAnswer, asked: &Query, look: &Look) -> String {
@@ -100,7 +100,8 @@ impl Report {
         if answer.notes.is_empty() {
             return;
         }
-        self.about("What was said.", "");
+        let older = format!("Of {}.", count_of_notes(&answer.notes, answer.older_notes));
+        self.about("What was said.", if answer.older_notes { &older } else { "" });
         for group in answer.notes.iter().take(MOST_GROUPS) {
             self.quote(&group.text);
             for wording in group.also.iter().take(MOST_WORDINGS) {

@@ -43,7 +43,7 @@ pub(crate) fn why(answer: &WhyAnswer, asked: &Query, look: &Look) -> String {
     trend::trend(why, &mut page, look);
     bill::versions(why, &mut page, look);
     counts::counts(answer, &mut page, look);
-    notes::notes(&answer.notes, &mut page, look);
+    notes::notes(answer, &mut page, look);
     page.blank();
     for (what, command) in next(answer, asked) {
         page.next(&what, &command);

@@ -1,11 +1,12 @@
 //! What was said: notes that say the same once, similar ones together.
 
 use snag::hotspot::NoteGroup;
+use snag::index::WhyAnswer;
 
 use super::{INDENT, heading};
 use crate::render::Look;
 use crate::render::line::{Page, Tone};
-use crate::render::words::{number, plural};
+use crate::render::words::{count_of_notes, number, plural};
 
 /// Groups shown.
 pub(in crate::render) const MOST_GROUPS: usize = 10;
@@ -15,13 +16,13 @@ const MOST_LINES: usize = 3;
 pub(in crate::render) const MOST_WORDINGS: usize = 2;
 
 /// The groups that most people wrote in, first.
-pub(super) fn notes(groups: &[NoteGroup], page: &mut Page, look: &Look) {
+pub(super) fn notes(answer: &WhyAnswer, page: &mut Page, look: &Look) {
+    let groups = &answer.notes;
     if groups.is_empty() {
         return;
     }
-    let count: usize = groups.iter().map(|group| group.count).sum();
-    let mut beside = plural(count as u64, "note", "notes");
-    if groups.len() < count {
+    let mut beside = count_of_notes(groups, answer.older_notes);
+    if groups.iter().any(|group| 1 < group.count) {
         beside.push_str(", similar ones together");
     }
     page.blank();
