@@ -352,6 +352,8 @@ fn mistyped_filters_are_not_ignored() {
         ("/v1/hotspots?top=1&top=2", "twice"),
         ("/v1/events?cursor=7", "`next` of the page before"),
         ("/v1/events?class=reports", "did you mean `report`?"),
+        ("/v1/events?version=", "`version` is empty"),
+        ("/v1/hotspots?person=%20", "`person` is empty"),
         ("/v1/why", "`place` is missing"),
     ];
     for (path, detail) in bad {

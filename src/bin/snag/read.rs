@@ -84,7 +84,7 @@ pub(crate) async fn hotspots(
     let asks_for_all = said.by.as_deref() == Some("person") && said.asked.about.person.is_none();
     if asks_for_all {
         // Whoever logs under a name of their own wants to see themselves under it.
-        said.asked.about.person = std::env::var("SNAG_PERSON").ok();
+        said.asked.about.person = std::env::var("SNAG_PERSON").ok().filter(|name| !name.is_empty());
     }
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
     let mut query = Query::new(&said.asked);

@@ -215,6 +215,16 @@ impl<'a> Parameters<'a> {
         place.map(Some).map_err(|error| Problem::query(name, format!("`{name}` {error}")))
     }
 
+    /// A name as it was recorded, which is never empty.
+    fn name(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
+        let said = self.take(name)?;
+        if said.as_deref().is_some_and(|said| said.trim().is_empty()) {
+            let detail = format!("`{name}` is empty: say which, or leave it out");
+            return Err(Problem::query(name, detail));
+        }
+        Ok(said.map(Cow::into_owned))
+    }
+
     fn number(&mut self, name: &'static str, default: usize) -> Result<usize, Problem> {
         let Some(text) = self.take(name)? else { return Ok(default) };
         let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
@@ -229,8 +239,8 @@ impl<'a> Parameters<'a> {
             under: self.place("under")?,
             class: self.word::<Class>("class")?,
             kind: self.word("kind")?,
-            version: self.take("version")?.map(Cow::into_owned),
-            person: self.take("person")?.map(Cow::into_owned),
+            version: self.name("version")?,
+            person: self.name("person")?,
             actor: self.word("actor")?,
             ..Filter::default()
         })
@@ -243,8 +253,8 @@ impl<'a> Parameters<'a> {
         Ok(Question {
             under: self.place("under")?,
             kind: self.word("kind")?,
-            version: self.take("version")?.map(Cow::into_owned),
-            person: self.take("person")?.map(Cow::into_owned),
+            version: self.name("version")?,
+            person: self.name("person")?,
             actor: self.word::<Actor>("actor")?.unwrap_or(Actor::Human),
             ..Question::over(window)
         })
