@@ -94,6 +94,14 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
     // The last column ends on the last day, whatever is left over stands at the start.
     let first = window.until.plus(1 - as_days(columns.len() * length));
     let day_of = |at: usize| first.plus(as_days(at * length));
+    let span_of = |at: usize| {
+        let (from, to) = (day_of(at).max(window.since), day_of(at + 1).plus(-1));
+        match words::day(to, today) {
+            last if from < to => format!("{} to {last}", words::day(from, today)),
+            day => day,
+        }
+    };
+    let unit = if length == 1 { " points".to_owned() } else { format!(" points in {length} days") };
     html! {
         svg.time height=(bottom + DAYS) role="img" aria-label=(summary(days, window, today)) {
             line.axis x1="0" x2="100%" y1=(bottom) y2=(bottom) {}
@@ -101,7 +109,7 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
             @for (at, points) in columns.iter().enumerate().filter(|(_, points)| **points != 0) {
                 @let height = (points * BARS).div_ceil(highest).max(2);
                 rect x=(x(at as u64)) y=(bottom - height) width=(percent(4, count * 5)) height=(height) rx="1" {
-                    title { (words::day(day_of(at), today)) ": " (words::plural(*points, "point", "points")) }
+                    title { (span_of(at)) ": " (words::plural(*points, "point", "points")) }
                 }
             }
             @for (at, release) in releases.iter().enumerate() {
@@ -109,7 +117,7 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
                 @let is_near = releases.get(at + 2).is_some_and(|next| is_near(release, next, window));
                 (mark(release, days, window.days() as u64, at, is_near))
             }
-            text.tick x="0" y=(top - 6) { (words::number(highest)) " points" }
+            text.tick x="0" y=(top - 6) { (words::number(highest)) (unit) }
             text.tick x="0" y=(bottom + 16) { (words::day(window.since, today)) }
             text.tick.end x="100%" y=(bottom + 16) { (words::day(window.until, today)) }
         }
@@ -216,7 +224,10 @@ mod tests {
         let days = vec![1; 365];
         let drawn = timeline(&days, window(365), &[], window(1).until).0;
         assert_eq!(drawn.matches("<rect").count(), 365_usize.div_ceil(365_usize.div_ceil(120)));
-        assert!(drawn.contains("4 points"), "{drawn}");
+        assert!(drawn.contains("<title>Nov 17 to Nov 20: 4 points</title>"), "{drawn}");
+        assert!(drawn.contains(">4 points in 4 days<"), "{drawn}");
+        // What is left over stands at the start.
+        assert!(drawn.contains("<title>2025-11-21: 1 point</title>"), "{drawn}");
     }
 
     #[test]
