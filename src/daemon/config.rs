@@ -15,7 +15,7 @@ use toml::de::DeTable;
 use super::listen::Listen;
 use super::retain::{Age, Size};
 use super::rule::CommandRules;
-use crate::event::{MAX_NAME, is_unprintable, nearest};
+use crate::event::{MAX_NAME, is_unprintable, nearest, without_hidden};
 
 /// Every key, as it is suggested to somebody who mistyped one.
 pub const KEYS: [&str; 13] = [
@@ -264,7 +264,8 @@ fn absolute_path<'de, D: Deserializer<'de>>(value: D) -> Result<Option<PathBuf>,
 fn plain_name<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
     let said = String::deserialize(value)?;
     let name = said.trim();
-    let is_plain = !name.is_empty() && !name.contains(is_unprintable);
+    let is_plain =
+        !name.is_empty() && !name.contains(is_unprintable) && without_hidden(name) == name;
     if is_plain && name.len() <= MAX_NAME {
         return Ok(Some(name.to_owned()));
     }

@@ -68,7 +68,7 @@ impl Draft {
             tags: claim.tags(),
             evidence: claim.evidence(),
             scrubbed: read_scrubbed(&mut claim, &arrival.sender),
-            decision: read_decision(&mut claim, class, &arrival.sender),
+            decision: read_decision(&mut claim, class, arrival),
             named,
         };
         check_words(&mut claim, &event);
@@ -110,11 +110,9 @@ fn read_id(claim: &mut Claim, field: Field) -> Option<Uuid> {
 fn read_at(claim: &mut Claim, now: Timestamp) -> (Timestamp, bool) {
     let Some(value) = claim.take(Field::At) else { return (now, false) };
     let text = value.as_str().unwrap_or_default();
-    if text.starts_with("9999-12-3") {
-        // The last day of the calendar is not an instant in every zone; ahead of us it is.
-        return (now, true);
-    }
-    let Ok(at) = text.parse::<Timestamp>() else {
+    // The last days of the calendar are not an instant in every zone, but those of the year before are.
+    let last_days = || format!("9998-12-3{}", text.strip_prefix("9999-12-3")?).parse().ok();
+    let Some(at) = text.parse::<Timestamp>().ok().or_else(last_days) else {
         claim.fault(
             "/at",
             "`at` is no instant with a zone: write it like 2026-11-20T14:30:00Z or 2026-11-20T15:30:00+01:00",
@@ -286,7 +284,7 @@ fn read_scrubbed(claim: &mut Claim, sender: &Sender) -> Vec<Scrubbed> {
 }
 
 /// What was decided in an earlier store, believed from those who may import.
-fn read_decision(claim: &mut Claim, class: Class, sender: &Sender) -> Option<Decision> {
+fn read_decision(claim: &mut Claim, class: Class, arrival: &Arrival) -> Option<Decision> {
     if class != Class::Signal {
         refuse(claim, Field::Decision, "a `decision` is about a signal: leave it out here");
         return None;
@@ -297,7 +295,11 @@ fn read_decision(claim: &mut Claim, class: Class, sender: &Sender) -> Option<Dec
             claim.fault("/decision/note", format!("it has more than {MAX_TEXT} bytes: shorten it"));
             None
         }
-        Ok(decision) => Some(decision).filter(|_| sender.is_owner()),
+        Ok(decision) if arrival.sender.is_owner() => {
+            let is_ahead = arrival.now + AHEAD < decision.at;
+            Some(Decision { at: if is_ahead { arrival.now } else { decision.at }, ..decision })
+        }
+        Ok(_) => None,
         Err(_) => {
             claim.fault("/decision", "`decision` is filled in by snag: leave it out");
             None

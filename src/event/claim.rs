@@ -1,5 +1,6 @@
 //! Taking a draft apart, field by field, and remembering every fault on the way.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{Display, from_fn};
 
@@ -97,6 +98,11 @@ impl Claim {
                 &format!("/{field}"),
                 format!("`{field}` contains a control character: write a plain name"),
             );
+            return None;
+        }
+        if without_hidden(&name) != name {
+            let hint = format!("`{field}` contains a letter that nobody sees: write a plain name");
+            self.fault(&format!("/{field}"), hint);
             return None;
         }
         Some(name)
@@ -279,6 +285,34 @@ fn shorten(text: &str) -> String {
 pub fn is_unprintable(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A name without the letters that take no room, so that two who look the same are one. Joiners stay
+/// between letters that may need them: those of scripts other than ours.
+#[must_use]
+pub fn without_hidden(name: &str) -> Cow<'_, str> {
+    if name.is_ascii() {
+        return Cow::Borrowed(name);
+    }
+    let is_joiner = |letter: char| matches!(letter, '\u{200c}' | '\u{200d}');
+    let is_hidden =
+        |letter: char| matches!(letter, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}');
+    let is_other = |letter: char| is_joiner(letter) || is_hidden(letter) || is_unprintable(letter);
+    let may_be_joined = |letter: char| !letter.is_ascii() && !is_other(letter);
+    let mut seen = String::with_capacity(name.len());
+    let mut letters = name.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let is_seen = if is_joiner(letter) {
+            let next = letters.peek().copied();
+            seen.ends_with(may_be_joined) && next.is_some_and(may_be_joined)
+        } else {
+            !is_hidden(letter)
+        };
+        if is_seen {
+            seen.push(letter);
+        }
+    }
+    Cow::Owned(seen)
 }
 
 fn kind_of(value: &Value) -> &'static str {

@@ -67,7 +67,9 @@ pub struct Muting {
 /// The instant of a decision made `now` that follows one of `before`.
 #[must_use]
 pub fn next_instant(now: Timestamp, before: Option<Timestamp>) -> Timestamp {
-    before.map_or(now, |before| now.max(before + SignedDuration::from_millis(1)))
+    // Behind the last instant there is none.
+    let later = |before: Timestamp| before.checked_add(SignedDuration::from_millis(1));
+    before.map_or(now, |before| now.max(later(before).unwrap_or(before)))
 }
 
 impl Event {
@@ -159,5 +161,6 @@ mod tests {
         assert_eq!(next_instant(late, Some(early)), late);
         assert!(late < next_instant(early, Some(late)));
         assert_eq!(next_instant(early, None), early);
+        assert_eq!(next_instant(early, Some(Timestamp::MAX)), Timestamp::MAX);
     }
 }

@@ -30,7 +30,7 @@ mod tests;
 mod word;
 
 pub use arrival::{Arrival, Original, Sender};
-pub use claim::is_unprintable;
+pub use claim::{is_unprintable, without_hidden};
 pub use day::{Day, DayError};
 pub use decision::{Decided, Decision, Muting, next_instant};
 pub use draft::{Draft, DraftError};

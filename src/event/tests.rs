@@ -132,6 +132,51 @@ fn the_limits_are_where_they_are_said_to_be() {
 }
 
 #[test]
+fn who_looks_the_same_is_the_same() {
+    let person = |name: &str| {
+        let draft = json!({"place": "a", "note": "x", "person": name});
+        admit(&draft, &owner()).map(|event| event.person).map_err(|rejection| rejection.to_string())
+    };
+    let unseen =
+        ["an\u{200b}a", "a\u{ad}na", "ana\u{2060}", "ana\u{200d}", "a\u{200c}na", "\u{200c}ا"];
+    for unseen in unseen {
+        assert!(person(unseen).unwrap_err().contains("`person`"), "{unseen:?}");
+    }
+    // A Persian name, one of Sinhala, and somebody's picture.
+    for name in ["می\u{200c}نا", "ශ්\u{200d}රී", "👩\u{200d}💻", "José"] {
+        assert_eq!(person(name).unwrap(), name);
+    }
+}
+
+#[test]
+fn the_last_days_of_the_calendar_are_ahead_and_nonsense_is_no_day() {
+    let at = |at: &str| {
+        let draft = json!({"place": "a", "note": "x", "at": at});
+        admit(&draft, &owner()).map(|event| (event.at, event.at_clamped)).ok()
+    };
+    let clamped = Some((owner().now, true));
+    for last in ["9999-12-31T23:59:59Z", "9999-12-30T22:00:00.5-08:00", "9999-12-29T00:00:00Z"] {
+        assert_eq!(at(last), clamped, "{last}");
+    }
+    for no in ["9999-12-3 nonsense", "9999-12-31", "9999-12-32T00:00:00Z", "9999-12-3"] {
+        assert_eq!(at(no), None, "{no}");
+    }
+}
+
+#[test]
+fn a_decision_that_is_ahead_was_made_now() {
+    let decided = |at: &str| {
+        let decision = json!({"verdict": "confirmed", "by": "ana", "at": at});
+        let signal = json!({"name": "crash"});
+        let draft =
+            json!({"place": "a", "class": "signal", "signal": signal, "decision": decision});
+        admit(&draft, &owner()).unwrap().decision.unwrap().at
+    };
+    assert_eq!(decided("9999-12-30T22:00:00.999999999Z"), owner().now);
+    assert_eq!(decided("2026-11-19T10:00:00Z").to_string(), "2026-11-19T10:00:00Z");
+}
+
+#[test]
 fn evidence_is_no_deeper_than_lists_of_events_can_be_read() {
     let deep = |levels: usize| {
         let lists = levels - 1;

@@ -26,7 +26,7 @@ use super::{evidence, place};
 use crate::doors::side::ANONYMOUS;
 use crate::event::{
     Actor, Draft, Feeling, Kind, MAX_LINE, MAX_NAME, MAX_TEXT, Outcome, Place, Severity,
-    SignalName, Word,
+    SignalName, Word, without_hidden,
 };
 
 /// What is said of all items of an envelope.
@@ -276,7 +276,7 @@ fn set_release(draft: &mut Draft, of: Option<&Value>) {
     let Some(of) = of else { return };
     if let Some(release) = text(of.get("release")) {
         let version = release.rsplit_once('@').map_or(release, |(_, version)| version);
-        draft.set("version", line(version, MAX_NAME));
+        draft.set("version", line(&without_hidden(version), MAX_NAME));
     }
     if let Some(environment) = text(of.get("environment")) {
         let mut tags = Map::new();

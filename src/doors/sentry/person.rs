@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::read::{clean, line};
-use crate::event::MAX_NAME;
+use crate::event::{MAX_NAME, without_hidden};
 
 /// The user of an event: username, name, id, or what stands in front of the e-mail address.
 pub(super) fn of_user(user: Option<&Value>) -> Option<String> {
@@ -25,7 +25,7 @@ pub(super) fn named(value: &Value) -> Option<String> {
     };
     let said = clean(&said);
     let name = said.split('@').next().unwrap_or_default();
-    let name = line(name, MAX_NAME);
+    let name = line(&without_hidden(name), MAX_NAME);
     let is_address = name.parse::<IpAddr>().is_ok();
     Some(name).filter(|name| !name.is_empty() && !is_address)
 }
@@ -45,6 +45,7 @@ mod tests {
         assert_eq!(name(json!({"username": "eve@acme.example"})).as_deref(), Some("eve"));
         assert_eq!(name(json!({"id": "10.0.0.7", "ip_address": "10.0.0.7"})), None);
         assert_eq!(name(json!({"username": " ", "id": null})), None);
+        assert_eq!(name(json!({"username": "a\u{ad}n\u{feff}a\u{200d}"})).as_deref(), Some("ana"));
         assert_eq!(of_user(None), None);
         assert_eq!(name(json!({"username": "x".repeat(99)})).unwrap().len(), MAX_NAME);
     }
