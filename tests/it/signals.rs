@@ -60,6 +60,23 @@ fn a_decision_counts_at_once_and_after_a_rebuild() {
 }
 
 #[test]
+fn a_note_that_makes_an_event_too_large_to_import_is_refused() {
+    let snagd = Snagd::start();
+    let quotes = "\"".repeat(4000);
+    let signal = json!({"id": ID, "class": "signal", "place": "web/cart", "signal": {"name": "crash"},
+        "note": quotes, "expected": quotes, "got": quotes, "workaround": "x".repeat(4000), "evidence": {"log": "x".repeat(30_000)}});
+    snagd.post(&signal.to_string()).is(201);
+    let confirm = format!("/v1/events/{ID}/confirm");
+    let said = |length: usize| json!({"note": "\"".repeat(length)}).to_string();
+    decide(&snagd, &confirm, &said(4000))
+        .tells(400, "`note` has 4000 bytes, and with it the event has");
+    assert_eq!(row(&snagd), json!([10, 0, 1]), "nothing is decided");
+    decide(&snagd, &confirm, &said(10)).is(200);
+    let exported = snagd.get(&format!("/v1/events/{ID}")).is(200).body.len();
+    assert!(exported <= 64 * 1024, "{exported}");
+}
+
+#[test]
 fn a_muted_rule_is_left_out_there_and_then_heard_again() {
     let mut snagd = Snagd::start();
     post_signal(&snagd, ID, "rage-click", "bob");

@@ -26,8 +26,8 @@ use super::problem::Problem;
 use super::query;
 use crate::doors::{Desk, now};
 use crate::event::{
-    Class, Decided, Decision, Event, MAX_TEXT, Muting, Place, Record, Sender, Severity, SignalName,
-    Verdict, next_instant, scrub,
+    Class, Decided, Decision, Event, MAX_EVENT, MAX_TEXT, Muting, Place, Record, Sender, Severity,
+    SignalName, Verdict, next_instant, scrub,
 };
 use crate::index::Stored;
 
@@ -133,8 +133,25 @@ async fn decide_as(
         return Ok(json_response(StatusCode::OK, event.to_json()));
     }
     let decided = Decided::about(&event, decision);
-    desk.recorder.decide(Record::Decided(Box::new(decided.clone()))).await?;
-    Ok(json_response(StatusCode::OK, event.decided(Some(decided.decision)).to_json()))
+    let json = with(event, decided.decision.clone())?;
+    desk.recorder.decide(Record::Decided(Box::new(decided))).await?;
+    Ok(json_response(StatusCode::OK, json))
+}
+
+/// The event with what was decided about it: no larger than one that can be imported again, unless it is
+/// the verdict alone that is too much.
+fn with(event: Event, decision: Decision) -> Result<Vec<u8>, Problem> {
+    let note = decision.note.as_ref().map(String::len);
+    let json = event.decided(Some(decision)).to_json();
+    match note {
+        Some(note) if MAX_EVENT < json.len() => {
+            let found = json.len();
+            Err(Problem::malformed(format!(
+                "`note` has {note} bytes, and with it the event has {found}, at most {MAX_EVENT} are kept: shorten it"
+            )))
+        }
+        _ => Ok(json),
+    }
 }
 
 fn says_the_same(before: &Decision, again: &Decision) -> bool {

@@ -43,9 +43,28 @@ impl Iterator for Lines {
 
 /// The event that a text says.
 pub(super) fn read_line(line: &[u8], met: &mut Met) -> Result<Ready, String> {
+    // How a line ends is none of the event.
+    let line = line.trim_ascii();
     if MAX_EVENT < line.len() {
         return Err(format!("has {} bytes, at most {MAX_EVENT} are kept: shorten it", line.len()));
     }
     let draft = Draft::parse(line).map_err(|error| error.to_string())?;
-    ready(draft, met, line.trim_ascii())
+    ready(draft, met, line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_line_ends_is_none_of_its_event() {
+        let line = |length: usize, end: &str| {
+            let frame = r#"{"place":"web/a","note":""}"#.len();
+            let note = "x".repeat(length - frame);
+            let line = format!(r#"{{"place":"web/a","note":"{note}"}}{end}"#);
+            read_line(line.as_bytes(), &mut Met::default()).is_ok()
+        };
+        assert!(line(MAX_EVENT, "\n") && line(MAX_EVENT, "\r\n"));
+        assert!(!line(MAX_EVENT + 1, ""));
+    }
 }
