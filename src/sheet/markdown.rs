@@ -6,7 +6,7 @@
 //!   HTML, and mentions nobody. [`text`] and [`code`] are the ways for it to get in.
 
 use crate::event::is_unprintable;
-use crate::hotspot::{Hotspot, TrendWord};
+use crate::hotspot::{Hotspot, Sort, TrendWord};
 use crate::index::HotspotsAnswer;
 use crate::words::{human, number, percent, ranked};
 
@@ -62,14 +62,16 @@ pub fn hotspots(answer: &HotspotsAnswer, by: &str) -> String {
     let title = format!("### Hotspots, {}", ranked(answer.window, answer.sort));
     let columns = Columns {
         signals: answer.rows.iter().any(|row| row.signals != 0),
+        last: answer.sort == Sort::Last,
         rate: answer.rows.iter().any(|row| row.hurt_per_use.is_some()),
     };
     let (signals, figure) = if columns.signals { ("signals | ", "--: | ") } else { ("", "") };
+    let (last, word) = if columns.last { ("last met | ", ":-- | ") } else { ("", "") };
     let (rate, line) = if columns.rate { ("hurt per use | ", ":-- | ") } else { ("", "") };
     let head = format!(
-        "| # | {by} | pain | people | {signals}trend | worst outcome | {rate}in their words |"
+        "| # | {by} | pain | people | {signals}trend | {last}worst outcome | {rate}in their words |"
     );
-    let rule = format!("| --: | :-- | --: | --: | {figure}:-- | :-- | {line}:-- |");
+    let rule = format!("| --: | :-- | --: | --: | {figure}:-- | {word}:-- | {line}:-- |");
     let mut lines = vec![title, String::new(), head, rule];
     let ranked = (1..).zip(&answer.rows);
     lines.extend(
@@ -82,6 +84,7 @@ pub fn hotspots(answer: &HotspotsAnswer, by: &str) -> String {
 #[derive(Clone, Copy)]
 struct Columns {
     signals: bool,
+    last: bool,
     rate: bool,
 }
 
@@ -97,7 +100,11 @@ fn cells(row: &Hotspot, columns: Columns) -> Vec<String> {
     if columns.signals {
         cells.push(number(row.signals));
     }
-    cells.extend([trend(row), outcome(row).unwrap_or_default()]);
+    cells.push(trend(row));
+    if columns.last {
+        cells.push(row.figures.last_day.map(|day| day.to_string()).unwrap_or_default());
+    }
+    cells.push(outcome(row).unwrap_or_default());
     if columns.rate {
         let rate = row.hurt_per_use.as_ref();
         let told = rate.map(|rate| format!("{} of {}", percent(rate.rate), number(rate.uses)));

@@ -45,7 +45,7 @@ pub(crate) async fn signals(said: Signals, global: &Global, output: &Output) -> 
     if io::stdin().is_terminal() && io::stdout().is_terminal() && !inbox.groups.is_empty() {
         return go_through(&inbox, &mut connection, output).await;
     }
-    output.line(&render::signals(&inbox, output.look()))
+    output.line(&render::signals(&inbox, &query, output.look()))
 }
 
 /// Takes back what was decided about signals.

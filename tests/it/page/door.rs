@@ -400,6 +400,10 @@ fn the_list_is_taken_along_as_a_table_that_does_nothing() {
     assert!(table.contains("| people | signals | trend |"), "{table}");
     assert!(table.contains("| 1 | `web/buy` | 10 | 1 | 1 | unknown |"), "{table}");
     assert!(table.contains("| 2 | `web/pay` | 3 | 1 | 0 | unknown |"), "{table}");
+    let table = snagd.get("/page/hotspots.md?sort=last").text();
+    assert!(table.contains("| trend | last met | worst outcome |"), "{table}");
+    let day = snagd.events()[0]["at"].as_str().unwrap()[..10].to_owned();
+    assert!(table.contains(&format!("| unknown | {day} |")), "{table}");
 }
 
 #[test]

@@ -239,13 +239,18 @@ fn children(row: &Hotspot, count: usize, look: &Look) -> Vec<Vec<Cell>> {
         cells
     };
     let mut lines: Vec<_> = row.children.iter().take(MOST_CHILDREN).map(cells).collect();
-    let more = row.children.len().saturating_sub(MOST_CHILDREN);
-    if more != 0 {
+    lines.extend(more_children(row).map(|more| {
         let mut cells = vec![Cell::default(); count];
-        cells[1] = (Tone::Dim, look.safe(format!("  and {}", number(more as u64))));
-        lines.push(cells);
-    }
+        cells[1] = (Tone::Dim, look.safe(format!("  {more}")));
+        cells
+    }));
     lines
+}
+
+/// How many places under a row are not shown.
+fn more_children(row: &Hotspot) -> Option<String> {
+    let more = row.children.len().checked_sub(MOST_CHILDREN).filter(|more| *more != 0);
+    more.map(|more| format!("and {}", number(more as u64)))
 }
 
 /// The same without columns.
@@ -277,11 +282,14 @@ fn stacked(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
             let line = look.line().space(indent + GAP).dim(place);
             page.push(line.pad_to(look.width.saturating_sub(pain.len())).dim(pain));
         }
+        if let Some(more) = more_children(row) {
+            page.push(look.line().space(indent + GAP).dim(more));
+        }
     }
 }
 
 /// Rows asked for at most.
-const MOST_ROWS: usize = 1000;
+pub(super) const MOST_ROWS: usize = 1000;
 
 /// Flags of a list that a question about one of its rows has no use for. What it lies under is not one:
 /// what folds with the row, and its rank, depend on that.
@@ -404,7 +412,8 @@ fn quote(row: &Hotspot, room: usize, look: &Look) -> Option<Safe> {
 
 #[cfg(test)]
 mod tests {
-    use snag::hotspot::{Question, Sort};
+    use snag::event::Place;
+    use snag::hotspot::{Child, Question, Sort};
 
     use crate::query::Query;
     use crate::render::sample::{crash, hotspots, hotspots_by, look, month, question, used};
@@ -444,6 +453,18 @@ mod tests {
         assert!(rows.contains("hurt per use") && !rows.contains("hurt 2"), "a column: {rows}");
         assert!(shown(Sort::Signals, 40).contains("1 signal"), "{}", shown(Sort::Signals, 40));
         assert!(!shown(Sort::Signals, 80).contains("1 signal"), "a column has it");
+    }
+
+    #[test]
+    fn places_that_are_not_shown_are_counted_however_narrow() {
+        let mut answer = hotspots(&month());
+        let child = |n| Child { place: Place::parse(&format!("web/part{n}")).unwrap(), pain: 3 };
+        answer.rows[0].children = (0..9).map(child).collect();
+        for width in [40, 80] {
+            let shown = super::hotspots(&answer, 45, &Query::default(), &look(width));
+            assert!(shown.contains("web/part4") && !shown.contains("web/part5"), "{shown}");
+            assert!(shown.contains("  and 4\n"), "{shown}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod tests;
 mod why;
 
 use snag::event::Event;
-use snag::hotspot::Hotspot;
+use snag::hotspot::{Hotspot, Sort};
 use snag::index::HotspotsAnswer;
 
 use super::Look;
@@ -39,7 +39,11 @@ pub(crate) fn hotspots(answer: &HotspotsAnswer, asked: &Query, look: &Look) -> S
         return report.finish();
     }
     report.heading(&report.text(&format!("Hotspots, {}", ranked(answer.window, answer.sort))));
-    let has_signals = answer.rows.iter().any(|row| row.signals != 0);
+    let shown = Shown {
+        signals: answer.rows.iter().any(|row| row.signals != 0),
+        last: answer.sort == Sort::Last,
+        rates: answer.rows.iter().any(|row| row.hurt_per_use.is_some()),
+    };
     let mut columns = vec![
         Column::figures("#"),
         Column::words(title(&answer.rows)),
@@ -49,21 +53,31 @@ pub(crate) fn hotspots(answer: &HotspotsAnswer, asked: &Query, look: &Look) -> S
         Column::words("worst outcome"),
         Column::words("in their words"),
     ];
-    let has_rates = answer.rows.iter().any(|row| row.hurt_per_use.is_some());
-    if has_rates {
+    if shown.rates {
         columns.insert(6, Column::words("hurt per use"));
     }
-    if has_signals {
+    if shown.last {
+        columns.insert(5, Column::words("last met"));
+    }
+    if shown.signals {
         columns.insert(4, Column::figures("signals"));
     }
     let ranked = (1..).zip(&answer.rows);
-    let row = |(rank, row)| report.ranked(rank, row, has_signals, has_rates);
+    let row = |(rank, row)| report.ranked(rank, row, shown);
     let rows: Vec<_> = ranked.map(row).collect();
     report.table(&columns, &rows);
     for (what, command) in next(answer, asked) {
         report.next(&what, &command);
     }
     report.finish()
+}
+
+/// Columns that not every ranking has.
+#[derive(Clone, Copy)]
+struct Shown {
+    signals: bool,
+    last: bool,
+    rates: bool,
 }
 
 /// A list of events.
@@ -168,13 +182,7 @@ impl Report {
         self.text
     }
 
-    fn ranked(
-        &self,
-        rank: usize,
-        row: &Hotspot,
-        has_signals: bool,
-        has_rates: bool,
-    ) -> Vec<Inline> {
+    fn ranked(&self, rank: usize, row: &Hotspot, shown: Shown) -> Vec<Inline> {
         let look = &self.look;
         let mut name = match row.key.place() {
             Some(place) => self.code(place.as_str()),
@@ -193,11 +201,15 @@ impl Report {
             self.text(&worst_outcome(row).unwrap_or_default()),
             quote.unwrap_or_default(),
         ];
-        if has_rates {
+        if shown.rates {
             let rate = row.hurt_per_use.as_ref().map(short_rate);
             cells.insert(6, self.text(&rate.unwrap_or_default()));
         }
-        if has_signals {
+        if shown.last {
+            let last = row.figures.last_day.map(|day| look.ago_day(day));
+            cells.insert(5, self.text(&last.unwrap_or_default()));
+        }
+        if shown.signals {
             cells.insert(4, self.text(&number(row.signals)));
         }
         cells

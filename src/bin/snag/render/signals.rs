@@ -5,10 +5,12 @@ use snag::event::{Event, Muting, Verdict};
 use snag::index::{SignalGroup, SignalsAnswer};
 
 use super::Look;
+use super::hotspots::MOST_ROWS;
 use super::line::{Page, Tone};
 use super::safe::json_for_terminal;
 use super::table::{Column, GAP, Give, Table};
 use super::words::{human, id_tail, number, plural, shell, window};
+use crate::query::Query;
 
 /// Where the line below a group begins.
 const INDENT: usize = 3;
@@ -16,7 +18,7 @@ const INDENT: usize = 3;
 const TELLING: [&str; 5] = ["command", "selector", "error", "url", "exit_code"];
 
 /// Every group, the newest first.
-pub(crate) fn signals(inbox: &SignalsAnswer, look: &Look) -> String {
+pub(crate) fn signals(inbox: &SignalsAnswer, asked: &Query, look: &Look) -> String {
     let mut page = look.page();
     let groups = &inbox.groups;
     page.push(look.line().bold("Signals").space(GAP).dim(window(inbox.window)));
@@ -42,14 +44,25 @@ pub(crate) fn signals(inbox: &SignalsAnswer, look: &Look) -> String {
             page.next("it never is, there:", &rule);
         }
     }
-    if 0 < inbox.more {
-        let top = groups.len() + inbox.more;
-        page.next(
-            &plural(inbox.more as u64, "more:", "more:"),
-            &format!("snag signals --top {top}"),
-        );
+    if let Some((what, command)) = more_groups(inbox, asked) {
+        page.next(&what, &command);
     }
     page.finish()
+}
+
+/// How to see the groups that are left out: a longer list, or less of it where there is none.
+fn more_groups(inbox: &SignalsAnswer, asked: &Query) -> Option<(String, String)> {
+    let shown = inbox.groups.len();
+    if inbox.more == 0 {
+        return None;
+    }
+    let more = plural(inbox.more as u64, "more", "more");
+    if MOST_ROWS <= shown {
+        let command = asked.again("snag signals --under PLACE", &["under"]);
+        return Some((format!("{more}, more than a list holds; those of one part:"), command));
+    }
+    let top = MOST_ROWS.min(shown + inbox.more);
+    Some((format!("{more}:"), asked.again(&format!("snag signals --top {top}"), &["top"])))
 }
 
 fn table(groups: &[SignalGroup], page: &mut Page, look: &Look) {
@@ -147,4 +160,26 @@ pub(crate) fn muted(muting: &Muting, changed: bool, look: &Look) -> String {
         page.next("undo it:", &format!("snag signals {undo} {place} {}", muting.signal));
     }
     page.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::query::Query;
+    use crate::render::sample::{crash, inbox};
+
+    #[test]
+    fn no_longer_list_is_suggested_than_there_is_and_no_filter_is_forgotten() {
+        let mut asked = Query::default();
+        asked.say("person", Some("ana")).say("top", Some("1"));
+        let mut inbox = inbox(&[crash("11-18", "cli/deploy", "ana")]);
+        inbox.more = 1100;
+        let (what, command) = super::more_groups(&inbox, &asked).unwrap();
+        assert_eq!((&*what, &*command), ("1,100 more:", "snag signals --top 1000 --person ana"));
+        inbox.groups = vec![inbox.groups[0].clone(); 1000];
+        let (what, command) = super::more_groups(&inbox, &asked).unwrap();
+        assert!(what.starts_with("1,100 more, more than a list holds"), "{what}");
+        assert_eq!(command, "snag signals --under PLACE --person ana --top 1");
+        inbox.more = 0;
+        assert_eq!(super::more_groups(&inbox, &asked), None);
+    }
 }

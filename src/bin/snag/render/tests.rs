@@ -33,7 +33,7 @@ fn views(told: &[Event], look: &Look) -> Vec<String> {
         views.push(super::why(&why_of(told, "web"), &Query::default(), look));
     }
     let inbox = inbox(told);
-    views.push(super::signals(&inbox, look));
+    views.push(super::signals(&inbox, &Query::default(), look));
     for group in &inbox.groups {
         views.push(super::signal_group(group, 1, 9, look));
         views.push(super::decided(&group.latest, look));
@@ -348,7 +348,7 @@ fn every_width_fits() {
         check(&super::why(&explained, &Query::default(), &look), &look);
         check(&event(&full(), false, &look), &look);
         check(&events(&told, &look), &look);
-        check(&super::signals(&inbox(&told), &look), &look);
+        check(&super::signals(&inbox(&told), &Query::default(), &look), &look);
         check(&tail_head(&look), &look);
         check(&tailed(&told[0], &look), &look);
         check(&super::status(&status(), &outboxes(), &look), &look);

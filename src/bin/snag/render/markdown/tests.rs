@@ -98,6 +98,16 @@ fn the_ranking() {
 }
 
 #[test]
+fn whoever_sorts_by_the_last_day_sees_it() {
+    let answer = HotspotsAnswer { sort: Sort::Last, ..ranked(&month()) };
+    let told = hotspots(&answer, &Query::default(), &look(80));
+    let rows = &tables(&told)[0];
+    assert!(told.contains("| trend | last met | worst outcome |"), "{told}");
+    assert!(rows.iter().all(|cells| *cells == 9), "{told}");
+    assert!(told.contains("| 2026-11-20 |"), "{told}");
+}
+
+#[test]
 fn the_explanation() {
     let told = month();
     let reports = ["web/checkout/pay", "web/search", "web", "web/home"]
