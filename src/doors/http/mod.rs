@@ -132,3 +132,6 @@ impl FromRef<Hall> for Streams {
         hall.streams.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;
