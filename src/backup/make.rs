@@ -308,3 +308,60 @@ fn alone(path: &Path) -> io::Result<Option<File>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::event::{Record, Retraction};
+    use crate::journal::{self, Damaged, Fate, Opened};
+
+    /// A journal with a full segment.
+    fn journal(dir: &Path) -> Opened {
+        let mut journal = journal::open(dir, 0).unwrap();
+        for nth in 1..=40 {
+            let (id, at, by) = (Uuid::from_u128(nth), Timestamp::UNIX_EPOCH, "ana".to_owned());
+            let record = Record::Retraction(Retraction { id, at, by });
+            journal.writer.append(&[record.encode()]).unwrap();
+        }
+        journal.writer.seal().unwrap();
+        journal
+    }
+
+    /// How often it is begun, and what it comes to, where this many of the first attempts are disturbed.
+    fn attempts(disturbed: usize) -> (usize, Result<u64, BackupError>) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let mut journal = journal(&path);
+        let (mut begun, mut forgotten) = (0, 0);
+        let taken = settle(|| {
+            begun += 1;
+            let taken = take(&path, Timestamp::UNIX_EPOCH, &mut Vec::new(), |_, _| {
+                if begun <= disturbed {
+                    forgotten += 1;
+                    let fate = |at, _: &[u8]| if at == forgotten { Fate::Drop } else { Fate::Keep };
+                    journal.packer.rewrite(Damaged::Stays, fate).unwrap();
+                }
+                Ok(())
+            });
+            taken.map_err(|error| error.at(&path))
+        });
+        let records = taken.map(|(manifest, damage)| {
+            assert_eq!(damage, []);
+            manifest.parts.iter().map(|part| part.records).sum::<u64>() + forgotten
+        });
+        (begun, records)
+    }
+
+    #[test]
+    fn what_is_rewritten_meanwhile_is_begun_again_but_not_for_ever() {
+        for disturbed in 0..TRIES {
+            let (begun, records) = attempts(disturbed);
+            assert_eq!((begun, records.unwrap()), (disturbed + 1, 40));
+        }
+        let (begun, taken) = attempts(TRIES);
+        assert_eq!(begun, TRIES);
+        assert!(matches!(taken, Err(BackupError::Rewritten)), "{taken:?}");
+    }
+}

@@ -297,6 +297,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_is_what_the_file_says() {
+        let kept = |file: &str| of_file(file).retention();
+        let size = kept("retention_size = \"64 MiB\"");
+        assert_eq!((size.age.to_string(), size.size.to_string()), ("off".into(), "64 MiB".into()));
+        let age = kept("retention = \"90 days\"");
+        assert_eq!((age.age.to_string(), age.size.to_string()), ("90d".into(), "off".into()));
+    }
+
+    #[test]
     fn only_what_changed_is_told() {
         let old = of_file("names = \"own\"");
         assert_eq!(old.changes(&of_file("")), [], "saying the default changes nothing");

@@ -177,6 +177,34 @@ fn a_decision_that_is_ahead_was_made_now() {
 }
 
 #[test]
+fn an_event_is_as_large_as_it_may_be_and_no_larger() {
+    // Each of them takes two bytes.
+    let quotes = "\"".repeat(MAX_TEXT);
+    let with_log = |bytes: usize| {
+        let mut draft = json!({"place": "a", "evidence": {"log": "x".repeat(bytes)}});
+        for field in ["note", "expected", "got", "workaround"] {
+            draft[field] = quotes.as_str().into();
+        }
+        admit(&draft, &owner())
+    };
+    let room = MAX_EVENT - with_log(0).unwrap().to_json().len();
+    assert_eq!(with_log(room).unwrap().to_json().len(), MAX_EVENT);
+    let refused = with_log(room + 1).unwrap_err().to_string();
+    assert!(refused.contains("the event has 65537 bytes"), "{refused}");
+}
+
+#[test]
+fn a_clock_that_is_five_minutes_ahead_is_believed_and_no_other() {
+    let at = |at: &str| {
+        let event = admit(&json!({"place": "a", "note": "x", "at": at}), &owner()).unwrap();
+        (event.at.to_string(), event.at_clamped)
+    };
+    let (now, ahead) = ("2026-11-20T12:00:00.123Z", "2026-11-20T12:05:00.123Z");
+    assert_eq!(at(ahead), (ahead.to_owned(), false));
+    assert_eq!(at("2026-11-20T12:05:00.124Z"), (now.to_owned(), true));
+}
+
+#[test]
 fn evidence_is_no_deeper_than_lists_of_events_can_be_read() {
     let deep = |levels: usize| {
         let lists = levels - 1;

@@ -334,16 +334,68 @@ impl Parcel {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
+    use crate::event::{Arrival, Draft, Sender};
     use crate::journal;
 
-    #[tokio::test]
-    async fn it_ends_although_somebody_might_still_record_something() {
+    fn bench() -> (TempDir, Recorder, Writing) {
         let dir = tempfile::tempdir().unwrap();
         let journal = journal::open(&dir.path().join("journal"), 0).unwrap();
         let index = Arc::new(open_index(&dir.path().join("index"), &journal.reader).unwrap());
         let room = Arc::new(Room::of(dir.path()).unwrap());
         let (recorder, writing) = Recorder::new(journal.writer, index, room);
+        (dir, recorder, writing)
+    }
+
+    fn event() -> Event {
+        let arrival = Arrival {
+            now: "2026-11-20T12:00:00Z".parse().unwrap(),
+            fresh_id: Uuid::from_u128(7),
+            sender: Sender::Owner { name: "ana".to_owned() },
+            source: Source::Http,
+            original: None,
+        };
+        Draft::parse(br#"{"place":"web/a","note":"x"}"#).unwrap().admit(&arrival).unwrap()
+    }
+
+    /// Says no, at once and after a while, and takes no room for what it refused.
+    async fn is_full(recorder: &Recorder) {
+        const WHILE: Duration = Duration::from_secs(3);
+        let (before, begun) = (recorder.waiting(), tokio::time::Instant::now());
+        let refused = recorder.record_or_refuse(vec![event()]).await.unwrap_err();
+        assert_eq!((refused, begun.elapsed()), (Refusal::Full, Duration::ZERO));
+        let refused = recorder.record_within(WHILE, vec![event()]).await.unwrap_err();
+        assert_eq!((refused, begun.elapsed().as_secs()), (Refusal::Full, WHILE.as_secs()));
+        assert_eq!(recorder.waiting(), before);
+        let waits = tokio::time::timeout(WHILE, recorder.record(vec![event()]));
+        assert!(waits.await.is_err(), "whoever waits for room gets none yet");
+        assert_eq!(recorder.waiting(), before);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_finds_no_room_in_the_queue_is_refused_and_takes_none() {
+        let (_dir, recorder, writing) = bench();
+        let all = u32::try_from(MOST_KIB).unwrap();
+        let heavy = recorder.weight.clone().try_acquire_many_owned(all).unwrap();
+        is_full(&recorder).await;
+        drop(heavy);
+        let many = recorder.queue.try_reserve_many(MOST_JOBS).unwrap();
+        is_full(&recorder).await;
+        drop(many);
+        assert_eq!(recorder.waiting(), (0, 0));
+        assert_eq!(recorder.meter().events(Source::Http, Fate::Refused), 4);
+        let running = std::thread::spawn(move || writing.run());
+        let became = recorder.record_or_refuse(vec![event()]).await.unwrap();
+        assert!(matches!(became[..], [Recorded::New { .. }]), "{became:?}");
+        drop(recorder);
+        running.join().unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn it_ends_although_somebody_might_still_record_something() {
+        let (_dir, recorder, writing) = bench();
         let running = std::thread::spawn(move || writing.run());
         let late = recorder.clone();
         recorder.probe().await.unwrap();

@@ -100,7 +100,7 @@ pub async fn serve(
     workers: Arc<Workers>,
     stop: CancellationToken,
 ) {
-    let room = Arc::new(Semaphore::new(most_connections()));
+    let room = Arc::new(Semaphore::new(most_connections(getrlimit(Resource::Nofile).current)));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -129,9 +129,8 @@ pub async fn serve(
     while connections.join_next().await.is_some() {}
 }
 
-/// As many as this process has descriptors for, shared by two listeners.
-fn most_connections() -> usize {
-    let limit = getrlimit(Resource::Nofile).current;
+/// As many as a process with this limit has descriptors for, shared by two listeners.
+fn most_connections(limit: Option<u64>) -> usize {
     let descriptors =
         limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     (descriptors.saturating_sub(KEPT_DESCRIPTORS) / 2).clamp(1, MOST_CONNECTIONS)
@@ -294,4 +293,18 @@ fn is_before_body(status: StatusCode) -> bool {
 fn close_after(mut answer: Response) -> Response {
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_connections_as_there_are_descriptors_for() {
+        let cases = [(0, 1), (129, 1), (132, 2), (2174, 1023), (2176, 1024), (u64::MAX, 1024)];
+        for (limit, most) in cases {
+            assert_eq!(most_connections(Some(limit)), most, "{limit}");
+        }
+        assert_eq!(most_connections(None), 1024, "without a limit");
+    }
 }
