@@ -21,6 +21,8 @@
 compile_error!("snag runs on Linux only: it relies on fdatasync, SO_PEERCRED and inotify");
 
 pub mod backup;
+#[cfg(test)]
+mod cases;
 pub mod client;
 pub mod daemon;
 pub mod doors;
@@ -28,6 +30,8 @@ pub mod event;
 pub mod hotspot;
 pub mod index;
 pub mod journal;
+#[cfg(test)]
+mod not_tried;
 pub mod page;
 pub mod recorder;
 pub mod sheet;

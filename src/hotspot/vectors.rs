@@ -6,12 +6,16 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use super::*;
+use crate::cases::cases;
 use crate::event::{Actor, Day, Kind, Place, Severity, SignalName, Word};
 
-fn vectors(section: &str) -> Vec<Value> {
+/// The examples of a section, which are so many.
+fn vectors(section: &str, count: usize) -> Vec<Value> {
     let all: Value =
         serde_json::from_str(include_str!("../../tests/data/hotspot-vectors.json")).unwrap();
-    all[section].as_array().unwrap().clone()
+    let vectors = all[section].as_array().unwrap().clone();
+    assert_eq!(vectors.len(), count, "{section}");
+    vectors
 }
 
 /// The cells that events in the vectors' shorthand add up to.
@@ -79,9 +83,7 @@ fn assert_rows(name: &str, rows: &[Value], expected: &Value) {
 
 #[test]
 fn pain_flat_and_folded() {
-    let vectors = vectors("pain");
-    assert_eq!(vectors.len(), 18);
-    for vector in vectors {
+    for vector in vectors("pain", 18) {
         let (name, events) =
             (vector["name"].as_str().unwrap(), vector["events"].as_array().unwrap());
         assert_rows(name, &ranked(&vector, events, Shape::Flat), &vector["flat"]);
@@ -90,12 +92,12 @@ fn pain_flat_and_folded() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
     #[test]
     fn any_permutation_of_the_events_gives_the_same_rows(
         at in 0..18_usize, seed in any::<prop::sample::Selector>(),
     ) {
-        let vector = &vectors("pain")[at];
+        let vector = &vectors("pain", 18)[at];
         let mut events = vector["events"].as_array().unwrap().clone();
         let mut left = events.len();
         // A shuffle by repeated choice.
@@ -120,7 +122,7 @@ fn assert_near(found: Option<f64>, expected: &Value, tolerance: f64, what: &Valu
 
 #[test]
 fn trends() {
-    for vector in vectors("trend") {
+    for vector in vectors("trend", 10) {
         let count = |field: &str| u32::try_from(vector[field].as_u64().unwrap()).unwrap();
         let trend = Trend::of(&Weeks {
             x1: count("x1"),
@@ -141,7 +143,7 @@ fn trends() {
 
 #[test]
 fn hurt_per_use() {
-    for vector in vectors("hurt_per_use") {
+    for vector in vectors("hurt_per_use", 4) {
         let count = |field: &str| vector[field].as_u64().unwrap();
         let rate = Rate::of(count("hurt"), count("uses"), (0, 0)).unwrap();
         assert_eq!((rate.hurt, rate.uses), (count("hurt"), count("uses")));
@@ -153,7 +155,7 @@ fn hurt_per_use() {
 
 #[test]
 fn binomial_tails() {
-    for vector in vectors("binomial_tail") {
+    for vector in vectors("binomial_tail", 7) {
         let count = |field: &str| vector[field].as_u64().unwrap();
         let tail = binomial_tail(count("k"), count("n"), count("num"), count("den"));
         assert_near(Some(tail), &vector["p"], 1e-12, &vector);

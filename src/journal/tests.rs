@@ -12,19 +12,24 @@ use std::ops::Range;
 use std::path::Path;
 
 use proptest::prelude::*;
+use rustix::fs::statvfs;
 use tempfile::TempDir;
 
 use super::error::JournalError;
 use super::frame::{self, Head, Kind};
 use super::segment::{self, HEADER, read_pages};
 use super::*;
+use crate::cases::cases;
 
 /// A segment of the tests: a few records.
 const SMALL: u64 = 1024;
 
-/// A directory in memory where there is one: thousands of syncs.
+/// A directory in memory where there is one with much room: thousands of syncs.
 pub(super) fn directory() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+    const MUCH: u64 = 1 << 30;
+    let is_roomy = statvfs("/dev/shm").is_ok_and(|shm| MUCH <= shm.f_bavail * shm.f_frsize);
+    let in_memory = is_roomy.then(|| tempfile::tempdir_in("/dev/shm").ok()).flatten();
+    in_memory.unwrap_or_else(|| tempfile::tempdir().unwrap())
 }
 
 pub(super) fn open_small(dir: &Path) -> Opened {
@@ -375,7 +380,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn it_behaves_like_a_list(steps in prop::collection::vec(step(), 1..40)) {

@@ -44,6 +44,8 @@
 )]
 
 mod harness;
+#[path = "../../src/not_tried.rs"]
+mod not_tried;
 mod programs;
 mod terminal;
 

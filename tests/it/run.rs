@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::harness::{Dir, Snagd, bare_shell, until, wait};
+use crate::not_tried::not_tried;
 use crate::terminal::Terminal;
 
 /// A product with a command line: `acme exit 3`, `acme kill SEGV`, `acme run '…'`.
@@ -173,8 +174,7 @@ fn in_a_container_entered_from_outside_it_is_recorded_as_well() {
     };
     let ways = [within(&[]), within(&["--user", "--map-root-user"])];
     let Some(way) = ways.iter().find(|way| can(way)) else {
-        eprintln!("not tried: nobody may make a namespace here");
-        return;
+        return not_tried("a container entered from outside", "nobody may make a namespace here");
     };
     let snagd = Snagd::start();
     let script = format!("exec {} snag run -- acme exit 3", way.join(" "));

@@ -2,6 +2,9 @@
 
 mod args;
 mod backup;
+#[cfg(test)]
+#[path = "../../cases.rs"]
+mod cases;
 mod complete;
 mod demo;
 mod doctor;

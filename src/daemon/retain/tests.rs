@@ -1,9 +1,15 @@
 //! What goes, and what stays.
 
+use std::fs;
+
 use proptest::prelude::*;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::*;
+use crate::cases::cases;
+use crate::daemon::config::Config;
+use crate::daemon::settings::ConfigFile;
 use crate::event::{Arrival, Draft, Sender, Source};
 use crate::journal;
 
@@ -116,13 +122,40 @@ fn what_fits_once_it_is_packed_stays() {
     assert_eq!(journal.reader.segments().len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn it_is_looked_at_once_a_day_and_whenever_the_rules_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = journal::open(&dir.path().join("journal"), 0).unwrap();
+    for days in [200, 199, 2, 1, 0] {
+        let ago = now() - SignedDuration::from_hours(24 * days);
+        tell(&mut journal, ago, ago);
+    }
+    let file = dir.path().join("snagd.toml");
+    let keep = |age: &str| fs::write(&file, format!("retention = \"{age}\"\n")).unwrap();
+    let flags = Config { state_dir: Some(dir.path().to_owned()), ..Config::default() };
+    let named = Some(ConfigFile::named(file.clone()));
+    let sources = Sources { flags, file: named, ..Sources::default() };
+    keep("off");
+    let rules = watch::Sender::new(Arc::new(sources.read().unwrap().rules()));
+    let waits = || timeout(3 * EVERY, wait(&sources, &journal.reader, rules.subscribe()));
+    assert!(waits().await.is_err(), "there is nothing to go");
+    keep("90 days");
+    let begun = Instant::now();
+    waits().await.expect("a day later it has seen it");
+    assert_eq!(begun.elapsed().as_secs(), EVERY.as_secs());
+    let begun = Instant::now();
+    let (waited, ()) = tokio::join!(waits(), async { rules.send_modify(|_| {}) });
+    waited.expect("whoever changes something need not wait");
+    assert_eq!(begun.elapsed().as_secs(), 0);
+}
+
 /// Days by which a clock is off.
 fn off() -> impl Strategy<Value = i64> {
     prop_oneof![3 => 100..4000_i64, 1 => -2000..0_i64]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
     #[test]
     fn a_clock_that_is_wrong_on_two_days_costs_nothing_that_is_wanted(
         told in prop::collection::vec((0..40_i64, 0..100_i64), 1..5),

@@ -20,6 +20,7 @@ use super::*;
 use crate::doors::bench;
 use crate::event::{Event, Source};
 use crate::index;
+use crate::not_tried::not_tried;
 use crate::recorder::WritingError;
 
 /// A desk on a directory of its own, and a taker to scan with.

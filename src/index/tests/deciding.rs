@@ -1,6 +1,7 @@
 //! Decisions: whatever the order of what comes, the answers are the same.
 
 use super::*;
+use crate::cases::cases;
 use crate::event::{Decided, Decision, Muting, SignalName, Verdict, Word};
 
 /// What may come, in any order.
@@ -82,7 +83,7 @@ fn decisions() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn order_and_restarts_change_no_answer(

@@ -1,6 +1,7 @@
 //! Lists: whatever is asked, they are what all lists of all places say, merged.
 
 use super::*;
+use crate::cases::cases;
 use crate::event::{Decided, Decision, Muting, SignalName, Verdict, Word};
 
 /// Anything that may be recorded, of few enough names that much meets.
@@ -151,7 +152,7 @@ fn said(events: &[Event]) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn pages_are_all_lists_merged(

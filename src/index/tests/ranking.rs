@@ -1,6 +1,7 @@
 //! Rankings that are brought up to date are those that would be made anew.
 
 use super::*;
+use crate::cases::cases;
 use crate::event::{Decided, Decision, Muting, SignalName, Verdict};
 
 /// What may happen between two questions.
@@ -123,7 +124,7 @@ fn asked(index: &Index, nth: usize) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn whatever_happened_since_the_answer_is_that_of_an_index_never_asked(steps in steps()) {

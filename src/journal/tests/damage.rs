@@ -369,7 +369,7 @@ fn mending_may_be_cut_short_anywhere() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn any_garbage_anywhere_is_survived(

@@ -13,6 +13,7 @@ use super::sample::{
     why_shaped,
 };
 use super::{Look, Receipt, event, events, recorded, tail_head, tailed, taken_back};
+use crate::cases::cases;
 use crate::doctor::{Finding, Grade};
 use crate::query::Query;
 use crate::service::{Answers, Found, Left, Placed, Report, Scope, State};
@@ -386,7 +387,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(cases(32))]
 
     #[test]
     fn no_view_obeys_what_somebody_wrote(
