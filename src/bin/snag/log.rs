@@ -158,7 +158,7 @@ fn read_tags(tags: &[String]) -> anyhow::Result<Map<String, Value>> {
 /// anything leaves this process. Secrets are still in it: the daemon takes them out, or we do
 /// before the event leaves this machine or touches its disk.
 pub(crate) fn check(draft: Draft) -> anyhow::Result<Event> {
-    let sender = Sender::Owner { name: own_name() };
+    let sender = Sender::Owner { name: person::Owner::of_process(None).name };
     let arrival = Arrival {
         now: now(),
         fresh_id: Uuid::now_v7(),
@@ -175,11 +175,6 @@ pub(crate) fn rejected(rejection: Rejection) -> anyhow::Error {
     let text = rejection.to_string();
     let text = text.replace("`feeling`", "`feeling` (--felt)");
     stop(Code::Usage, text.replace("`outcome`", "`outcome` (--did)"))
-}
-
-/// What this process's user is called.
-fn own_name() -> String {
-    person::Owner::of_process(None).name
 }
 
 /// Records a draft and says what became of it.
@@ -495,3 +490,6 @@ pub(crate) fn event_path(id: &str) -> anyhow::Result<String> {
     let encoded = form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>();
     Ok(format!("/v1/events/{}", encoded.replace('+', "%20")))
 }
+
+#[cfg(test)]
+mod tests;
