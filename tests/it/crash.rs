@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::faults::strace;
 use crate::harness::{Snagd, until};
 
 /// Rounds of the bounded test; `.ci/long` runs more, by `SNAG_ROUNDS`.
@@ -87,7 +88,12 @@ fn post(socket: &Path, sender: u64, serial: u64) -> Option<String> {
 fn check_counts(snagd: &Snagd, events: &[Value]) {
     let path = "/v1/hotspots?flat=true&since=2026-11-01&until=2026-11-20&top=100";
     let rows = snagd.get(path).is(200).json();
-    for row in rows["rows"].as_array().unwrap() {
+    let rows = rows["rows"].as_array().unwrap();
+    let of_reports = events.iter().filter(|event| event["class"] == "report");
+    let places: BTreeSet<_> = of_reports.map(|event| text(event, "place")).collect();
+    assert_eq!(rows.iter().map(|row| text(row, "place")).collect::<BTreeSet<_>>(), places);
+    assert_eq!(rows.len(), places.len(), "a place has one row");
+    for row in rows {
         let here = || events.iter().filter(|event| event["place"] == row["place"]);
         let reports = || here().filter(|event| event["class"] == "report");
         let uses: u64 = here().filter_map(|event| event["count"].as_u64()).sum();
@@ -112,7 +118,7 @@ fn answers(snagd: &Snagd) -> Vec<Value> {
         "/v1/hotspots?until=2026-11-20&by=version",
         "/v1/why?place=web/p1&until=2026-11-20",
     ];
-    paths.iter().map(|path| snagd.get(path).json()).collect()
+    paths.iter().map(|path| snagd.get(path).is(200).json()).collect()
 }
 
 fn rebuild_changes_nothing(snagd: &mut Snagd) {
@@ -242,6 +248,10 @@ fn a_long_rebuild_goes_on_while_events_are_recorded() {
     let before = answers(&snagd);
     snagd.kill();
     fs::remove_dir_all(snagd.state().join("index")).unwrap();
+    // Slowly, or a quick machine would be through before it is asked anything.
+    let segments = fs::read_dir(snagd.state().join("journal")).unwrap();
+    let segments: Vec<_> = segments.map(|file| file.unwrap().path()).collect();
+    snagd.run_by(strace::around(&snagd.path("strace"), "pread64:delay_enter=30000", &segments));
     snagd.restart();
     let body =
         json!({"id": "00000000-0000-7000-8000-00000000abcd", "place": "web/p1", "note": "x"});
@@ -263,6 +273,8 @@ fn a_long_rebuild_goes_on_while_events_are_recorded() {
     assert!(healthy.stdout.contains("being built: "), "{healthy:#?}");
     // Not known yet, so recorded again: the first record counts in the end.
     snagd.post(&body.to_string()).is(201);
+    strace::let_go(&snagd);
+    snagd.run_by(Vec::new());
     until("the index has caught up", || {
         snagd.get("/v1/status").is(200).header("snag-behind").is_none()
     });

@@ -1,10 +1,12 @@
 //! Whoever tells while things go wrong, and what they were promised.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use crate::harness::{Answer, Snagd};
 
@@ -55,11 +57,23 @@ fn id_of(event: &serde_json::Value) -> String {
     event["id"].as_str().unwrap().to_owned()
 }
 
-/// An id nobody had before.
+/// An id that nobody in the test had before.
+///
+/// Those that a test makes on its own thread are the same each time, whatever else runs: so is what a
+/// seed makes of them.
 pub(super) fn fresh_id() -> String {
-    static SERIAL: AtomicU64 = AtomicU64::new(1);
-    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    thread_local!(static SERIAL: Cell<u64> = Cell::new(first_serial()));
+    let serial = SERIAL.replace(SERIAL.get() + 1);
     format!("00000000-0000-7000-8000-{serial:012x}")
+}
+
+/// Tests have threads with names; those they start have none, and get ids of their own.
+fn first_serial() -> u64 {
+    static NAMELESS: AtomicU64 = AtomicU64::new(1);
+    match thread::current().name() {
+        Some(_) => 1,
+        None => NAMELESS.fetch_add(1, Ordering::Relaxed) << 24,
+    }
 }
 
 /// An event of about so many bytes.

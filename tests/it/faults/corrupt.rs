@@ -52,7 +52,8 @@ fn whatever_is_damaged_nothing_is_lost_in_silence() {
     sound.restart();
     sound.stop();
     let sound = Sound { killed: killed.path().join("state"), stopped: sound.state(), all };
-    let cases = rounds(4);
+    // Each kind of damage and each kind of end, once at least; both together in twelve.
+    let cases = rounds(6);
     let (mut lossy, mut refused) = (0, 0);
     for seed in 0..cases {
         match suffer(&sound, seed) {
@@ -61,9 +62,11 @@ fn whatever_is_damaged_nothing_is_lost_in_silence() {
             None => refused += 1,
         }
     }
-    eprintln!(
+    let came = format!(
         "{cases} cases: {lossy} lost something and said so, {refused} did not start and said why"
     );
+    eprintln!("{came}");
+    assert!(0 < lossy && 2 * refused < cases, "{came}");
 }
 
 /// State directories with the same events.
@@ -287,7 +290,7 @@ fn suffer(sound: &Sound, seed: u64) -> Option<usize> {
     let dir = Dir::new();
     let state = dir.path().join("state");
     // After a clean stop, a kill, or as if the machine had been switched off.
-    let stop = dice.below(3);
+    let (kind, stop) = (seed % 4, seed % 3);
     copy(if stop == 0 { &sound.stopped } else { &sound.killed }, &state);
     if stop == 2 {
         fs::write(state.join("running"), "another boot\n").unwrap();
@@ -296,7 +299,6 @@ fn suffer(sound: &Sound, seed: u64) -> Option<usize> {
     let beside = ["index.checkpoint", "running", "lock"].map(|name| state.join(name));
     let beside = beside.into_iter().filter(|path| path.exists()).collect();
     // One of them, or the journal and the index at once.
-    let kind = dice.below(4);
     let spares_the_journal = kind == 1 || kind == 2;
     let targets = match kind {
         0 => vec![journal],
@@ -370,7 +372,9 @@ fn check(snagd: &Snagd, sound: &Sound, seed: u64) -> usize {
     let torn = snagd.log().contains("cut an unfinished batch off the journal");
     if damaged == 0 {
         assert!(lacking.is_empty() || torn, "seed {seed}: {lacking:?}\n{}", snagd.log());
-        assert_eq!(exported.ok().stderr, "", "seed {seed}");
+        // On a busy machine it says that it waits.
+        let said = exported.ok().stderr;
+        assert!(!said.contains("lack") && !said.contains("damage"), "seed {seed}: {said}");
     } else {
         let exported = exported.ended(65);
         assert!(exported.stderr.contains("snagd verify"), "seed {seed}: {exported:#?}");

@@ -2,13 +2,14 @@
 //! misses anything.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Dice, rounds, start_on_copy};
-use crate::harness::{self, Said, Snagd, snag, until};
+use super::{Dice, copy, rounds, start_on_copy, strace};
+use crate::harness::{self, Dir, Said, Snagd, snag, until};
 
 /// Events of each of the two.
 const OF_EACH: usize = 1500;
@@ -39,7 +40,7 @@ fn counted(snagd: &Snagd) -> (usize, usize) {
     until("the index is whole", || snagd.get("/v1/status").header("snag-behind").is_none());
     let events = snagd.events();
     let of = |person| events.iter().filter(|event| event["person"] == person).count();
-    (of("ana"), of("bob"))
+    (of("ana") + of(NEEDLE), of("bob"))
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn killed_while_it_forgets_it_has_forgotten_all_or_nothing() {
         forget.args(["forget", "--person", "ana", "--yes", "--url", &url]);
         let mut forgetting = forget.spawn().unwrap();
         // A moment that differs each round, from before it begins until after its end.
-        let moment = Dice::new(round).below(1500) as u64;
+        let moment = round % 3 * 500 + Dice::new(round).below(500) as u64;
         thread::sleep(Duration::from_millis(moment));
         snagd.kill();
         forgetting.kill().unwrap();
@@ -66,9 +67,83 @@ fn killed_while_it_forgets_it_has_forgotten_all_or_nothing() {
             assert_eq!(counted(&snagd), (0, OF_EACH), "round {round}, {moment} ms");
         }
         snagd.stop();
-        let mut verify = harness::snagd(snagd.dir.path());
-        verify.arg("verify").arg("--state-dir").arg(snagd.state());
-        let looked = Said::new(&mut verify, &["verify"]).ok();
-        assert!(looked.stdout.contains("as the journal has them"), "round {round}: {looked:#?}");
+        verify(&snagd, &format!("round {round}"));
     }
+}
+
+/// Journal and index agree.
+fn verify(snagd: &Snagd, what: &str) {
+    let mut verify = harness::snagd(snagd.dir.path());
+    verify.arg("verify").arg("--state-dir").arg(snagd.state());
+    let looked = Said::new(&mut verify, &["verify"]).ok();
+    assert!(looked.stdout.contains("as the journal has them"), "{what}: {looked:#?}");
+}
+
+/// Who is to be forgotten, in a name that nothing else contains.
+const NEEDLE: &str = "needle-of-ana";
+
+/// A state directory whose next start is to forget somebody, of whom there are traces everywhere.
+fn about_to_forget() -> Snagd {
+    let mut snagd = Snagd::start();
+    for nth in 0..10 {
+        let person = [NEEDLE, "bob"][nth % 2];
+        let note = format!("{nth} by {person}");
+        snagd.post(&json!({"place": "web/a", "person": person, "note": note}).to_string()).is(201);
+    }
+    let bad = snagd.drop_dir().join("bad.json");
+    fs::write(bad.with_extension("tmp"), format!(r#"{{"person":"{NEEDLE}"}}"#)).unwrap();
+    fs::rename(bad.with_extension("tmp"), bad).unwrap();
+    until("the file is rejected", || snagd.get("/v1/status").json()["drop"]["rejected"] == 1);
+    snagd.stop();
+    fs::create_dir_all(snagd.state().join("journal/aside")).unwrap();
+    fs::write(snagd.state().join("journal/aside/1"), NEEDLE).unwrap();
+    fs::write(snagd.state().join("forget.json"), json!({ "person": NEEDLE }).to_string()).unwrap();
+    snagd
+}
+
+/// The files below a directory that name somebody; not the ballast, which is room and nothing else.
+fn naming(dir: &Path, name: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.append(&mut naming(&path, name));
+        } else if !path.ends_with("ballast")
+            && String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(name)
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// What was written down is done once nothing kills it any more, at whatever step it was killed.
+#[test]
+fn killed_at_any_step_it_forgets_at_the_next_start() {
+    let before = about_to_forget();
+    assert!(5 <= naming(&before.state(), NEEDLE).len(), "there is something to forget");
+    let mut killed = 0;
+    for call in ["rename", "unlink", "unlinkat", "fsync"] {
+        for nth in [1, 2, 5, 9] {
+            let dir = Dir::new();
+            copy(&before.state(), &dir.path().join("state"));
+            let (log, mut snagd) = (dir.path().join("strace"), Snagd::new(dir));
+            let inject = format!("{call}:signal=KILL:when={nth}");
+            snagd.run_by(strace::around(&log, &inject, &[]));
+            let was_killed = snagd.try_restart().is_err();
+            snagd.kill();
+            snagd.run_by(Vec::new());
+            snagd.restart();
+            assert_eq!(counted(&snagd), (0, 5), "{inject}\n{}", snagd.log());
+            let left = naming(&snagd.state(), NEEDLE);
+            assert!(left.is_empty(), "{inject}: {left:?}");
+            snagd.stop();
+            verify(&snagd, &inject);
+            if !was_killed {
+                break;
+            }
+            killed += 1;
+        }
+    }
+    assert!(6 < killed, "killed {killed} times only");
 }

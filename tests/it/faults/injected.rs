@@ -202,13 +202,46 @@ fn an_index_without_the_room_to_open_is_built_anew() {
     snagd.kill();
 }
 
-/// Makes calls of the next start fail. strace is beside the daemon, not above it, so that the daemon is
-/// still our child.
+/// Until they were compared, the next start has to compare them, however often this one is killed.
+#[test]
+fn a_comparison_with_the_journal_that_is_cut_short_is_made_again() {
+    let mut snagd = Snagd::start();
+    let told = Acknowledged::default();
+    for _ in 0..5 {
+        assert_eq!(told.post(&snagd, 300), 201);
+    }
+    snagd.kill();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let (running, log) = ([snagd.state().join("running")], snagd.path("strace"));
+    let compared = |snagd: &Snagd| snagd.log().matches("comparing it with the journal").count();
+    let mut again = 0;
+    for nth in 1..20 {
+        fs::write(&running[0], "another boot\n").unwrap();
+        hinder(&mut snagd, &log, &format!("openat:signal=KILL:when={nth}"), &running);
+        let was_killed = snagd.try_restart().is_err();
+        snagd.kill();
+        if !was_killed {
+            break;
+        }
+        // Only the last thing that is noted calls them compared.
+        if fs::read_to_string(&running[0]).unwrap() == boot {
+            continue;
+        }
+        snagd.run_by(Vec::new());
+        let before = compared(&snagd);
+        snagd.restart();
+        assert_eq!(compared(&snagd), before + 1, "killed at step {nth}\n{}", snagd.log());
+        told.check(&snagd);
+        snagd.kill();
+        again += 1;
+    }
+    assert_eq!(again, 4, "before it is read, emptied, synced, and written over");
+}
+
+/// Makes calls of the next start fail.
 fn hinder(snagd: &mut Snagd, log: &Path, inject: &str, files: &[PathBuf]) {
     let _ = fs::remove_file(log);
-    let mut around = vec!["strace".to_owned(), "-D".to_owned()];
-    around.extend(strace::injecting(log, inject, files));
-    snagd.run_by(around);
+    snagd.run_by(strace::around(log, inject, files));
 }
 
 /// Starts a daemon some of whose calls fail; whether any did.

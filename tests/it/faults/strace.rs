@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::harness::{Snagd, wait};
+use crate::harness::{Snagd, until, wait};
 
 /// A strace at work on a running daemon.
 pub(super) struct Strace {
@@ -63,8 +63,27 @@ impl Drop for Strace {
     }
 }
 
+/// The command that runs a daemon whose calls fail on these paths from the first on. strace is beside the
+/// daemon, not above it, so that the daemon is still our child.
+pub(crate) fn around(log: &Path, inject: &str, paths: &[PathBuf]) -> Vec<String> {
+    let mut around = vec!["strace".to_owned(), "-D".to_owned()];
+    around.extend(injecting(log, inject, paths));
+    around
+}
+
+/// Has a strace that was begun with the daemon let go of it; it heeds no other signal.
+pub(crate) fn let_go(snagd: &Snagd) {
+    let tracer = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", snagd.child.id())).unwrap();
+        status.lines().find_map(|line| Some(line.strip_prefix("TracerPid:")?.trim().to_owned()))
+    };
+    let status = Command::new("kill").args(["-KILL", &tracer().unwrap()]).status().unwrap();
+    assert!(status.success(), "strace is there");
+    until("strace lets go", || tracer().unwrap() == "0");
+}
+
 /// The arguments that make calls fail on these paths.
-pub(super) fn injecting(log: &Path, inject: &str, paths: &[PathBuf]) -> Vec<String> {
+fn injecting(log: &Path, inject: &str, paths: &[PathBuf]) -> Vec<String> {
     let call = inject.split(':').next().unwrap();
     let mut args = vec!["-f".to_owned(), "-o".to_owned(), log.display().to_string()];
     for path in paths {
