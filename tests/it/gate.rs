@@ -1,10 +1,10 @@
 //! Who may come in: raw sockets, because HTTP libraries rewrite the very headers this is about.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 
-use crate::harness::{Answer, Snagd};
+use crate::harness::{Answer, Snagd, Timeout};
 
 /// A request over TCP with these header lines.
 fn ask(snagd: &Snagd, line: &str, headers: &[&str]) -> Answer {
@@ -188,10 +188,13 @@ fn limits_of_a_requests_head() {
     let mut snagd = Snagd::start();
     let big = format!("X-Big: {}", "x".repeat(20_000));
     assert_eq!(ask(&snagd, "GET /v1/status", &["Host: localhost", &big]).status, 431);
-    let many: Vec<String> = (0..80).map(|n| format!("X-{n}: x")).collect();
-    let mut many: Vec<&str> = many.iter().map(String::as_str).collect();
-    many.push("Host: localhost");
-    assert_eq!(ask(&snagd, "GET /v1/status", &many).status, 431);
+    let more: Vec<String> = (0..80).map(|n| format!("X-{n}: x")).collect();
+    // `Host` and `Connection` are two more.
+    for (more, status) in [(&more[..62], 401), (&more[..63], 431), (&more[..], 431)] {
+        let mut headers = vec!["Host: localhost"];
+        headers.extend(more.iter().map(String::as_str));
+        assert_eq!(ask(&snagd, "GET /v1/status", &headers).status, status, "{}", headers.len());
+    }
     for nonsense in ["NONSENSE\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         // Turned away with or without a word.
         let status = snagd.ask_tcp(nonsense).status;
@@ -215,8 +218,10 @@ fn slow_senders_are_let_go_and_others_served() {
             stream.write_all(begun.as_bytes()).unwrap();
             // Ends when the daemon hangs up.
             thread::spawn(move || {
+                stream.patience();
                 let mut answer = Vec::new();
-                let _ = stream.read_to_end(&mut answer);
+                let ended = stream.read_to_end(&mut answer).map_err(|error| error.kind());
+                assert_ne!(ended, Err(ErrorKind::WouldBlock), "it does not hang up: {begun}");
                 Answer::parse(&answer).status
             })
         })

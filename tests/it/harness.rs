@@ -8,9 +8,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::programs::bare;
@@ -323,6 +325,21 @@ pub(crate) fn until(what: &str, mut is_true: impl FnMut() -> bool) {
     }
 }
 
+/// What a child says until it ends; one that does not is killed.
+fn output(child: Child) -> Output {
+    let (ended, end) = mpsc::channel::<()>();
+    let pid = Pid::from_child(&child);
+    std::thread::spawn(move || {
+        if end.recv_timeout(3 * PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("killed, because it does not end: process {}", pid.as_raw_nonzero());
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    output
+}
+
 /// What a command said and how it ended.
 #[derive(Debug)]
 pub(crate) struct Said {
@@ -335,8 +352,8 @@ pub(crate) struct Said {
 
 impl Said {
     pub(crate) fn new(command: &mut Command, args: &[&str]) -> Self {
-        let output = command.output().unwrap();
-        Self::of(format!("snag {}", args.join(" ")), &output)
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::of(format!("snag {}", args.join(" ")), &output(command.spawn().unwrap()))
     }
 
     pub(crate) fn of(command: String, output: &Output) -> Self {

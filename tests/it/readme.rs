@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Dir, Said, Snagd, bare_shell, redact, until, wait};
+use crate::harness::{Dir, Said, Snagd, bare_shell, redact, snag, until, wait};
 
 fn readme() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")
@@ -108,7 +108,12 @@ fn every_configuration_key_and_exit_code_is_documented() {
     for key in snag::daemon::KEYS {
         assert!(text.contains(&format!("| `{key}` |")), "the key {key}");
     }
-    for code in [0, 1, 2, 69, 73, 74, 77, 78] {
+    let dir = Dir::new();
+    let help = Said::new(snag(dir.path()).args(["help", "exit-codes"]), &[]).ok().stdout;
+    let codes = help.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let codes: Vec<&str> = codes.filter(|code| code.parse::<u8>().is_ok()).collect();
+    assert!(8 < codes.len(), "{help}");
+    for code in codes {
         assert!(text.contains(&format!("| {code} |")), "the exit code {code}");
     }
 }
@@ -123,10 +128,25 @@ fn what_hotspots_print_is_shown_as_it_is() {
 }
 
 #[test]
+fn what_promises_are_held_by_is_there() {
+    let text = fs::read_to_string(readme()).unwrap();
+    let (_, rows) = text.split_once("| held by |\n|---|---|---|\n").unwrap();
+    let mut held = 0;
+    for row in rows.lines().take_while(|line| line.starts_with('|')) {
+        let by = row.trim_end_matches(['|', ' ']).rsplit(" | ").next().unwrap();
+        for path in by.split('`').skip(1).step_by(2).filter(|said| said.contains('/')) {
+            assert!(readme().with_file_name(path).exists(), "{path}");
+            held += 1;
+        }
+    }
+    assert!(20 < held, "{held} files only");
+}
+
+#[test]
 fn the_demo_shows_a_month_and_stays_until_ctrl_c() {
     let dir = Dir::new();
     let log = fs::File::create(dir.path().join("said")).unwrap();
-    let mut demo = crate::harness::snag(dir.path())
+    let mut demo = snag(dir.path())
         .args(["demo", "--dir"])
         .arg(dir.path().join("demo"))
         .stdout(log.try_clone().unwrap())
@@ -165,7 +185,7 @@ fn the_demo_shows_a_month_and_stays_until_ctrl_c() {
 fn a_demo_whose_terminal_is_closed_leaves_nothing() {
     let dir = Dir::new();
     let log = fs::File::create(dir.path().join("said")).unwrap();
-    let mut demo = crate::harness::snag(dir.path())
+    let mut demo = snag(dir.path())
         .arg("demo")
         .env("TMPDIR", dir.path())
         .stdout(log.try_clone().unwrap())
