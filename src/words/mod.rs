@@ -11,9 +11,7 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::event::{Day, SignalName, Word};
-use crate::hotspot::{
-    CAP, FEWEST_USES, NoteGroup, POINTS, Rate, Sort, Why, Window, signal_points,
-};
+use crate::hotspot::{CAP, FEWEST_USES, NoteGroup, POINTS, Rate, Sort, Why, Window, signal_points};
 
 pub use verdict::{TEST, sentences};
 

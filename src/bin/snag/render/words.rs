@@ -6,8 +6,8 @@ use snag::event::Day;
 use super::Look;
 
 pub(super) use snag::words::{
-    count_of_notes, exactly, human, id_tail, minutes, no_rate, number, ranked, rate, short_rate, steps,
-    window,
+    count_of_notes, exactly, human, id_tail, minutes, no_rate, number, ranked, rate, short_rate,
+    steps, window,
 };
 pub(crate) use snag::words::{plural, shell};
 
