@@ -270,7 +270,7 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
 
 /// At most 40 characters of something a stranger wrote, without secrets and control characters. A
 /// secret that is cut would not be known as one any more.
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     let clean = scrub(text);
     let text = clean.as_ref().map_or(text, |(clean, _)| clean);
     let mut short: String = text.chars().filter(|c| !is_unprintable(*c)).take(40).collect();
@@ -284,7 +284,9 @@ fn shorten(text: &str) -> String {
 #[must_use]
 pub fn is_unprintable(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(letter,
+            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// A name without the letters that take no room, so that two who look the same are one. Joiners stay

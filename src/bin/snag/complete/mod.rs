@@ -24,11 +24,11 @@ use std::time::{Duration, Instant};
 
 use clap::{CommandFactory, ValueEnum};
 use snag::client::Target;
+use snag::event::is_unprintable;
 use snag::index::Known;
 
 use crate::args::Cli;
 use crate::reach;
-use crate::render::is_obeyed;
 use cursor::{Asked, Candidate, Wanted};
 use line::Typed;
 
@@ -98,7 +98,7 @@ pub(crate) fn answer(question: Question, started: Instant) {
     for Candidate { word, about } in find(&asked, started).unwrap_or_default() {
         let word = format!("{}{word}", asked.before);
         let is_apt = shell != Shell::Bash || word.starts_with(&typed.current.text);
-        if !is_apt || word.chars().any(is_obeyed) {
+        if !is_apt || word.chars().any(is_unprintable) {
             continue;
         }
         if let Some(written) = typed.current.rest_of(&word) {

@@ -42,7 +42,7 @@ pub(crate) use doctor::doctor;
 pub(crate) use event::{Receipt, event, events, recorded};
 pub(crate) use hotspots::{hotspots, more_rows};
 pub(crate) use manual::{Section, manual};
-pub(crate) use safe::{is_obeyed, json_for_terminal, text_for_terminal};
+pub(crate) use safe::{json_for_terminal, text_for_terminal};
 pub(crate) use service::{log_of, service, uninstalled};
 pub(crate) use session::{ended_session, session};
 pub(crate) use signals::{decided, muted, signal_group, signals};

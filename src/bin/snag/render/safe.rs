@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use snag::event::is_unprintable;
 use unicode_width::UnicodeWidthChar;
 
 use super::Look;
@@ -52,7 +53,7 @@ impl Look {
             match letter {
                 '\r' if letters.peek() == Some(&'\n') => {}
                 '\n' | '\t' => safe.push(' '),
-                _ if is_obeyed(letter) || MOST_MARKS < marks => {
+                _ if is_unprintable(letter) || MOST_MARKS < marks => {
                     safe.extend(letter.escape_unicode());
                 }
                 _ if self.ascii && !letter.is_ascii() => push_ascii(letter, &mut safe),
@@ -78,7 +79,7 @@ pub(crate) fn json_for_terminal(json: &str) -> String {
             '\n' => safe.push('\n'),
             // Between values they are white space like any other; within strings they cannot be.
             '\r' | '\t' => safe.push(' '),
-            _ if is_obeyed(letter) => {
+            _ if is_unprintable(letter) => {
                 for unit in letter.encode_utf16(&mut [0; 2]) {
                     // Writing to a string cannot fail.
                     let _ = write!(safe, "\\u{unit:04x}");
@@ -94,14 +95,6 @@ pub(crate) fn json_for_terminal(json: &str) -> String {
 pub(crate) fn text_for_terminal(text: &str, look: &Look) -> String {
     let lines: Vec<_> = text.split('\n').map(|line| look.safe(line).0).collect();
     lines.join("\n")
-}
-
-/// What a terminal obeys, or what reorders or breaks the line a reader sees.
-pub(crate) fn is_obeyed(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter,
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 fn is_mark(letter: char) -> bool {
@@ -178,7 +171,7 @@ mod tests {
         fn nothing_obeyed_is_left(text in any::<String>(), ascii in any::<bool>()) {
             let look = Look { ascii, ..look(80) };
             let safe = look.safe(&text);
-            prop_assert!(!safe.as_str().chars().any(is_obeyed));
+            prop_assert!(!safe.as_str().chars().any(is_unprintable));
             prop_assert!(!ascii || safe.as_str().is_ascii());
             prop_assert_eq!(&look.safe(&safe), &safe);
         }
@@ -187,7 +180,7 @@ mod tests {
         fn json_stays_json(text in any::<String>()) {
             let json = serde_json::to_string(&text).unwrap();
             let safe = json_for_terminal(&json);
-            prop_assert!(!safe.chars().any(|letter| is_obeyed(letter) && letter != '\n'));
+            prop_assert!(!safe.chars().any(|letter| is_unprintable(letter) && letter != '\n'));
             prop_assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
         }
     }

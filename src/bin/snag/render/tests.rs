@@ -3,11 +3,10 @@
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use serde_json::json;
-use snag::event::{Event, Retraction};
+use snag::event::{Event, Retraction, is_unprintable};
 use snag::hotspot::{By, Shape};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::safe::is_obeyed;
 use super::sample::{
     by, crash, full, hotspots, inbox, look, month, outboxes, report, status, used, why_of,
     why_shaped,
@@ -59,7 +58,7 @@ fn check(view: &str, look: &Look) {
             plain = plain.replace(&format!("\x1b[{code}m"), "");
         }
     }
-    assert!(!plain.chars().any(|letter| is_obeyed(letter) && letter != '\n'), "{plain:?}");
+    assert!(!plain.chars().any(|letter| is_unprintable(letter) && letter != '\n'), "{plain:?}");
     assert!(!look.ascii || plain.is_ascii(), "{plain}");
     assert!(plain.ends_with('\n') && !plain.ends_with("\n\n"), "{plain}");
     for line in plain.lines() {
