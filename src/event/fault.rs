@@ -99,16 +99,26 @@ pub fn nearest_places<'a>(
     places: impl IntoIterator<Item = &'a Place>,
     most: usize,
 ) -> Vec<&'a str> {
+    // Comparing takes as long as both are, multiplied.
+    if LONGEST_COMPARED < place.as_str().len() {
+        return Vec::new();
+    }
     let likeness = |other: &str| strsim::normalized_damerau_levenshtein(place.as_str(), other);
     let mut near: Vec<(f64, &str)> = places
         .into_iter()
         .filter(|other| *other != place && may_be_near(place.as_str(), other.as_str()))
+        .take(MOST_COMPARED)
         .map(|other| (likeness(other.as_str()), other.as_str()))
         .filter(|(likeness, _)| NEAR <= *likeness)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     near.into_iter().take(most).map(|(_, place)| place).collect()
 }
+
+/// The longest place that others are compared with,
+const LONGEST_COMPARED: usize = 128;
+/// and so many of those that may be near.
+const MOST_COMPARED: usize = 500;
 
 /// How alike near places are: 1 is the same.
 const NEAR: f64 = 0.65;
@@ -146,6 +156,17 @@ mod tests {
         assert_eq!(near("web/chekout/pay"), ["web/checkout/pay"]);
         assert_eq!(near("web/chekout"), ["web/checkout/pay"]);
         assert!(near("web/search").is_empty() && near("web/cart").is_empty());
+    }
+
+    #[test]
+    fn as_much_is_compared_as_takes_no_time() {
+        let place = |text: String| Place::parse(&text).unwrap();
+        let long = ["a".repeat(60), "b".repeat(60), "c".repeat(60)].join("/");
+        let near = [place(format!("{long}x"))];
+        assert!(nearest_places(&place(long), &near, 3).is_empty());
+        let many: Vec<_> = (0..3000).map(|n| place(format!("web/checkout{n}"))).collect();
+        let near = nearest_places(&many[0], &many, usize::MAX).len();
+        assert!(0 < near && near <= MOST_COMPARED, "{near}");
     }
 
     proptest::proptest! {

@@ -11,12 +11,12 @@ use hyper::{StatusCode, Uri};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::events::{json_response, lacking, read, to_json};
+use super::events::{json_response, lacking, near, read, to_json};
 use super::gate::require_reader;
 use super::problem::Problem;
 use super::{etag, query};
 use crate::doors::{Desk, now, today};
-use crate::event::{Day, Place, Sender, Source, Word, nearest_places};
+use crate::event::{Day, Place, Sender, Source, Word};
 use crate::hotspot::{By, Question};
 use crate::index::{IndexError, WhyAnswer};
 use crate::recorder::Fate;
@@ -56,7 +56,7 @@ pub(super) async fn why(
     narrow(&desk, &sender, &mut question)?;
     let asked = place.clone();
     let answer = read(&desk, move |desk| desk.index.why(&question, &asked)).await?;
-    let Some(mut answer) = answer else { return Err(unknown_place(&desk, &place)) };
+    let Some(mut answer) = answer else { return Err(unknown_place(&desk, place).await) };
     if !desk.rules().shows_names {
         hide_names(&mut answer, sender.name());
     }
@@ -109,9 +109,8 @@ pub(super) fn narrow(desk: &Desk, sender: &Sender, question: &mut Question) -> R
     }
 }
 
-pub(super) fn unknown_place(desk: &Desk, place: &Place) -> Problem {
-    let places = desk.index.places();
-    let near = nearest_places(place, &places, 3);
+pub(super) async fn unknown_place(desk: &Arc<Desk>, place: Place) -> Problem {
+    let near = near(desk, place.clone()).await;
     let hint = if near.is_empty() {
         "`snag hotspots --flat` lists places".to_owned()
     } else {

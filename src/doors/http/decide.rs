@@ -206,7 +206,7 @@ pub(super) async fn set_muted(
     let mut response =
         json_response(StatusCode::OK, to_json(&Muted { v: 1, muting: muting.clone(), changed }));
     if is_new_place {
-        tell_new_place(&desk, &muting.place, true, &mut response);
+        tell_new_place(&desk, muting.place, true, &mut response).await;
     }
     Ok(response)
 }

@@ -83,7 +83,7 @@ fn native(json: &[u8]) -> Result<Draft, Problem> {
 }
 
 async fn record_one(
-    desk: &Desk,
+    desk: &Arc<Desk>,
     sender: Sender,
     draft: Result<Draft, Problem>,
 ) -> Result<Response, Problem> {
@@ -99,7 +99,7 @@ async fn record_one(
             let mut response = json_response(StatusCode::CREATED, json);
             response.headers_mut().insert(header::LOCATION, location(id));
             if is_new_place {
-                tell_new_place(desk, &place, may_read, &mut response);
+                tell_new_place(desk, place, may_read, &mut response).await;
             }
             Ok(response)
         }
@@ -367,9 +367,18 @@ fn panicked(error: &JoinError) -> Option<IndexError> {
 }
 
 /// Says that a place is new, and to whoever may read, which known ones are near.
-pub(super) fn tell_new_place(desk: &Desk, place: &Place, may_read: bool, response: &mut Response) {
+pub(super) async fn tell_new_place(
+    desk: &Arc<Desk>,
+    place: Place,
+    may_read: bool,
+    response: &mut Response,
+) {
     response.headers_mut().insert(NEW_PLACE, HeaderValue::from_static("yes"));
-    if let Some(near) = near(desk, place).filter(|_| may_read) {
+    if !may_read {
+        return;
+    }
+    let near = near(desk, place).await.join(", ");
+    if let Some(near) = HeaderValue::from_str(&near).ok().filter(|near| !near.is_empty()) {
         response.headers_mut().insert(NEAR_PLACES, near);
     }
 }
@@ -382,9 +391,13 @@ pub(super) fn lacking(lacks: usize, mut response: Response) -> Response {
     response
 }
 
-fn near(desk: &Desk, place: &Place) -> Option<HeaderValue> {
-    let near = nearest_places(place, &desk.index.places(), 3).join(", ");
-    HeaderValue::from_str(&near).ok().filter(|near| !near.is_empty())
+/// Known places that one may be a misspelling of, the nearest first; off the threads that serve sockets.
+pub(super) async fn near(desk: &Arc<Desk>, place: Place) -> Vec<String> {
+    let near = read(desk, move |desk| {
+        let places = desk.index.places();
+        Ok(nearest_places(&place, &places, 3).into_iter().map(str::to_owned).collect())
+    });
+    near.await.unwrap_or_default()
 }
 
 fn location(id: Uuid) -> HeaderValue {

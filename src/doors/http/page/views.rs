@@ -71,7 +71,7 @@ pub(super) async fn why(asked: Asked) -> Result<Response, Shown> {
         Ok(Some((why, latest.events)))
     });
     let Some((mut why, latest)) = answer.await? else {
-        return Err(unknown_place(&asked.desk, &place).into());
+        return Err(unknown_place(&asked.desk, place).await.into());
     };
     if !asked.desk.rules().shows_names {
         hide_names(&mut why, asked.sender.name());
