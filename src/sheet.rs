@@ -5,15 +5,19 @@
 //! - Columns are named as the fields of the JSON are, `quote.text` for a field within a field.
 //!   They are the same whatever is in the rows, and new ones come at the end.
 //! - No cell begins with what a spreadsheet takes for the beginning of a formula: text that would
-//!   is led by an apostrophe. Figures are as they are.
+//!   is led by an apostrophe, behind a semicolon, a tab or a line break in it as well, where another
+//!   spreadsheet begins a cell. Figures are as they are.
 //! - Times are exact, lists are JSON, and what is absent is an empty cell.
 
 pub mod markdown;
 
-use crate::event::Event;
-use crate::index::{HotspotsAnswer, WhyAnswer};
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use crate::event::Event;
+use crate::index::{HotspotsAnswer, WhyAnswer};
 
 /// The fields of a hotspot, behind the one it is named by.
 const HOTSPOT: &str = "
@@ -42,6 +46,9 @@ const TERM: &str = "place person day points worst sum counted";
 
 /// The first letter of a formula, or what leads to one.
 pub const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
+/// What else may separate cells and rows: Excel takes a semicolon where numbers have a decimal comma.
+const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
 
 /// One row a hotspot, the worst first; `by` is what they are ranked by.
 #[must_use]
@@ -91,16 +98,68 @@ fn find<'a>(row: &'a Value, field: &str) -> &'a Value {
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) if would_be_obeyed(text) => quoted(&format!("'{text}")),
-        Value::String(text) => quoted(text),
-        value => quoted(&value.to_string()),
+        Value::String(text) => quoted(&led(text)),
+        value => quoted(&escaped(&value.to_string())),
     }
+}
+
+/// JSON with an escape instead of whatever would begin a formula behind a semicolon; those are within texts.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    let mut before = None;
+    for letter in json.chars() {
+        if before == Some(';') && (letter == '\'' || FORMULA.contains(&letter)) {
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(letter));
+        } else {
+            escaped.push(letter);
+        }
+        before = Some(letter);
+    }
+    escaped
+}
+
+/// A text with `'` in front of whatever would begin a formula: where it begins, and where a cell would
+/// begin if something else than a comma separated them.
+fn led(text: &str) -> String {
+    let mut led = String::with_capacity(text.len() + 1);
+    let mut before = None;
+    for (at, letter) in text.char_indices() {
+        if is_led(before, &text[at..]) {
+            led.push('\'');
+        }
+        led.push(letter);
+        before = Some(letter);
+    }
+    led
+}
+
+/// The text that was led so.
+#[must_use]
+pub fn unled(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut before = None;
+    for (at, letter) in text.char_indices() {
+        if letter != '\'' || !is_led(before, &text[at + 1..]) {
+            plain.push(letter);
+        }
+        before = Some(letter);
+    }
+    plain
+}
+
+/// Whether `'` stands in front of the rest of a text, behind a letter of it.
+fn is_led(before: Option<char>, rest: &str) -> bool {
+    let begins = match before {
+        None => true,
+        Some(before) => SEPARATORS.contains(&before) && !rest.starts_with(SEPARATORS),
+    };
+    begins && would_be_obeyed(rest)
 }
 
 /// Whether a text is to be led by `'`: a spreadsheet would calculate it, or it would be taken for one
 /// that is led already.
-#[must_use]
-pub fn would_be_obeyed(text: &str) -> bool {
+fn would_be_obeyed(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(FORMULA)
 }
 

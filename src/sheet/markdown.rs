@@ -18,7 +18,8 @@ const MEANS_SOMETHING: &[char] =
 /// What it sees something in at the start of a line.
 const BEGINS_SOMETHING: &[char] = &['-', '+', '='];
 /// Between a sign and a name or number it leaves nothing to see and nobody to call: an issue
-/// tracker looks for `@name` and `#7` in what is shown, where escaping does not help.
+/// tracker looks for `@name` and `#7` in what is shown, where escaping does not help, and so it does for
+/// `www.` and `://`.
 const NOTHING: char = '\u{200b}';
 
 /// A line of text that means itself only.
@@ -34,7 +35,14 @@ pub fn text(text: &str) -> String {
         if begins || MEANS_SOMETHING.contains(&letter) {
             escaped.push('\\');
         }
+        let behind = &text[at..];
+        if letter == '.' && text[..at].to_ascii_lowercase().ends_with("www") {
+            escaped.push(NOTHING);
+        }
         escaped.push(letter);
+        if behind.starts_with("://") {
+            escaped.push(NOTHING);
+        }
         let is_name = letters.peek().is_some_and(|(_, next)| next.is_alphanumeric());
         if matches!(letter, '@' | '#' | '!') && is_name {
             escaped.push(NOTHING);
@@ -139,4 +147,22 @@ fn said(words: &str) -> String {
         }
     }
     text(&line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_opens() {
+        for (said, shown) in [
+            ("see http://evil.example/x", "see http:\u{200b}//evil.example/x"),
+            ("WWW.evil.example", "WWW\u{200b}.evil.example"),
+            ("www.evil.example", "www\u{200b}.evil.example"),
+            ("mail ana@acme.example", "mail ana@\u{200b}acme.example"),
+            ("a: b // c. www", "a: b // c. www"),
+        ] {
+            assert_eq!(text(said), shown);
+        }
+    }
 }

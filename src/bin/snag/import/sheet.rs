@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use snag::event::{Day, Draft, Field, MAX_EVENT, Word, nearest};
 
 use super::{Met, Ready, Row, ready};
-use crate::render::csv::would_be_obeyed;
+use crate::render::csv::unled;
 use crate::stop::{Code, stop};
 
 /// What may stand between two cells.
@@ -192,7 +192,7 @@ fn draft(columns: &[Column], cells: &csv::ByteRecord) -> Result<Draft, String> {
     for (at, cell) in cells.iter().enumerate() {
         let cell = std::str::from_utf8(cell)
             .map_err(|_| "is no UTF-8: save the sheet as \"CSV UTF-8\"".to_owned())?;
-        let cell = plain(cell);
+        let cell = &unled(cell);
         if cell.trim().is_empty() {
             continue;
         }
@@ -242,11 +242,6 @@ fn say(fields: &mut Map<String, Value>, field: &str, value: Value) {
         (Some(Value::Object(said)), Value::Object(more)) => said.extend(more),
         (_, value) => drop(fields.insert(field.to_owned(), value)),
     }
-}
-
-/// The cell as it was before it was made safe for spreadsheets.
-fn plain(cell: &str) -> &str {
-    cell.strip_prefix('\'').filter(|rest| would_be_obeyed(rest)).unwrap_or(cell)
 }
 
 /// What a cell says of a field.

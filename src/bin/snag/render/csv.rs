@@ -1,7 +1,7 @@
 //! Tables for a spreadsheet, as [`snag::sheet`] writes them; tried here, on what the other views
 //! are tried on.
 
-pub(crate) use snag::sheet::{events, hotspots, why, would_be_obeyed};
+pub(crate) use snag::sheet::{events, hotspots, unled, why};
 
 #[cfg(test)]
 mod tests {
@@ -102,12 +102,25 @@ mod tests {
             "\"",
             ",",
             "\r\n",
+            ";",
             "1",
             " ",
             "cmd|' /C calc'!A0",
         ]);
         let piece = prop_oneof![nasty.prop_map(str::to_owned), any::<String>()];
         prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    }
+
+    #[test]
+    fn lists_hold_no_formula_either() {
+        let tags = json!({"a;=b": "c;'=d;＝e", "f;g": "=h"});
+        let csv = events(&[report("11-19", "web/a", "ana", json!({"tags": tags}))]);
+        let rows = read(&csv);
+        let at = rows[0].iter().position(|name| name == "tags").unwrap();
+        let cell = &rows[1][at];
+        assert!(!cell.contains(";=") && !cell.contains(";'") && !cell.contains(";＝"), "{cell}");
+        assert_eq!(unled(cell), *cell);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(cell).unwrap(), tags);
     }
 
     proptest! {
@@ -128,11 +141,13 @@ mod tests {
                 let rows = read(&csv);
                 prop_assert_eq!(rows.len(), 2, "{}", csv);
                 let at = rows[0].iter().position(|name| name == column).unwrap();
-                let is_led = text.trim_start_matches('\'').starts_with(FORMULA);
-                let written = if is_led { format!("'{text}") } else { text.clone() };
-                prop_assert_eq!(&rows[1][at], &written);
+                prop_assert_eq!(&unled(&rows[1][at]), text);
                 for cell in &rows[1] {
                     prop_assert!(!cell.starts_with(FORMULA), "{:?}", cell);
+                    // Of one that takes another separator than ours.
+                    for part in cell.split([';', '\t', '\r', '\n']).skip(1) {
+                        prop_assert!(!part.starts_with(FORMULA), "{:?}", cell);
+                    }
                 }
             }
         }
