@@ -1,8 +1,10 @@
 //! Who may come in: raw sockets, because HTTP libraries rewrite the very headers this is about.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::thread;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::{fs, thread};
 
 use crate::harness::{Answer, Snagd, Timeout};
 
@@ -309,4 +311,40 @@ fn a_client_that_leaves_in_mid_body_leaves_nothing() {
     let status = snagd.post(event).status;
     assert!([200, 201].contains(&status), "{status}");
     assert_eq!(snagd.events().len(), 2, "{:#?}", snagd.events());
+}
+
+/// `localhost` has two addresses, and 127.0.0.0/8 many: of the same port each may be somebody else's.
+#[test]
+fn the_token_goes_to_the_own_daemon_alone() {
+    let snagd = Snagd::start();
+    let port: u16 = snagd.address().rsplit_once(':').unwrap().1.parse().unwrap();
+    fs::create_dir(snagd.path("xdg")).unwrap();
+    symlink(snagd.state(), snagd.path("xdg/snag")).unwrap();
+    let as_user = |command: &mut Command| {
+        command.env("XDG_STATE_HOME", snagd.path("xdg"));
+        command.env("XDG_RUNTIME_DIR", snagd.dir.path()).env_remove("SNAG_URL");
+    };
+    let status = |host: &str| {
+        snagd.snag_with(&["status", "--url", &format!("http://{host}:{port}")], as_user)
+    };
+    status("127.0.0.1").ok();
+    for (address, host) in [("127.0.0.2", "127.0.0.2"), ("::1", "[::1]")] {
+        // Not every machine has the second.
+        let Ok(foreign) = TcpListener::bind((address, port)) else { continue };
+        let heard = thread::spawn(move || {
+            let mut heard = String::new();
+            let (stream, _) = foreign.accept().unwrap();
+            let lines = BufReader::new(stream).lines().map_while(Result::ok);
+            for line in lines.take_while(|line| !line.is_empty()) {
+                heard += &line.to_lowercase();
+            }
+            (foreign, heard)
+        });
+        status(host);
+        let (foreign, heard) = heard.join().unwrap();
+        assert!(heard.contains("get /") && !heard.contains("authorization"), "{heard}");
+        // Whatever the name means first, it is the own daemon that is asked.
+        status("localhost").ok();
+        drop(foreign);
+    }
 }

@@ -4,6 +4,7 @@ use std::env;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Once;
@@ -14,6 +15,7 @@ use snag::client::{ClientError, Connection, Target};
 use snag::daemon::{Paths, SYSTEM_DROP_DIR, SYSTEM_SOCKET};
 use snag::doors::http::Status;
 use snag::event::Draft;
+use tokio::net::lookup_host;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -48,10 +50,13 @@ pub(crate) async fn connect_to_read(url: Option<&Target>) -> Result<Connection, 
 
 async fn connect(url: Option<&Target>, reads: bool) -> Result<Connection, ClientError> {
     let mut first_error = None;
-    for target in targets(url) {
-        let token = match said_token() {
-            None if reads => own_token(&target).await,
-            said => said,
+    for named in targets(url) {
+        let (target, token) = match said_token() {
+            None if reads => match own_daemon(&named).await {
+                Some((target, token)) => (target, Some(token)),
+                None => (named, None),
+            },
+            said => (named, said),
         };
         match open(&target, token).await {
             Ok(connection) => return Ok(connection),
@@ -86,21 +91,32 @@ fn said_token() -> Option<String> {
     env::var("SNAG_TOKEN").ok().filter(|token| !token.is_empty())
 }
 
-/// The token of the user's own daemon, if that one says, over its socket, that it listens there:
-/// anybody on this machine may listen on a port and collect tokens.
-async fn own_token(target: &Target) -> Option<String> {
-    let Target::Tcp { port, .. } = target else { return None };
+/// The address of the user's own daemon that a target means, and its token, if that daemon says, over
+/// its socket, that it listens there: anybody on this machine may listen on the same port of another
+/// address (`localhost` has two) and collect tokens.
+async fn own_daemon(target: &Target) -> Option<(Target, String)> {
+    let Target::Tcp { host, port } = target else { return None };
     let paths = Paths::of_user().filter(|_| target.is_local())?;
     let mut connection = open(&Target::Unix(paths.socket.clone()), None).await.ok()?;
     let answer = connection.get("/v1/status").await.ok()?;
     let status: Status = serde_json::from_slice(&answer.body).ok()?;
-    let mut ports = status.listening.iter().filter_map(|url| match url.parse() {
-        Ok(Target::Tcp { port, .. }) => Some(port),
-        _ => None,
-    });
-    ports.find(|ours| ours == port)?;
+    let ours: Vec<SocketAddr> = status.listening.iter().filter_map(|url| address(url)).collect();
+    let mut meant = lookup_host((host.trim_matches(['[', ']']), *port)).await.ok()?;
+    let address = meant.find(|meant| ours.iter().any(|ours| takes(*ours, *meant)))?;
     let token = fs::read_to_string(paths.token()).ok()?;
-    Some(token.trim().to_owned())
+    Some((format!("http://{address}").parse().ok()?, token.trim().to_owned()))
+}
+
+/// The address that a daemon's URL says.
+fn address(url: &str) -> Option<SocketAddr> {
+    url.strip_prefix("http://")?.trim_end_matches('/').parse().ok()
+}
+
+/// Whether what goes to an address comes to whoever listens on another: on that one, or on all of its
+/// kind.
+fn takes(ours: SocketAddr, meant: SocketAddr) -> bool {
+    let is_all = ours.ip().is_unspecified() && ours.is_ipv4() == meant.is_ipv4();
+    ours.port() == meant.port() && (ours.ip() == meant.ip() || is_all)
 }
 
 /// Whether drafts are sent with whom they are about. Over a socket or by a file the daemon knows who we
