@@ -7,7 +7,12 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Vis
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::claim::shorten;
+use super::scrub::scrub_json;
 use super::word::{Field, Word};
+
+/// The most fields that no event has: enough to name what is misspelt, and few enough to look through.
+const MOST_UNKNOWN: usize = 64;
 
 /// An unchecked claim, as somebody wrote it. [`Draft::admit`] checks it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -118,6 +123,26 @@ impl Draft {
         self.text("same_as")?.parse().ok()
     }
 
+    /// The draft without its secrets, for whoever passes it on unchecked. Ids and the place stay.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        let said = Field::ALL.iter().zip(&mut *self.fields.known);
+        for (field, value) in said {
+            if let Some(value) = value
+                && !matches!(field, Field::Id | Field::SameAs | Field::Place)
+            {
+                scrub_json(value);
+            }
+        }
+        let mut unknown =
+            Value::Object(std::mem::take(&mut self.fields.unknown).into_iter().collect());
+        scrub_json(&mut unknown);
+        if let Value::Object(unknown) = unknown {
+            self.fields.unknown = unknown.into_iter().collect();
+        }
+        self
+    }
+
     /// The draft as JSON, its fields sorted: an import makes ids of it, so it stays the same for ever.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
@@ -184,9 +209,15 @@ impl Visitor<'_> for NameOnce<'_> {
 
     fn visit_str<E: de::Error>(self, field: &str) -> Result<Name, E> {
         if self.0.said(field).is_some() {
+            let field = shorten(field);
             return Err(E::custom(format!("the field `{field}` stands there twice")));
         }
-        Ok(Name::of(field))
+        match Name::of(field) {
+            Name::Unknown(_) if self.0.unknown.len() == MOST_UNKNOWN => {
+                Err(E::custom(format!("more than {MOST_UNKNOWN} fields that no event has")))
+            }
+            name => Ok(name),
+        }
     }
 }
 
@@ -225,8 +256,39 @@ mod tests {
     }
 
     #[test]
+    fn secrets_leave_a_draft_wherever_they_are() {
+        let secret = format!("ghp_{}", "Fake0".repeat(8));
+        let draft = serde_json::json!({
+            "place": "web", "id": "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "note": secret,
+            "tags": {"password": "hunter2"}, "password": "hunter2", "x": {"y": [secret]},
+        });
+        let draft = Draft::parse(draft.to_string().as_bytes()).unwrap().without_secrets();
+        let json = String::from_utf8(draft.to_json()).unwrap();
+        assert!(!json.contains("Fake0") && !json.contains("hunter2"), "{json}");
+        assert_eq!(draft.text("place"), Some("web"));
+        assert_eq!(draft.text("id"), Some("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"));
+    }
+
+    #[test]
     fn a_field_said_twice_is_named() {
         let error = Draft::parse(br#"{"note":"a","note":"b"}"#).unwrap_err().to_string();
         assert!(error.contains("`note` stands there twice"), "{error}");
+        let long = "x".repeat(60_000);
+        let error = Draft::parse(format!("{{\"{long}\":1,\"{long}\":2}}").as_bytes()).unwrap_err();
+        assert!(error.to_string().len() < 400, "{error}");
+        let secret = format!("ghp_{}", "Fake0".repeat(8));
+        let error = Draft::parse(format!("{{\"{secret}\":1,\"{secret}\":2}}").as_bytes());
+        assert!(!error.unwrap_err().to_string().contains("Fake0"));
+    }
+
+    #[test]
+    fn thousands_of_unknown_fields_are_not_looked_through() {
+        let fields = |count| {
+            let fields: Vec<String> = (0..count).map(|n| format!("\"x{n}\":1")).collect();
+            Draft::parse(format!("{{{}}}", fields.join(",")).as_bytes())
+        };
+        assert!(fields(MOST_UNKNOWN).is_ok());
+        let error = fields(8000).unwrap_err().to_string();
+        assert!(error.contains("more than 64 fields that no event has"), "{error}");
     }
 }

@@ -20,6 +20,7 @@ mod walk;
 
 pub use key::scrub_key;
 pub(super) use walk::scrub_event;
+pub(crate) use walk::scrub_json;
 
 use std::ops::Range;
 
@@ -35,18 +36,19 @@ pub fn scrub(text: &str) -> Option<(String, Vec<&'static str>)> {
     scrub_counting(text).0
 }
 
-/// The same, and how often the text was looked through: each time costs as much as it is long.
+/// The same, and how many bytes were looked at, each time that they were.
 fn scrub_counting(text: &str) -> (Option<(String, Vec<&'static str>)>, usize) {
-    let (mut rules, mut rounds) = (Vec::new(), 0);
+    let (mut rules, mut looked) = (Vec::new(), 0);
     let mut clean: Option<String> = None;
     // What was taken out may have hidden the edge of what comes next, so look again. Each round
     // takes out text that is no placeholder, so there is a last one.
     loop {
         let text = clean.as_deref().unwrap_or(text);
-        let hits = settle(around_placeholders(text, rules::hits(text)));
-        rounds += 1;
+        let (hits, of_round) = rules::hits(text);
+        looked += of_round;
+        let hits = settle(around_placeholders(text, hits));
         if hits.is_empty() {
-            return (clean.map(|clean| (clean, rules)), rounds);
+            return (clean.map(|clean| (clean, rules)), looked);
         }
         for hit in &hits {
             if !rules.contains(&hit.rule) {
@@ -69,12 +71,13 @@ fn around_placeholders(text: &str, mut hits: Vec<Hit>) -> Vec<Hit> {
     }
     let placeholders: Vec<Range<usize>> = placeholders(text).collect();
     hits.retain_mut(|Hit { span, .. }| {
-        for old in &placeholders {
-            if old.start < span.end && span.start < old.end {
-                *span = span.start.min(old.start)..span.end.max(old.end);
-            }
-        }
-        !placeholders.contains(span)
+        // They are in order, and none lies in another.
+        let first = placeholders.partition_point(|old| old.end <= span.start);
+        let after = placeholders.partition_point(|old| old.start < span.end);
+        let Some([old, ..]) = placeholders.get(first..after) else { return true };
+        let last = &placeholders[after - 1];
+        *span = span.start.min(old.start)..span.end.max(last.end);
+        span != old
     });
     hits
 }

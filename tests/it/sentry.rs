@@ -382,3 +382,16 @@ fn of_a_crash_in_a_loop_sixty_are_kept() {
     let over = figure(&snagd, "snag_sentry_items_total{item=\"event\",outcome=\"over_limit\"}");
     assert_eq!(over + of("ana") as u64, 140);
 }
+
+#[test]
+fn a_large_envelope_is_taken_as_a_small_one_is() {
+    let snagd = Snagd::start();
+    let (digits, number) = key(&snagd, "web");
+    let note = "token=( ".repeat(12_000);
+    let body = envelope(&[("event", failure(&note)), ("event", failure("stuck"))]);
+    let auth = format!("X-Sentry-Auth: Sentry sentry_key={digits}, sentry_version=7\r\n");
+    post(&snagd, &format!("/api/{number}/envelope/"), &auth, &body).is(200);
+    let notes = notes(&snagd);
+    assert_eq!((notes.len(), &*notes[0]), (2, "stuck"));
+    assert!(notes[1].starts_with("token=( token=("), "{}", notes[1]);
+}

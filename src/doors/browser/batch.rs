@@ -1,5 +1,7 @@
 //! From the body of a request to the recorder: every event read, the good ones recorded in one go.
 
+use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::response::{IntoResponse, Response};
@@ -7,6 +9,7 @@ use bytes::Bytes;
 use hyper::header;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::task::spawn_blocking;
 
 use super::answer::No;
 use super::rule;
@@ -15,12 +18,14 @@ use crate::doors::side::ANONYMOUS;
 use crate::doors::{Desk, lost_before};
 use crate::event::{
     Class, Draft, Event, MAX_EVENT, MAX_NAME, MAX_SEGMENT, MAX_SEGMENTS, Place, Sender, SignalName,
-    Source, Word,
+    Source, Word, scrub,
 };
 use crate::recorder::{Fate, Recorded};
 
 /// The most events one request may carry.
 const MOST_EVENTS: usize = 100;
+/// A list as large as this is read off the threads that serve sockets.
+const LARGE: usize = 64 * 1024;
 /// The longest note of a signal, in bytes. The page sends more, so that it cuts no secret in two.
 const LONGEST_NOTE: usize = 300;
 
@@ -45,19 +50,64 @@ struct Rejected {
     detail: String,
 }
 
-/// Records the good events of a list below a place, and says what is wrong with the others. A number
-/// among them counts signals that the page did not send, because it had told of so many already.
-pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> Result<Tally, No> {
+/// Records the good events of a list below a place, and says what is wrong with the others.
+pub(super) async fn record(
+    desk: &Arc<Desk>,
+    below: Option<Place>,
+    body: &Bytes,
+) -> Result<Tally, No> {
+    let Sifted { mut tally, events, said } = if body.len() < LARGE {
+        sift(desk, below.as_ref(), body)?
+    } else {
+        let (desk, body) = (desk.clone(), body.clone());
+        let sifted = spawn_blocking(move || sift(&desk, below.as_ref(), &body)).await;
+        // Nobody aborts it, so it panicked.
+        sifted.unwrap_or_else(|error| resume_unwind(error.into_panic()))?
+    };
+    if events.is_empty() {
+        return Ok(tally);
+    }
+    let recorded = desk.recorder.record_or_refuse(events).await?;
+    for ((line, id), recorded) in said.into_iter().zip(recorded) {
+        let detail = match recorded {
+            Recorded::New { .. } => {
+                tally.accepted += 1;
+                continue;
+            }
+            Recorded::Known(_) => {
+                tally.duplicate += 1;
+                continue;
+            }
+            Recorded::Conflict(_) => {
+                "the id belongs to another event, and that one stays".to_owned()
+            }
+            Recorded::Lost(id) => lost_before(id),
+        };
+        tally.rejected.push(Rejected { line, id, detail });
+    }
+    Ok(tally)
+}
+
+/// What a list comes to.
+struct Sifted {
+    tally: Tally,
+    events: Vec<Event>,
+    /// Of each event where it stands in the list, and its id as the page says it.
+    said: Vec<(usize, Option<String>)>,
+}
+
+/// A number in the list counts signals that the page did not send, because it had told of so many
+/// already.
+fn sift(desk: &Desk, below: Option<&Place>, body: &[u8]) -> Result<Sifted, No> {
     let list: Vec<&RawValue> = serde_json::from_slice(body)
         .map_err(|error| No::malformed(format!("the body is a list of events: {error}")))?;
     if MOST_EVENTS < list.len() {
         let detail = format!("a request carries at most {MOST_EVENTS} events: split it");
         return Err(No::too_large(detail));
     }
-    let rejected = |line: usize, detail| Rejected { line, id: id_of(list[line - 1]), detail };
     let counts = &desk.side.browser;
     let mut tally = Tally::default();
-    let (mut events, mut numbers) = (Vec::new(), Vec::new());
+    let (mut events, mut said) = (Vec::new(), Vec::new());
     for (line, json) in (1..).zip(&list) {
         if let Ok(beyond) = json.get().parse::<u64>() {
             counts.beyond_load.fetch_add(beyond.min(MOST_AT_ONCE), Ordering::Relaxed);
@@ -67,30 +117,16 @@ pub(super) async fn record(desk: &Desk, below: Option<&Place>, body: &[u8]) -> R
             Ok(event) if desk.is_over_limit(&event) => tally.beyond += 1,
             Ok(event) => {
                 events.push(event);
-                numbers.push(line);
+                said.push((line, id_of(json)));
             }
             Err(detail) => {
                 desk.recorder.meter().count(Source::Browser, Fate::Rejected);
-                tally.rejected.push(rejected(line, detail));
+                tally.rejected.push(Rejected { line, id: id_of(json), detail });
             }
         }
     }
     counts.beyond_hour.fetch_add(tally.beyond as u64, Ordering::Relaxed);
-    if !events.is_empty() {
-        let recorded = desk.recorder.record_or_refuse(events).await?;
-        for (line, recorded) in numbers.into_iter().zip(recorded) {
-            match recorded {
-                Recorded::New { .. } => tally.accepted += 1,
-                Recorded::Known(_) => tally.duplicate += 1,
-                Recorded::Conflict(_) => {
-                    let detail = "the id belongs to another event, and that one stays".to_owned();
-                    tally.rejected.push(rejected(line, detail));
-                }
-                Recorded::Lost(id) => tally.rejected.push(rejected(line, lost_before(id))),
-            }
-        }
-    }
-    Ok(tally)
+    Ok(Sifted { tally, events, said })
 }
 
 /// The id of an event as the page says it, by which it knows its own again.
@@ -114,9 +150,10 @@ fn admit(desk: &Desk, below: Option<&Place>, json: &[u8]) -> Result<Event, Strin
     if let Some(place) = draft.text("place").map(|place| put_below(below, place)) {
         draft.set("place", place);
     }
-    let version = draft.text("version").map(|version| begun(version, MAX_NAME).to_owned());
-    if let Some(version) = version {
-        draft.set("version", version);
+    if let Some(version) = draft.text("version").filter(|version| MAX_NAME < version.len()) {
+        // A secret that is cut would not be known as one any more.
+        let clean = scrub(version).map_or_else(|| version.to_owned(), |(clean, _)| clean);
+        draft.set("version", begun(&clean, MAX_NAME));
     }
     let mut event = desk
         .admit(draft, Sender::Anonymous, Source::Browser)

@@ -91,7 +91,7 @@ fn script(method: &Method, code: &'static [u8]) -> Response {
 
 /// What a page tells.
 async fn events(
-    desk: &Desk,
+    desk: &Arc<Desk>,
     method: &Method,
     path: &str,
     headers: &HeaderMap,
@@ -116,10 +116,10 @@ async fn events(
 }
 
 /// Lets what a page of a named origin tells in, and records it.
-async fn take(desk: &Desk, path: &str, headers: &HeaderMap, body: Body) -> Result<Tally, No> {
+async fn take(desk: &Arc<Desk>, path: &str, headers: &HeaderMap, body: Body) -> Result<Tally, No> {
     let key = admit_key(desk, path)?;
     let body = desk.bodies.read(headers, body, &[Encoding::Identity]).await?;
-    batch::record(desk, key.place.as_ref(), &body.bytes).await
+    batch::record(desk, key.place, &body.bytes).await
 }
 
 /// Refuses a page whose origin the configuration does not name.

@@ -3,9 +3,11 @@
 use std::ffi::CString;
 use std::fmt::Write;
 
+use serde_json::Value;
+
 use super::file::Plain;
 use super::line::{self, Line};
-use crate::event::scrub;
+use crate::event::{is_unprintable, scrub, scrub_json};
 
 /// So many reasons are told of one file,
 const MOST_REASONS: usize = 1000;
@@ -29,10 +31,10 @@ impl Sheet {
     }
 
     /// Notes that a line cannot be recorded as it is.
-    pub(super) fn refuse(&mut self, position: usize, mut reason: String) {
-        if MOST_REASONS <= self.bad.len() {
-            reason = String::new();
-        }
+    pub(super) fn refuse(&mut self, position: usize, reason: String) {
+        // A secret that is cut would not be known as one any more.
+        let tells = self.bad.len() < MOST_REASONS;
+        let mut reason = if tells { scrubbed(reason) } else { String::new() };
         reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
         self.bad.push((position, reason));
     }
@@ -48,9 +50,7 @@ impl Sheet {
         let (mut lines, mut reasons) = (String::new(), String::new());
         for (here, (position, reason)) in (1..).zip(&self.bad) {
             let Line { number, span } = &self.lines[*position];
-            let text = String::from_utf8_lossy(&self.file.bytes[span.clone()]);
-            // Where JSON may have a line break it may as well have a space.
-            lines.push_str(&text.replace('\n', " "));
+            lines.push_str(&one_line(&self.file.bytes[span.clone()]));
             lines.push('\n');
             if !reason.is_empty() {
                 let before = if *number == here {
@@ -74,6 +74,18 @@ impl Sheet {
     }
 }
 
+/// What was dropped, on one line. A secret that an event would lose, because of the name of its key, is
+/// lost here as well.
+fn one_line(bytes: &[u8]) -> String {
+    if let Ok(mut value) = serde_json::from_slice::<Value>(bytes)
+        && scrub_json(&mut value)
+    {
+        return value.to_string();
+    }
+    // Where JSON may have a line break it may as well have a space.
+    String::from_utf8_lossy(bytes).replace('\n', " ")
+}
+
 fn scrubbed(text: String) -> String {
     match scrub(&text) {
         Some((clean, _)) => clean,
@@ -85,9 +97,7 @@ fn scrubbed(text: String) -> String {
 fn printable(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-        {
+        if is_unprintable(character) {
             plain.extend(character.escape_unicode());
         } else {
             plain.push(character);

@@ -87,6 +87,11 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// An envelope's header alone; empty where it has none.
+pub(super) fn header(bytes: &[u8]) -> Map<String, Value> {
+    object(line(bytes).0).unwrap_or_default()
+}
+
 /// The first item and what is behind it.
 fn item(bytes: &[u8], number: usize) -> Result<(Item<'_>, &[u8]), Fault> {
     let (header, rest) = line(bytes);

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::place::route;
+use super::place::{hidden, route};
 use super::read::{at, file_name, frames, line, list, text, thrown, top_frame};
 use super::route::Route;
 
@@ -25,7 +25,7 @@ pub(super) fn of(event: &Value) -> Map<String, Value> {
     keep("error", text(thrown(event).and_then(|thrown| thrown.get("type"))).map(short));
     keep("stack_top", frames(event).and_then(top_frame).and_then(frame));
     let url = text(at(event, "/request/url")).or(text(at(event, "/contexts/feedback/url")));
-    keep("url", url.and_then(route).map(short));
+    keep("url", url.and_then(route).map(|path| short(&hidden(path))));
     let about = text(at(event, "/contexts/feedback/associated_event_id"));
     keep("about", about.map(short));
     let sdk = at(event, "/sdk/name").zip(at(event, "/sdk/version"));
@@ -71,12 +71,12 @@ fn crumb(crumb: &Value) -> Option<String> {
     let status = data("status_code").or(data("http.response.status_code")).and_then(Value::as_u64);
     let method = text(data("method")).or(text(data("http.method")));
     let more = match category {
-        "navigation" => path("to").map(str::to_owned),
+        "navigation" => path("to").map(hidden),
         _ if category.starts_with("ui.") => text(crumb.get("message")).map(str::to_owned),
         _ => {
             let parts = [
                 method.map(str::to_owned),
-                path("url").map(str::to_owned),
+                path("url").map(hidden),
                 status.map(|status| status.to_string()),
                 text(crumb.get("level")).filter(|level| *level != "info").map(str::to_owned),
             ];
@@ -101,7 +101,7 @@ mod tests {
             "server_name": secret, "modules": {secret: "1"}, "extra": {"sys.argv": [secret]},
             "user": {"ip_address": secret}, "contexts": {"device": {"name": secret}},
             "request": {
-                "url": format!("https://{secret}/cart?token={secret}"), "cookies": secret,
+                "url": format!("https://{secret}/cart/ana@acme.example?token={secret}"), "cookies": secret,
                 "headers": {"Authorization": secret}, "data": secret, "query_string": secret},
             "exception": {"values": [{"type": "KeyError", "stacktrace": {"frames": [
                 {"function": "add", "module": "shop.cart", "filename": "shop/cart.py", "lineno": 12,
@@ -112,7 +112,7 @@ mod tests {
                 {"category": "http", "data": {"url": "http://127.0.0.1:7624/web/stream"}},
                 {"category": "console", "message": secret, "level": "warning"},
                 {"category": "http", "data": {"method": "POST", "url": format!("http://{secret}/pay?{secret}"), "status_code": 500}},
-                {"category": "navigation", "data": {"from": format!("/{secret}"), "to": format!("/pay?{secret}")}},
+                {"category": "navigation", "data": {"from": format!("/{secret}"), "to": format!("/reset/9f86d081884c7d659a2feaa0/7?{secret}")}},
                 {"category": "ui.click", "message": "button#pay"}]},
         });
         let kept = Value::Object(of(&event));
@@ -120,9 +120,9 @@ mod tests {
         assert_eq!(
             kept,
             json!({
-                "error": "KeyError", "stack_top": "add in shop.cart, cart.py:12", "url": "/cart",
+                "error": "KeyError", "stack_top": "add in shop.cart, cart.py:12", "url": "/cart/_",
                 "sdk": "sentry.python 2.75.0",
-                "breadcrumbs": ["query", "console warning", "http POST /pay 500", "navigation /pay",
+                "breadcrumbs": ["query", "console warning", "http POST /pay 500", "navigation /reset/_/_",
                                 "ui.click button#pay"],
             })
         );

@@ -58,6 +58,9 @@ pub(super) struct Kept {
 /// Ids of what has none of its own in Sentry's protocol are of this kind.
 const OF_SENTRY: Uuid = Uuid::from_u128(0x5e17_2a90_3b6d_4f7e_8c1a_90d4_6b2f_e315);
 
+/// The most buckets of sessions in an item.
+const MOST_BUCKETS: usize = 1000;
+
 /// Whether anything is kept of items of a kind.
 pub(super) fn is_kept(kind: &str) -> bool {
     let kept = ["event", "feedback", "user_report", "session", "sessions", "client_report"];
@@ -76,7 +79,7 @@ pub(super) fn keep(kind: &str, payload: &[u8], context: &Context) -> Option<Kept
         "event" | "feedback" => feedback(&value, context)?,
         "user_report" => user_report(&value, context)?,
         "session" => session(&value, context)?,
-        "sessions" => sessions(&value, context),
+        "sessions" => sessions(&value, context)?,
         _ => Kept { lost: lost(&value), ..Kept::default() },
     })
 }
@@ -185,25 +188,33 @@ fn session(session: &Value, context: &Context) -> Option<Kept> {
     Some(draft.into())
 }
 
-/// Sessions that were added up before they were sent.
-fn sessions(all: &Value, context: &Context) -> Kept {
-    let buckets = list(all, "aggregates").iter().enumerate();
-    let drafts = buckets.filter_map(|(position, bucket)| {
+/// Sessions that were added up before they were sent; none where there are more than an SDK sends.
+fn sessions(all: &Value, context: &Context) -> Option<Kept> {
+    let buckets = list(all, "aggregates");
+    if MOST_BUCKETS < buckets.len() {
+        return None;
+    }
+    // Of all that was sent, once: an id is made of this for each.
+    let sent = context.sent_at.map(|sent_at| (sent_at, blake3::hash(all.to_string().as_bytes())));
+    let drafts = buckets.iter().enumerate().filter_map(|(position, bucket)| {
         let counts = ["exited", "errored", "crashed", "abnormal", "unhandled"];
         let counts = counts.iter().filter_map(|name| bucket.get(*name)?.as_u64());
         let count = counts.fold(0_u64, u64::saturating_add);
+        if count == 0 {
+            return None;
+        }
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let mut draft = used(bucket, all, context);
         // Two minutes, or two processes, may count the same: when it was sent, to the microsecond, tells
         // them apart. Python says no such time, and no SDK sends again: each is another one.
-        if let Some(sent_at) = context.sent_at {
-            let identity = format!("sessions:{sent_at}:{position}:{all}");
+        if let Some((sent_at, hash)) = sent {
+            let identity = format!("sessions:{sent_at}:{position}:{hash}");
             draft.set("id", Uuid::new_v5(&OF_SENTRY, identity.as_bytes()).to_string());
         }
         draft.set("count", count);
-        (0 < count).then_some(draft)
+        Some(draft)
     });
-    Kept { drafts: drafts.collect(), ..Kept::default() }
+    Some(Kept { drafts: drafts.collect(), ..Kept::default() })
 }
 
 fn used(session: &Value, outer: &Value, context: &Context) -> Draft {
@@ -409,6 +420,25 @@ mod tests {
             {"started": "2026-11-20T14:02:00Z", "exited": 9}]});
         let counts: Vec<_> = read("sessions", &minutes).iter().map(|used| used.count).collect();
         assert_eq!(counts, [Some(9), Some(9)]);
+        let ids: Vec<Uuid> = read("sessions", &minutes).iter().map(|used| used.id).collect();
+        let again: Vec<Uuid> = read("sessions", &minutes).iter().map(|used| used.id).collect();
+        assert!(ids[0] != ids[1] && ids == again, "{ids:?}");
+    }
+
+    #[test]
+    fn no_more_buckets_of_sessions_are_taken_than_an_sdk_sends() {
+        let context = Context {
+            place: None,
+            sdk: None,
+            event_id: None,
+            sent_at: Some(NOW),
+            skew: SignedDuration::ZERO,
+        };
+        let taken = |buckets: usize| {
+            let all = json!({"aggregates": vec![json!({"exited": 1}); buckets]}).to_string();
+            keep("sessions", all.as_bytes(), &context).map(|kept| kept.drafts.len())
+        };
+        assert_eq!((taken(MOST_BUCKETS), taken(MOST_BUCKETS + 1)), (Some(MOST_BUCKETS), None));
     }
 
     #[test]

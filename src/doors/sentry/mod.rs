@@ -44,7 +44,6 @@ use super::keys::KeyKind;
 use super::side::{self, Caller, RouteName, SideDoor};
 use crate::event::Place;
 use answer::Complaint;
-use envelope::Envelope;
 use route::Route;
 
 /// How an envelope may be packed.
@@ -104,7 +103,7 @@ struct Letter {
 
 /// Lets an envelope in and records what is in it.
 async fn take(
-    desk: &Desk,
+    desk: &Arc<Desk>,
     route: Route,
     caller: Caller,
     letter: Letter,
@@ -127,11 +126,11 @@ async fn take(
         ));
     }
     let body = read(desk, &letter, body).await?;
-    recording::record(desk, place.as_ref(), &Envelope::parse(&body.bytes)).await
+    recording::record(desk, place, &body.bytes).await
 }
 
 async fn take_with_key(
-    desk: &Desk,
+    desk: &Arc<Desk>,
     letter: &Letter,
     body: Body,
 ) -> Result<Option<Uuid>, Complaint> {
@@ -139,13 +138,12 @@ async fn take_with_key(
     // A key that stands outside is held to its rate before anything of the body is read.
     let place = said.as_deref().map(|digits| admit_key(desk, digits)).transpose()?;
     let body = read(desk, letter, body).await?;
-    let envelope = Envelope::parse(&body.bytes);
-    let digits = auth::of_both(said, &envelope.header)?;
+    let digits = auth::of_both(said, &envelope::header(&body.bytes))?;
     let place = match place {
         Some(place) => place,
         None => admit_key(desk, &digits)?,
     };
-    recording::record(desk, place.as_ref(), &envelope).await
+    recording::record(desk, place, &body.bytes).await
 }
 
 /// The place that a key is bound to, if the key is good and has not sent too much.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::read::{clean, line};
+use super::read::{clean_beginning, line};
 use crate::event::{MAX_NAME, without_hidden};
 
 /// The user of an event: username, name, id, or what stands in front of the e-mail address.
@@ -23,7 +23,7 @@ pub(super) fn named(value: &Value) -> Option<String> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    let said = clean(&said);
+    let said = clean_beginning(&said, MAX_NAME);
     let name = said.split('@').next().unwrap_or_default();
     let name = line(&without_hidden(name), MAX_NAME);
     let is_address = name.parse::<IpAddr>().is_ok();

@@ -68,6 +68,13 @@ pub(super) fn route(url: &str) -> Option<&str> {
     path.split(['?', '#']).next().filter(|path| path.starts_with('/'))
 }
 
+/// The same path with `_` for what stands for one of many, or may name somebody: as its place hides it.
+pub(super) fn hidden(path: &str) -> String {
+    let varies = |segment| Place::parse(segment).is_ok_and(|place| place.as_str() == "_");
+    let hide = |segment| if is_variable(segment) || varies(segment) { "_" } else { segment };
+    path.split('/').map(hide).collect::<Vec<_>>().join("/")
+}
+
 /// `GET /users/:id`, `/users/42?tab=1`, `https://host/users/42`, `shop.views.pay`
 fn segments(said: &str) -> Vec<String> {
     let said = said.trim();

@@ -21,8 +21,22 @@ pub(super) fn text(value: Option<&Value>) -> Option<&str> {
 }
 
 /// A text without its secrets: one that is cut would not be known as one any more.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
+fn clean(text: &str) -> Cow<'_, str> {
     scrub(text).map_or(Cow::Borrowed(text), |(clean, _)| Cow::Owned(clean))
+}
+
+/// So much of a text is looked at beyond what is kept of it.
+const BEYOND: usize = 16 * 1024;
+
+/// The beginning of a text without its secrets, as far as it may be seen.
+pub(super) fn clean_beginning(text: &str, longest: usize) -> Cow<'_, str> {
+    let head = &text[..text.floor_char_boundary(longest + BEYOND)];
+    let cleaned = clean(head);
+    // Of a secret at the end only a half was looked at: it is not seen, unless much went before it.
+    if head.len() < text.len() && cleaned.len() < longest + BEYOND / 2 {
+        return clean(text);
+    }
+    cleaned
 }
 
 /// A text cut to so many bytes, at the end of a letter.
@@ -30,7 +44,7 @@ pub(super) fn clip(text: &str, longest: usize) -> String {
     if text.len() <= longest {
         return text.to_owned();
     }
-    let text = clean(text);
+    let text = clean_beginning(text, longest);
     if text.len() <= longest {
         return text.into_owned();
     }
@@ -140,5 +154,15 @@ mod tests {
             let cut = clip(&format!("it broke at {secret} again and again and again"), longest);
             assert!(!cut.contains("hunter"), "{longest}: {cut}");
         }
+    }
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_cleaned() {
+        let long = format!("{} password=hunter2", "x ".repeat(20_000));
+        assert_eq!(clean_beginning(&long, 10).len(), 10 + BEYOND);
+        // What is taken out before does not bring the end of the look into sight.
+        let secrets = "https://a:hunter2hunter2hunter2hunter2hunter2@h ".repeat(4000);
+        let cut = clip(&secrets, 12_000);
+        assert!(!cut.contains("hunter") && 11_000 < cut.len(), "{cut}");
     }
 }

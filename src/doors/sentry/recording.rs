@@ -1,8 +1,12 @@
 //! From an envelope to the recorder: every item read, the good ones recorded in one go.
 
+use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::answer::Complaint;
@@ -18,12 +22,40 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest item of a kind that is kept.
 const MAX_ITEM: usize = 1024 * 1024;
 
+/// An envelope as large as this is read off the threads that serve sockets.
+const LARGE: usize = 64 * 1024;
+
 /// Records what can be read of an envelope; its id, once it is on disk.
 pub(super) async fn record(
-    desk: &Desk,
-    place: Option<&Place>,
-    envelope: &Envelope<'_>,
+    desk: &Arc<Desk>,
+    place: Option<Place>,
+    bytes: &Bytes,
 ) -> Result<Option<Uuid>, Complaint> {
+    let Sifted { id, events, causes } = if bytes.len() < LARGE {
+        sift(desk, place.as_ref(), bytes)
+    } else {
+        let (desk, bytes) = (desk.clone(), bytes.clone());
+        let sifted = spawn_blocking(move || sift(&desk, place.as_ref(), &bytes)).await;
+        // Nobody aborts it, so it panicked.
+        sifted.unwrap_or_else(|error| resume_unwind(error.into_panic()))
+    };
+    let recorded = events.len();
+    if 0 < recorded {
+        desk.recorder.record_within(PATIENCE, events).await?;
+    }
+    if causes.is_empty() { Ok(id) } else { Err(Complaint::malformed(recorded, causes)) }
+}
+
+/// What an envelope comes to.
+struct Sifted {
+    id: Option<Uuid>,
+    events: Vec<Event>,
+    /// What is wrong with the rest.
+    causes: Vec<String>,
+}
+
+fn sift(desk: &Desk, place: Option<&Place>, bytes: &[u8]) -> Sifted {
+    let envelope = Envelope::parse(bytes);
     let header = &envelope.header;
     let id = text(header.get("event_id")).and_then(|id| id.parse().ok());
     let mut context = Context {
@@ -45,11 +77,7 @@ pub(super) async fn record(
     let Basket { events, mut causes, .. } = basket;
     causes.extend(envelope.fault.map(|fault| fault.to_string()));
     let id = id.or(events.first().filter(|event| event.class != Class::Use).map(|event| event.id));
-    let recorded = events.len();
-    if 0 < recorded {
-        desk.recorder.record_within(PATIENCE, events).await?;
-    }
-    if causes.is_empty() { Ok(id) } else { Err(Complaint::malformed(recorded, causes)) }
+    Sifted { id, events, causes }
 }
 
 /// What was found so far.

@@ -3,6 +3,7 @@
 //! A check sees one match and answers with the span to take out, which may be longer or shorter
 //! than what matched, or with none.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -18,6 +19,8 @@ pub(super) struct Seen<'t> {
     pub(super) key: &'t str,
     /// What would be taken out.
     pub(super) span: Range<usize>,
+    /// How many bytes beyond the match a check looked at.
+    pub(super) looked: Cell<usize>,
 }
 
 /// Says what to take out.
@@ -34,6 +37,11 @@ impl Seen<'_> {
 
     fn after(&self) -> &str {
         &self.text[self.span.end..]
+    }
+
+    /// Counts what is looked at beyond the match.
+    fn look(&self, bytes: usize) {
+        self.looked.set(self.looked.get() + bytes);
     }
 
     fn whole_if(&self, is_secret: bool) -> Option<Range<usize>> {
@@ -116,6 +124,7 @@ pub(super) fn quoted(seen: &Seen<'_>) -> Option<Range<usize>> {
     let end = closing_quote(&seen.text[start..], opening, escapes)
         .map_or(seen.text.len(), |at| start + at);
     let value = &seen.text[start..end];
+    seen.look(value.len());
     (is_given(value) && !is_directory(seen.key, value)).then_some(start..end)
 }
 
@@ -131,22 +140,73 @@ fn trailing_backslashes(text: &str) -> usize {
     text.bytes().rev().take_while(|&byte| byte == b'\\').count()
 }
 
-/// `PASSWORD=…`, to the end of the word.
+/// What is looked at of a value before it is known to be one, in bytes.
+const LONGEST_CODE: usize = 512;
+
+/// `PASSWORD=…`, to the end of the word; to the end of the text where that is all there is.
 pub(super) fn assigned(seen: &Seen<'_>) -> Option<Range<usize>> {
-    if !scrub_key(seen.key) {
+    let rest = &seen.text[seen.span.start..];
+    // A list, a tuple, a template.
+    if !scrub_key(seen.key) || rest.starts_with(['(', '[', '{']) {
         return None;
     }
-    let rest = &seen.text[seen.span.start..];
-    let stop = |c: char| c.is_whitespace() || "\"'`\\&;<>".contains(c);
-    let word = &rest[..rest.find(stop).unwrap_or(rest.len())];
-    let word = word.trim_end_matches([',', ')', ']', '}', '.', ':']);
-    let code = word.contains(['(', '[', '{']) || word.rsplit('.').next() == Some(seen.key);
+    let head = &rest[..rest.floor_char_boundary(LONGEST_CODE)];
+    seen.look(head.len());
+    let alone = seen.before().len() == seen.key.len() + 1 && is_one_value(rest);
+    let found = if alone { rest } else { word(head) };
     // In Python, `b'…'` is a string, which another rule reads.
-    let prefix = matches!(word, "b" | "f" | "r" | "u") && rest[1..].starts_with(['"', '\'']);
+    let prefix = matches!(found, "b" | "f" | "r" | "u") && rest[1..].starts_with(['"', '\'']);
     // A single letter is a type: `Stream<Token=T>`.
-    let value = 1 < word.len() && is_given(word) && !is_directory(seen.key, word);
-    let is_secret = !code && !prefix && value && !is_setting(word);
-    is_secret.then(|| seen.span.start..seen.span.start + word.len())
+    let value = 1 < found.len() && is_given(found) && !is_directory(seen.key, found);
+    if prefix || !value || is_setting(found) || is_code(head, found, seen.key) {
+        return None;
+    }
+    let found = if alone { rest } else { word(rest) };
+    seen.look(found.len());
+    Some(seen.span.start..seen.span.start + found.len())
+}
+
+/// `password = …`, `--token …`: where a word of prose may follow as well, only what looks made up.
+pub(super) fn spaced(seen: &Seen<'_>) -> Option<Range<usize>> {
+    let span = assigned(seen)?;
+    let found = Seen { span: span.clone(), looked: Cell::new(0), ..*seen };
+    random(&found)
+}
+
+fn word(text: &str) -> &str {
+    let stop = |c: char| c.is_whitespace() || "\"'`\\&;<>".contains(c);
+    let word = &text[..text.find(stop).unwrap_or(text.len())];
+    word.trim_end_matches([',', ')', ']', '}', '.', ':'])
+}
+
+/// Whether a text is one value: no sentence, no form with more fields.
+fn is_one_value(text: &str) -> bool {
+    let names = |part: &str| part.trim_end_matches('=').contains('=');
+    text.len() <= LONGEST_CODE
+        && !text.contains(|letter: char| letter.is_whitespace() || "\"'`".contains(letter))
+        && !text.split(['&', ';']).skip(1).any(names)
+}
+
+/// Whether a value is a program's: a call, an index, a template, or what has its name from elsewhere.
+fn is_code(text: &str, word: &str, key: &str) -> bool {
+    if word.rsplit('.').next() == Some(key) || word.contains("${") || word.contains("$(") {
+        return true;
+    }
+    let Some(at) = word.find(['(', '[', '{']) else { return false };
+    let (before, rest) = text.split_at(at);
+    let (bracket, inside) = rest.split_at(1);
+    let close = match bracket {
+        "(" => ')',
+        "[" => ']',
+        _ => '}',
+    };
+    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let line = inside.lines().next().unwrap_or_default();
+    let closes = match line.split_once(close) {
+        Some((_, after)) => !after.starts_with(is_name),
+        None => line.trim().is_empty(),
+    };
+    closes && (bracket == "{" || before.ends_with(is_name))
 }
 
 /// Whether there is a value at all: not `***`, `${TOKEN}`, `$TOKEN`, `<token>` or nothing.
@@ -178,10 +238,11 @@ pub(super) fn block(seen: &Seen<'_>) -> Option<Range<usize>> {
         Regex::new(r"-{4,5} ?END(?:[ +]|%20)[A-Z0-9 +%]{0,40}KEY(?:(?:[ +]|%20)BLOCK)? ?-{4,5}")
             .expect("the foot of a key compiles")
     });
-    let end = match FOOT.find_at(seen.text, seen.span.end) {
-        Some(foot) => foot.end(),
-        None => seen.span.end + key_like(seen.after()),
-    };
+    // A foot beyond the next head is not this one's.
+    let next = seen.after().find("BEGIN").unwrap_or(seen.after().len());
+    let found = FOOT.find(&seen.after()[..next]);
+    let end = seen.span.end + found.map_or_else(|| key_like(seen.after()), |foot| foot.end());
+    seen.look(next + (end - seen.span.end));
     Some(seen.span.start..end)
 }
 

@@ -6,9 +6,12 @@ use super::marks::{Marks, states};
 const SECRETS: &str = "accesskey accesstoken apikey apitoken auth authorization authtoken \
     bearer clientsecret \
     cookie cookies credential credentials creds csrftoken cvc cvv dbpass idtoken jsessionid \
-    jwt otp passcode passphrase passwd password passwords phpsessid privatekey pwd \
+    jwt otp passcode passphrase passwd password passwords pgpass phpsessid privatekey pwd \
     refreshtoken secret secretkey secrets sessid sessionid sessionkey sessiontoken sshkey \
-    token userpass userpassword usertoken xsrftoken";
+    sshpass token userpass usertoken xsrftoken";
+
+/// Words that name a secret with whatever is written before them, as in `PGPASSWORD`.
+const ENDS: [&str; 5] = ["apikey", "passphrase", "passwd", "password", "secret"];
 
 /// Two words that name a secret together: `key` and `pass` alone do not.
 const PAIRS: [(&str, &str); 3] = [
@@ -17,7 +20,7 @@ const PAIRS: [(&str, &str); 3] = [
             shared signing ssh",
         "key",
     ),
-    ("admin db ftp mail mysql proxy redis root smtp user", "pass"),
+    ("admin become db ftp mail mysql pg proxy redis root smtp ssh sudo user", "pass"),
     ("sess session", "id"),
 ];
 
@@ -68,7 +71,10 @@ pub(super) fn names_a_secret(key: &str) -> bool {
         last.trim_end_matches('s') == thing.trim_end_matches('s')
             && owner.is_some_and(|owner| lists(owners, owner))
     };
-    lists(SECRETS, last) || PAIRS.iter().any(pair) || (last == "session" && owner.is_none())
+    lists(SECRETS, last)
+        || ENDS.iter().any(|end| last.ends_with(end))
+        || PAIRS.iter().any(pair)
+        || (last == "session" && owner.is_none())
 }
 
 /// Whether a `PWD` is the shell's working directory, not a password.
@@ -118,5 +124,6 @@ pub(super) fn listed() -> Vec<String> {
     let pairs = PAIRS.iter().flat_map(|(owners, thing)| {
         owners.split_whitespace().map(move |owner| format!("{owner}_{thing}"))
     });
-    SECRETS.split_whitespace().map(str::to_owned).chain(pairs).collect()
+    let ends = ENDS.iter().map(|end| format!("their{end}"));
+    SECRETS.split_whitespace().map(str::to_owned).chain(ends).chain(pairs).collect()
 }

@@ -10,6 +10,7 @@
 //! - No rule matches a placeholder, nor anything inside one.
 //! - There is no rule for "looks random": hashes, ids and checksums stay readable.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -41,6 +42,10 @@ const DIGITS: &[&str] = &["2", "3", "4", "5", "6"];
 /// Between the groups of a card's number.
 const GAP: &str = r"(?:[ +.\u{a0}-]|%20)";
 
+/// The user's name in a URL: an escaped `@` may be in it, but nothing that would end it.
+const USER: &str =
+    r#"(?:[^\s/@:?#"'<>%\[\\]|%(?:2[14-689A-Ea-e]|3[0-9BDbd]|[4-9A-Fa-f][0-9A-Fa-f]))*"#;
+
 /// What a rule found, before overlaps are settled.
 pub(super) struct Hit {
     /// What to take out.
@@ -51,19 +56,22 @@ pub(super) struct Hit {
     pub(super) rule: &'static str,
 }
 
-/// All secrets in the text; without compiling a rule (and without an allocation) where nothing
-/// hints at one.
-pub(super) fn hits(text: &str) -> Vec<Hit> {
-    let mut hits = Vec::new();
+/// So many times the length of a text is looked at in vain by one rule.
+const PATIENCE: usize = 4;
+
+/// All secrets in the text, and how many bytes were looked at; without compiling a rule (and without
+/// an allocation) where nothing hints at one.
+pub(super) fn hits(text: &str) -> (Vec<Hit>, usize) {
+    let (mut hits, mut looked) = (Vec::new(), text.len());
     let mut marked = MARKS.of(text);
     while marked != 0 {
         let rank = marked.trailing_zeros() as usize;
         marked &= marked - 1;
         if RULES[rank].is_likely(text) {
-            collect(text, rank, &mut hits);
+            looked += collect(text, rank, &mut hits);
         }
     }
-    hits
+    (hits, looked)
 }
 
 /// Compiles every rule.
@@ -105,10 +113,14 @@ impl Rule {
     fn expression(&self) -> String {
         match self.form {
             Form::Token => format!("(?-u:{START}(?<s>{}))", self.pattern),
-            Form::Value => [("START", START), ("COLON", COLON), ("WORD", WORD), ("GAP", GAP)]
-                .iter()
-                .fold(self.pattern.to_owned(), |pattern, (name, part)| pattern.replace(name, part))
-                .replace(r"\b", r"(?-u:\b)"),
+            Form::Value => {
+                [("START", START), ("COLON", COLON), ("WORD", WORD), ("GAP", GAP), ("USER", USER)]
+                    .iter()
+                    .fold(self.pattern.to_owned(), |pattern, (name, part)| {
+                        pattern.replace(name, part)
+                    })
+                    .replace(r"\b", r"(?-u:\b)")
+            }
         }
     }
 
@@ -130,28 +142,36 @@ fn regex(rank: usize) -> &'static Regex {
     COMPILED[rank].get_or_init(|| Regex::new(&RULES[rank].expression()).expect("a rule compiles"))
 }
 
-fn collect(text: &str, rank: usize, hits: &mut Vec<Hit>) {
+/// Adds what a rule finds, and says how many bytes were looked at: the text once, and what was refused
+/// once more.
+fn collect(text: &str, rank: usize, hits: &mut Vec<Hit>) -> usize {
     let rule = &RULES[rank];
-    let mut from = 0;
+    let (mut from, mut looked) = (0, text.len());
+    let most = PATIENCE.saturating_mul(text.len()).max(1 << 16);
     while let Some(found) = regex(rank).captures_at(text, from) {
         let (whole, seen) = seen(text, &found);
-        if let Some(span) = (rule.check)(&seen) {
+        // Where one near-secret lies within the next without end, each is taken for a secret.
+        let taken = if looked <= most { (rule.check)(&seen) } else { Some(seen.span.clone()) };
+        looked += seen.looked.get();
+        if let Some(span) = taken {
             from = seen.span.end.max(span.end);
             hits.push(Hit { span, rank, rule: rule.name });
         } else {
             // What was refused may hide a secret that begins later.
-            let next = text[whole..].chars().next().map_or(1, char::len_utf8);
-            from = seen.span.start.max(whole + next);
+            let next = text[whole.start..].chars().next().map_or(1, char::len_utf8);
+            from = seen.span.start.max(whole.start + next);
+            looked += whole.end.saturating_sub(from);
         }
     }
+    looked
 }
 
-/// Where a match begins, and what a check is shown of it.
-fn seen<'t>(text: &'t str, found: &Captures<'t>) -> (usize, Seen<'t>) {
-    let whole = found.get_match();
-    let span = found.name("s").map_or(whole.range(), |group| group.range());
+/// Where a match lies, and what a check is shown of it.
+fn seen<'t>(text: &'t str, found: &Captures<'t>) -> (Range<usize>, Seen<'t>) {
+    let whole = found.get_match().range();
+    let span = found.name("s").map_or(whole.clone(), |group| group.range());
     let key = found.name("k").map_or("", |group| group.as_str());
-    (whole.start(), Seen { text, key, span })
+    (whole, Seen { text, key, span, looked: Cell::new(0) })
 }
 
 /// Each mark sets the bit of its rule.
@@ -210,6 +230,27 @@ const RULES: &[Rule] = &[
     Rule { check: check::mixed_case, ..token("snag-token", &["snag_"], r"snag_[\w-]{43,}") },
     token("jwt", &["eyJ"], r"eyJ[\w-]{10,}\.eyJ[\w-]{6,}(?:\.[\w-]*)?"),
     token("jwt", &["eyJ"], r"eyJ[\w-]{10,}\.[\w-]*\.[\w-]{12,}\.[\w-]+\.[\w-]+"),
+    Rule { check: check::random, ..token("service-token", &["hf_", "gsk_", "r8_", "xai-", "pplx-"], r"(?:hf_|gsk_|r8_|xai-|pplx-)[0-9A-Za-z]{30,}\b") },
+    Rule { check: check::random, ..token("service-token", &["dckr_pat_", "figd_", "lin_api_", "ntn_", "rubygems_", "pscale_tkn_", "shpat_", "shpss_", "shpca_", "shppa_", "glsa_", "sbp_", "sb_secret_"], r"(?:dckr_pat_|figd_|lin_api_|ntn_|rubygems_|pscale_tkn_|shp(?:at|ss|ca|pa)_|glsa_|sbp_|sb_secret_)[\w-]{24,}") },
+    token("service-token", &["sntrys_eyJ", "sntryu_", "glc_eyJ"], r"(?:(?:sntrys|glc)_eyJ[0-9A-Za-z+/]{20}[\w+/=-]*|sntryu_[a-f0-9]{64}\w*)"),
+    token("service-token", &["ATATT3xFfGF0"], r"ATATT3xFfGF0[\w-]{20}[\w=-]*"),
+    token("service-token", &["PMAK-", "NRAK-", "tskey-", "sq0csp-"], r"(?:PMAK-[0-9a-f]{24}-[0-9a-f]{34}|NRAK-[0-9A-Z]{27}|tskey-[a-z]{2,}-[0-9A-Za-z]{6,}-[0-9A-Za-z]{16}|sq0csp-[\w-]{40})[\w-]*"),
+    token("service-token", &["dp.pt.", "dp.st.", "dp.ct.", "dp.sa."], r"dp\.(?:pt|st|ct|sa)\.(?:[\w-]{1,40}\.)?[0-9A-Za-z]{40}\w*"),
+    // A bot's number and its key, of Telegram.
+    token("service-token", &[":AA"], r"(?:bot)?[0-9]{8,10}:AA[\w-]{33,}"),
+    value(
+        "service-token",
+        &["webhooks"],
+        r"\b(?i-u:discord(?:app)?\.com)(?:\\*/|%2[Ff])api(?:(?:\\*/|%2[Ff])v[0-9]{1,2})?(?:\\*/|%2[Ff])webhooks(?:\\*/|%2[Ff])[0-9]{10,}(?:\\*/|%2[Ff])(?<s>[[:word:]-]{40,})",
+        check::any,
+    ),
+    // A key as PuTTY keeps it.
+    value(
+        "private-key",
+        &["private-lines"],
+        r"\b(?i-u:private-lines):[ \t]*[0-9]+(?:\s|\\[nr])+(?<s>(?:[0-9A-Za-z+/]{64}(?:\s|\\[nr])+)*[0-9A-Za-z+/]{4,64}={0,2})",
+        check::any,
+    ),
     // The head of a block; the check finds where it ends.
     value(
         "private-key",
@@ -297,14 +338,14 @@ const RULES: &[Rule] = &[
     value(
         "url-password",
         &["@", "%40"],
-        r#"\b[A-Za-z][0-9A-Za-z+.-]*(?::|%3[Aa])(?:\\*/|%2[Ff]){2}[^\s/@:?#"'<>%\[\\]*(?::|%3[Aa])(?<s>[^\s/?#"'<>`\\]+)(?:@|%40)[[:word:]\[%]"#,
+        r#"\b[A-Za-z][0-9A-Za-z+.-]*(?::|%3[Aa])(?:\\*/|%2[Ff]){2}USER(?::|%3[Aa])(?<s>[^\s/?#"'<>`\\]+)(?:@|%40)[[:word:]\[%]"#,
         check::password,
     ),
     // The same with a `?` or `#` that should have been encoded; after digits it is a port.
     value(
         "url-password",
         &["@"],
-        r#"\b[A-Za-z][0-9A-Za-z+.-]*://[^\s/@:?#"'<>%\[\\]*:(?<s>[^\s/?#@"'<>`\\]*[^\s/?#@"'<>`\\0-9][^\s/?#@"'<>`\\]*[?#][^\s/@"'<>`\\]*)@[[:word:]\[%]"#,
+        r#"\b[A-Za-z][0-9A-Za-z+.-]*://USER:(?<s>[^\s/?#@"'<>`\\]*[^\s/?#@"'<>`\\0-9][^\s/?#@"'<>`\\]*[?#][^\s/@"'<>`\\]*)@[[:word:]\[%]"#,
         check::password,
     ),
     value(
@@ -324,6 +365,18 @@ const RULES: &[Rule] = &[
         &["="],
         r#"(?<k>[[:word:].-]*WORD[[:word:].-]*)=(?<s>[^\s"'`\\=>&;,])"#,
         check::assigned,
+    ),
+    value(
+        "key",
+        &[" =", "= ", "\t=", "=\t"],
+        r#"(?<k>[[:word:].-]*WORD[[:word:].-]*)(?:[ \t]+=[ \t]*|=[ \t]+)(?<s>[^\s"'`\\=>&;,])"#,
+        check::spaced,
+    ),
+    value(
+        "key",
+        &["--"],
+        r#"--(?<k>[[:word:].-]*WORD[[:word:].-]*)[ \t]+(?<s>[^\s"'`\\=>&;,-])"#,
+        check::spaced,
     ),
 ];
 

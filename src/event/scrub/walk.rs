@@ -52,6 +52,13 @@ pub(crate) fn scrub_event(event: &mut Event) {
     event.scrubbed = found.list;
 }
 
+/// Takes the secrets out of any JSON, as out of an event, and says whether there were some.
+pub(crate) fn scrub_json(value: &mut Value) -> bool {
+    let mut found = Found { list: Vec::new() };
+    found.value(value, "");
+    !found.list.is_empty()
+}
+
 /// What has been taken out so far.
 struct Found {
     list: Vec<Scrubbed>,
@@ -81,8 +88,9 @@ impl Found {
 
     fn tags(&mut self, tags: &mut BTreeMap<String, String>) {
         if tags.keys().any(|key| scrub(key).is_some()) {
+            let mut numbers = Numbers::default();
             for (key, value) in std::mem::take(tags) {
-                let key = self.key(key, "/tags", |key| tags.contains_key(key));
+                let key = self.key(key, "/tags", &mut numbers, |key| tags.contains_key(key));
                 tags.insert(key, value);
             }
         }
@@ -97,8 +105,9 @@ impl Found {
 
     fn object(&mut self, object: &mut Map<String, Value>, pointer: &str) {
         if object.keys().any(|key| scrub(key).is_some()) {
+            let mut numbers = Numbers::default();
             for (key, value) in std::mem::take(object) {
-                let key = self.key(key, pointer, |key| object.contains_key(key));
+                let key = self.key(key, pointer, &mut numbers, |key| object.contains_key(key));
                 object.insert(key, value);
             }
         }
@@ -170,11 +179,22 @@ impl Found {
     }
 
     /// A key without its secrets; numbered where that leaves two keys the same.
-    fn key(&mut self, key: String, parent: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    fn key(
+        &mut self,
+        key: String,
+        parent: &str,
+        numbers: &mut Numbers,
+        is_taken: impl Fn(&str) -> bool,
+    ) -> String {
         let Some((clean, rules)) = scrub(&key) else { return key };
-        let numbered = (2..).map(|number| format!("{clean} {number}"));
-        let free = std::iter::once(clean.clone()).chain(numbered).find(|key| !is_taken(key));
-        let free = free.unwrap_or(clean);
+        let last = numbers.entry(clean.clone()).or_default();
+        let free = loop {
+            *last += 1;
+            let key = if *last == 1 { clean.clone() } else { format!("{clean} {last}") };
+            if !is_taken(&key) {
+                break key;
+            }
+        };
         let pointer = below(parent, &free);
         for rule in rules {
             self.push(rule, &pointer);
@@ -182,6 +202,10 @@ impl Found {
         free
     }
 }
+
+/// The last number given to each key without its secrets: of thousands that are the same, none is
+/// counted from the start.
+type Numbers = BTreeMap<String, usize>;
 
 /// The JSON pointer (RFC 6901) one step down.
 fn below(pointer: &str, key: &str) -> String {

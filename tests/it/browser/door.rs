@@ -240,6 +240,38 @@ fn what_an_error_said_is_cut_when_its_secrets_are_gone() {
 }
 
 #[test]
+fn a_version_is_cut_when_its_secrets_are_gone() {
+    let snagd = daemon_for(ORIGIN);
+    let (_, key) = line(&snagd, "");
+    let version = format!("{} ghp_{}", "1.2 ".repeat(10), "a1B2".repeat(9));
+    let told = json!([{"place": "shop", "got": "it froze", "version": version}]);
+    assert_eq!(post(&snagd, &key, &told)["accepted"], 1);
+    let event = &snagd.events()[0];
+    let kept = event["version"].as_str().unwrap();
+    assert!(kept.len() <= 64 && !kept.contains("a1B2"), "{kept}");
+}
+
+#[test]
+fn a_large_list_is_taken_as_a_small_one_is() {
+    let snagd = daemon_for(ORIGIN);
+    let (_, key) = line(&snagd, "");
+    let long = "it froze ".repeat(440);
+    let report = |n| json!({"id": format!("01a20000-0000-7000-8000-0000000001{n:02}"), "place": "shop", "got": long});
+    let mut told: Vec<Value> = (10..40).map(report).collect();
+    told.push(
+        json!({"id": "01a20000-0000-7000-8000-000000000199", "place": "shop", "mood": "bad"}),
+    );
+    let answer = post(&snagd, &key, &json!(told));
+    assert_eq!(answer["accepted"], 30, "{answer}");
+    let rejected = &answer["rejected"][0];
+    assert_eq!((&rejected["line"], &rejected["id"]), (&json!(31), &told[30]["id"]), "{answer}");
+    told[0]["got"] = json!("something else");
+    let answer = post(&snagd, &key, &json!(told[..30]));
+    assert_eq!(answer["duplicate"], 29, "{answer}");
+    assert_eq!(answer["rejected"][0]["id"], told[0]["id"], "{answer}");
+}
+
+#[test]
 fn sixty_signals_of_a_person_an_hour_and_the_rest_counted() {
     let snagd = daemon_for(ORIGIN);
     let (_, key) = line(&snagd, "");

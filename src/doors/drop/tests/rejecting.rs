@@ -57,6 +57,18 @@ fn secrets_do_not_reach_rejected() {
 }
 
 #[test]
+fn what_the_name_of_a_key_makes_a_secret_does_not_reach_rejected() {
+    let mut bench = Bench::new();
+    let tags = r#"{"place":"a","note":1,"tags":{"db_password":7,"x":"y"},"evidence":{"argv":["--token","hunter2"]}}"#;
+    bench.drop_file("a", tags);
+    bench.drop_file("b", r#"{"note": 1,  "place":"a"}"#);
+    bench.scan();
+    let kept = r#"{"evidence":{"argv":["--token","[scrubbed:key]"]},"note":1,"place":"a","tags":{"db_password":"[scrubbed:key]","x":"y"}}"#;
+    assert_eq!(bench.rejected("a"), format!("{kept}\n"));
+    assert_eq!(bench.rejected("b"), "{\"note\": 1,  \"place\":\"a\"}\n", "as it was");
+}
+
+#[test]
 fn an_id_of_another_event_is_a_bad_line() {
     let mut bench = Bench::new();
     let with_id = |note: &str| {
