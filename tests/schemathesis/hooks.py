@@ -77,11 +77,13 @@ def filter_failure(context, failure, case, response):
         if kind == "AcceptedNegativeData" and status == 200 and "rejected" in answer:
             # A bad line never sinks its batch, and no lines are no fault.
             return answer["accepted"] and not answer["rejected"]
-        if kind == "RejectedPositiveData" and status == 422 and "rejected" in answer:
-            # An id that is taken is no fault that a schema could see.
-            return any(line["problem"]["status"] != 409 for line in answer["rejected"])
         if kind == "RejectedPositiveData" and status == 422:
-            # Limits count bytes, a schema counts letters.
+            # Limits count bytes, a schema counts letters; nor does it see that an id is taken.
             is_ascii = json.dumps(case.body, ensure_ascii=False).isascii()
-            return is_ascii or any(" bytes" not in error["detail"] for error in answer["errors"])
+            problems = [line["problem"] for line in answer["rejected"]] if "rejected" in answer else [answer]
+            return any(
+                problem["status"] != 409
+                and (is_ascii or any(" bytes" not in error["detail"] for error in problem["errors"]))
+                for problem in problems
+            )
     return True
