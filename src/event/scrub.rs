@@ -33,22 +33,15 @@ use rules::Hit;
 /// the text.
 #[must_use]
 pub fn scrub(text: &str) -> Option<(String, Vec<&'static str>)> {
-    scrub_counting(text).0
-}
-
-/// The same, and how many bytes were looked at, each time that they were.
-fn scrub_counting(text: &str) -> (Option<(String, Vec<&'static str>)>, usize) {
-    let (mut rules, mut looked) = (Vec::new(), 0);
+    let mut rules = Vec::new();
     let mut clean: Option<String> = None;
     // What was taken out may have hidden the edge of what comes next, so look again. Each round
     // takes out text that is no placeholder, so there is a last one.
     loop {
         let text = clean.as_deref().unwrap_or(text);
-        let (hits, of_round) = rules::hits(text);
-        looked += of_round;
-        let hits = settle(around_placeholders(text, hits));
+        let hits = settle(around_placeholders(text, rules::hits(text)));
         if hits.is_empty() {
-            return (clean.map(|clean| (clean, rules)), looked);
+            return clean.map(|clean| (clean, rules));
         }
         for hit in &hits {
             if !rules.contains(&hit.rule) {

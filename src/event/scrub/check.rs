@@ -3,7 +3,6 @@
 //! A check sees one match and answers with the span to take out, which may be longer or shorter
 //! than what matched, or with none.
 
-use std::cell::Cell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -19,8 +18,6 @@ pub(super) struct Seen<'t> {
     pub(super) key: &'t str,
     /// What would be taken out.
     pub(super) span: Range<usize>,
-    /// How many bytes beyond the match a check looked at.
-    pub(super) looked: Cell<usize>,
 }
 
 /// Says what to take out.
@@ -39,11 +36,6 @@ impl Seen<'_> {
         &self.text[self.span.end..]
     }
 
-    /// Counts what is looked at beyond the match.
-    fn look(&self, bytes: usize) {
-        self.looked.set(self.looked.get() + bytes);
-    }
-
     fn whole_if(&self, is_secret: bool) -> Option<Range<usize>> {
         is_secret.then(|| self.span.clone())
     }
@@ -56,17 +48,22 @@ pub(super) fn any(seen: &Seen<'_>) -> Option<Range<usize>> {
 
 /// Capitals and small letters: 43 random characters have both, a long `snake_case` name has not.
 pub(super) fn mixed_case(seen: &Seen<'_>) -> Option<Range<usize>> {
-    let secret = seen.secret();
+    seen.whole_if(has_both_cases(seen.secret()))
+}
+
+fn has_both_cases(secret: &str) -> bool {
     let has = |test: fn(&u8) -> bool| secret.bytes().any(|byte| test(&byte));
-    seen.whole_if(has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
+    has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)
 }
 
 /// No sentence: what follows "Bearer" in prose has no digit.
 pub(super) fn random(seen: &Seen<'_>) -> Option<Range<usize>> {
-    let secret = seen.secret();
+    seen.whole_if(is_random(seen.secret()))
+}
+
+fn is_random(secret: &str) -> bool {
     let digit = secret.bytes().any(|byte| byte.is_ascii_digit());
-    let mixed = 32 <= secret.len() && mixed_case(seen).is_some();
-    seen.whole_if(digit || mixed)
+    digit || (32 <= secret.len() && has_both_cases(secret))
 }
 
 /// Any value of a header, unless the header is being talked about.
@@ -124,8 +121,9 @@ pub(super) fn quoted(seen: &Seen<'_>) -> Option<Range<usize>> {
     let end = closing_quote(&seen.text[start..], opening, escapes)
         .map_or(seen.text.len(), |at| start + at);
     let value = &seen.text[start..end];
-    seen.look(value.len());
-    (is_given(value) && !is_directory(seen.key, value)).then_some(start..end)
+    let is_secret = is_given(value) && !is_directory(seen.key, value);
+    // What is not to be looked at again may not be refused.
+    (is_secret || LONGEST_CODE < value.len()).then_some(start..end)
 }
 
 /// Where a string ends: at its quote, with no more backslashes before it than the opening had.
@@ -140,7 +138,8 @@ fn trailing_backslashes(text: &str) -> usize {
     text.bytes().rev().take_while(|&byte| byte == b'\\').count()
 }
 
-/// What is looked at of a value before it is known to be one, in bytes.
+/// What is looked at of a value before it is known to be one, in bytes: so a check that refuses
+/// looked at no more beyond the match.
 const LONGEST_CODE: usize = 512;
 
 /// `PASSWORD=…`, to the end of the word; to the end of the text where that is all there is.
@@ -151,7 +150,6 @@ pub(super) fn assigned(seen: &Seen<'_>) -> Option<Range<usize>> {
         return None;
     }
     let head = &rest[..rest.floor_char_boundary(LONGEST_CODE)];
-    seen.look(head.len());
     let alone = seen.before().len() == seen.key.len() + 1 && is_one_value(rest);
     let found = if alone { rest } else { word(head) };
     // In Python, `b'…'` is a string, which another rule reads.
@@ -162,15 +160,12 @@ pub(super) fn assigned(seen: &Seen<'_>) -> Option<Range<usize>> {
         return None;
     }
     let found = if alone { rest } else { word(rest) };
-    seen.look(found.len());
     Some(seen.span.start..seen.span.start + found.len())
 }
 
 /// `password = …`, `--token …`: where a word of prose may follow as well, only what looks made up.
 pub(super) fn spaced(seen: &Seen<'_>) -> Option<Range<usize>> {
-    let span = assigned(seen)?;
-    let found = Seen { span: span.clone(), looked: Cell::new(0), ..*seen };
-    random(&found)
+    assigned(seen).filter(|span| is_random(&seen.text[span.clone()]))
 }
 
 fn word(text: &str) -> &str {
@@ -187,7 +182,8 @@ fn is_one_value(text: &str) -> bool {
         && !text.split(['&', ';']).skip(1).any(names)
 }
 
-/// Whether a value is a program's: a call, an index, a template, or what has its name from elsewhere.
+/// Whether a value is a program's: a call, an index, a template, or a field of the same name
+/// (`token=x.token`).
 fn is_code(text: &str, word: &str, key: &str) -> bool {
     if word.rsplit('.').next() == Some(key) || word.contains("${") || word.contains("$(") {
         return true;
@@ -242,7 +238,6 @@ pub(super) fn block(seen: &Seen<'_>) -> Option<Range<usize>> {
     let next = seen.after().find("BEGIN").unwrap_or(seen.after().len());
     let found = FOOT.find(&seen.after()[..next]);
     let end = seen.span.end + found.map_or_else(|| key_like(seen.after()), |foot| foot.end());
-    seen.look(next + (end - seen.span.end));
     Some(seen.span.start..end)
 }
 

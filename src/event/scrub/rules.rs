@@ -10,7 +10,6 @@
 //! - No rule matches a placeholder, nor anything inside one.
 //! - There is no rule for "looks random": hashes, ids and checksums stay readable.
 
-use std::cell::Cell;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -56,22 +55,25 @@ pub(super) struct Hit {
     pub(super) rule: &'static str,
 }
 
-/// So many times the length of a text is looked at in vain by one rule.
-const PATIENCE: usize = 4;
+/// A refused match of so many bytes is looked at once more without being counted: however many there
+/// are, that is linear in the text.
+const LONGEST_FREE: usize = 512;
+/// Longer ones may have so many times the length of the text together.
+pub(super) const PATIENCE: usize = 4;
 
-/// All secrets in the text, and how many bytes were looked at; without compiling a rule (and without
-/// an allocation) where nothing hints at one.
-pub(super) fn hits(text: &str) -> (Vec<Hit>, usize) {
-    let (mut hits, mut looked) = (Vec::new(), text.len());
+/// All secrets in the text; without compiling a rule (and without an allocation) where nothing
+/// hints at one.
+pub(super) fn hits(text: &str) -> Vec<Hit> {
+    let mut hits = Vec::new();
     let mut marked = MARKS.of(text);
     while marked != 0 {
         let rank = marked.trailing_zeros() as usize;
         marked &= marked - 1;
         if RULES[rank].is_likely(text) {
-            looked += collect(text, rank, &mut hits);
+            collect(text, rank, &mut hits);
         }
     }
-    (hits, looked)
+    hits
 }
 
 /// Compiles every rule.
@@ -142,28 +144,29 @@ fn regex(rank: usize) -> &'static Regex {
     COMPILED[rank].get_or_init(|| Regex::new(&RULES[rank].expression()).expect("a rule compiles"))
 }
 
-/// Adds what a rule finds, and says how many bytes were looked at: the text once, and what was refused
-/// once more.
-fn collect(text: &str, rank: usize, hits: &mut Vec<Hit>) -> usize {
+/// Adds what a rule finds. Where one near-secret lies within the next without end, as nobody writes
+/// who means no harm, the rest of the text is taken for a secret.
+fn collect(text: &str, rank: usize, hits: &mut Vec<Hit>) {
     let rule = &RULES[rank];
-    let (mut from, mut looked) = (0, text.len());
-    let most = PATIENCE.saturating_mul(text.len()).max(1 << 16);
+    let mut from = 0;
+    let mut patience = PATIENCE.saturating_mul(text.len());
     while let Some(found) = regex(rank).captures_at(text, from) {
         let (whole, seen) = seen(text, &found);
-        // Where one near-secret lies within the next without end, each is taken for a secret.
-        let taken = if looked <= most { (rule.check)(&seen) } else { Some(seen.span.clone()) };
-        looked += seen.looked.get();
-        if let Some(span) = taken {
+        let span = (rule.check)(&seen).or_else(|| {
+            if LONGEST_FREE < whole.len() {
+                patience = patience.saturating_sub(whole.len());
+            }
+            (patience == 0).then_some(seen.span.start..text.len())
+        });
+        if let Some(span) = span {
             from = seen.span.end.max(span.end);
             hits.push(Hit { span, rank, rule: rule.name });
         } else {
             // What was refused may hide a secret that begins later.
             let next = text[whole.start..].chars().next().map_or(1, char::len_utf8);
             from = seen.span.start.max(whole.start + next);
-            looked += whole.end.saturating_sub(from);
         }
     }
-    looked
 }
 
 /// Where a match lies, and what a check is shown of it.
@@ -171,7 +174,7 @@ fn seen<'t>(text: &'t str, found: &Captures<'t>) -> (Range<usize>, Seen<'t>) {
     let whole = found.get_match().range();
     let span = found.name("s").map_or(whole.clone(), |group| group.range());
     let key = found.name("k").map_or("", |group| group.as_str());
-    (whole, Seen { text, key, span, looked: Cell::new(0) })
+    (whole, Seen { text, key, span })
 }
 
 /// Each mark sets the bit of its rule.

@@ -203,8 +203,8 @@ impl Found {
     }
 }
 
-/// The last number given to each key without its secrets: of thousands that are the same, none is
-/// counted from the start.
+/// The last number given to each key without its secrets, so that thousands that become the same are
+/// numbered in one pass.
 type Numbers = BTreeMap<String, usize>;
 
 /// The JSON pointer (RFC 6901) one step down.
