@@ -70,6 +70,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
+use std::thread;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::{FallocateFlags, fallocate};
@@ -105,6 +107,10 @@ const CACHE: u64 = 4 * 1024 * 1024;
 const RESERVE: u64 = 2 * 1024 * 1024;
 /// It writes pages anew for some of the keys, and moves others to make room.
 const AMPLIFIED: u64 = 4;
+/// How often sled is opened while it is locked.
+const MOST_TRIES: usize = 1000;
+/// How long one that is locked is left alone.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Reads a record of the journal by its sequence.
 pub type ReadRecord = Box<dyn Fn(u64) -> Result<Vec<u8>, IndexError> + Send + Sync>;
@@ -432,11 +438,11 @@ impl Index {
         if self.store.holds_much() { self.store.settle() } else { Ok(()) }
     }
 
-    /// The same, if so much has gathered that whoever applies more must: then nobody else made sure of
-    /// the room for it. Without that it waits, but not for ever.
+    /// The same, if so much has gathered that whoever applies more must. Makes sure of the room for it
+    /// first, which nobody else did; without room more may gather, but not for ever.
     fn settle_if_too_much(&self) -> Result<(), IndexError> {
         let is_due = self.store.holds_too_much()
-            && (self.store.holds_far_too_much() || self.reserve().is_ok());
+            && (self.reserve().is_ok() || self.store.holds_far_too_much());
         if is_due { self.store.settle() } else { Ok(()) }
     }
 
@@ -451,7 +457,24 @@ impl Index {
     }
 }
 
+/// Opens sled. One that was closed a moment ago in this process may hold its lock still, until a thread
+/// of it is done: that is waited for, as nobody else opens what our own lock keeps.
 fn open_tree(dir: &Path) -> sled::Result<sled::Db> {
+    for _ in 1..MOST_TRIES {
+        match try_open_tree(dir) {
+            Err(error) if is_locked(&error) => thread::sleep(PAUSE),
+            opened => return opened,
+        }
+    }
+    try_open_tree(dir)
+}
+
+/// Whether sled is open elsewhere; it has no other name for that.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.kind() == io::ErrorKind::Other)
+}
+
+fn try_open_tree(dir: &Path) -> sled::Result<sled::Db> {
     sled::Config::new()
         .path(dir)
         .cache_capacity(CACHE)

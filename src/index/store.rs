@@ -26,13 +26,13 @@ use super::{IndexError, key, leaf, pairs};
 pub(super) type Change = (Short, Option<IVec>);
 
 /// The layer is settled before its time when it holds so many keys. sled writes a leaf whole for each
-/// batch that touches it, so large batches cost less; but reads wait meanwhile, tens of ms;
+/// batch that touches it, so large batches cost less; but reads wait meanwhile, tens of ms.
 const MANY: usize = 32 * 1024;
-/// where room is scarce it is so many, since the room for what sled may write is taken before;
+/// How many where room is scarce: the room for what sled may write is taken before.
 const MANY_WHERE_SCARCE: usize = MANY / 32;
-/// whoever makes it so many times as large should settle it, where there is room for that,
+/// Whoever makes it so many times as large should settle it, where there is room for that.
 const TOO_MANY_TIMES: usize = 4;
-/// and must settle it where it is larger than this.
+/// Whoever makes it as large as this must settle it.
 const TOO_MANY: usize = TOO_MANY_TIMES * MANY;
 /// sled is made to let go of pages after so many looks: that takes tens of ms of a processor.
 const LOOKS: usize = 2048;
@@ -192,24 +192,24 @@ impl Store {
         self.many.store(if is_ample { MANY } else { MANY_WHERE_SCARCE }, Ordering::Relaxed);
     }
 
-    /// Whether so much has gathered that it should be settled,
+    /// Whether so much has gathered that it should be settled before its time.
     pub(super) fn holds_much(&self) -> bool {
         self.many.load(Ordering::Relaxed) <= self.gathered()
     }
 
-    /// or so much that whoever adds to it should,
+    /// Whether so much has gathered that whoever adds to it should settle it.
     pub(super) fn holds_too_much(&self) -> bool {
         TOO_MANY_TIMES * self.many.load(Ordering::Relaxed) <= self.gathered()
     }
 
-    /// or must,
+    /// Whether so much has gathered that whoever adds to it must settle it.
     pub(super) fn holds_far_too_much(&self) -> bool {
         TOO_MANY <= self.gathered()
     }
 
-    /// or soon must: whoever keeps it from that should end.
+    /// Whether so much has gathered that whoever keeps it from settling should end.
     pub(super) fn is_waited_for(&self) -> bool {
-        TOO_MANY / 2 <= self.gathered()
+        TOO_MANY_TIMES / 2 * self.many.load(Ordering::Relaxed) <= self.gathered()
     }
 
     fn gathered(&self) -> usize {
@@ -331,6 +331,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cases::cases;
 
     fn store() -> Store {
         Store::new(sled::Config::new().temporary(true).open().unwrap())
@@ -357,7 +358,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+        #![proptest_config(cases(24))]
 
         #[test]
         fn it_is_an_ordered_map(
