@@ -76,10 +76,11 @@ pub(super) type Lacking = HashSet<u64>;
 
 /// Notes read to explain a place: people repeat each other, and programs much more.
 const MOST_NOTES: usize = 2000;
-/// Entries of one list taken without reading their events,
+/// Entries of one list taken without reading their events.
 pub(super) const MOST_GLANCES: usize = 10_000;
-/// and looked at for them: what is muted or not asked about hides nothing that is a little older.
-pub(super) const MOST_LOOKED: usize = 50_000;
+/// Entries of one list looked at to find those taken: what is muted or not asked about hides nothing
+/// that is a little older.
+const MOST_LOOKED: usize = 50_000;
 /// Notes read of one list before a row goes without a quote.
 pub(super) const MOST_TRIES: usize = 64;
 
@@ -187,8 +188,8 @@ impl Index {
         places: &[Place],
         lacking: &mut Lacking,
     ) -> Result<(Vec<Note>, bool), IndexError> {
-        let (found, mut is_cut) = self.found_notes(question, places)?;
-        let filter = Filter::of(question);
+        let asked = Asked::of(question);
+        let (found, mut is_cut) = self.found_notes(&asked, places)?;
         let mut notes = Vec::new();
         let mut wordings = BTreeSet::new();
         for (Spot { id, .. }, glance) in found {
@@ -198,7 +199,7 @@ impl Index {
                 break;
             }
             let Some(event) = self.told_of(glance.sequence, lacking)? else { continue };
-            if let (true, Some(text)) = (filter.matches(&event), event.words()) {
+            if let (true, Some(text)) = (asked.filter.matches(&event), event.words()) {
                 wordings.insert(glance.fingerprint);
                 notes.push(Note {
                     id,
@@ -216,10 +217,10 @@ impl Index {
     /// Where there may be notes at these places, the latest first; and whether there may be more.
     fn found_notes(
         &self,
-        question: &Question,
+        asked: &Asked<'_>,
         places: &[Place],
     ) -> Result<(Vec<(Spot, Glance)>, bool), IndexError> {
-        let (mut found, mut is_cut, sieve) = (Vec::new(), false, Filter::of(question).sieve());
+        let (mut found, mut is_cut, question) = (Vec::new(), false, asked.question);
         for place in places {
             for band in bands(question.class) {
                 let muted = self.muted_in(place, band);
@@ -230,9 +231,9 @@ impl Index {
                         break;
                     }
                     let (spot, glance) = entry?;
-                    if is_heard(&muted, glance) && is_about(question, &sieve, glance) {
+                    if is_heard(&muted, glance) && asked.is_about(glance) {
                         taken += 1;
-                        found.extend(suits(question, &sieve, glance).then_some((spot, glance)));
+                        found.extend(asked.suits(glance).then_some((spot, glance)));
                     }
                 }
             }
@@ -266,6 +267,19 @@ impl Index {
         looked.filter(move |found| {
             found.as_ref().map_or(true, |(_, glance)| is_heard(&muted, *glance))
         })
+    }
+
+    /// The latest of one band of a place that are asked about, as far as a glance tells.
+    pub(super) fn asked(
+        &self,
+        asked: &Asked<'_>,
+        window: Window,
+        place: &Place,
+        band: u8,
+    ) -> impl Iterator<Item = Result<(Spot, Glance), IndexError>> {
+        let looked = self.glances(window, place, band).take(MOST_LOOKED);
+        let about = |(_, glance): &(Spot, Glance)| asked.is_about(*glance);
+        looked.filter(move |found| found.as_ref().map_or(true, about)).take(MOST_GLANCES)
     }
 
     /// What is muted in one band of a place: a signal that somebody confirmed is not.
@@ -321,15 +335,28 @@ pub(super) fn quote(event: Event) -> Quote {
     Quote { id, place, severity, at, text }
 }
 
-/// Whether a question is about it, as far as a glance tells.
-pub(super) fn is_about(question: &Question, sieve: &Sieve, glance: Glance) -> bool {
-    sieve.admits(&glance) && question.wants(glance.kind)
+/// What a question asks of an event, and of its glance.
+pub(super) struct Asked<'q> {
+    question: &'q Question,
+    pub(super) filter: Filter,
+    sieve: Sieve,
 }
 
-/// Whether a note may be quoted, as far as a glance tells: nobody is quoted for being delighted.
-pub(super) fn suits(question: &Question, sieve: &Sieve, glance: Glance) -> bool {
-    let is_pain = glance.kind != Some(Kind::Delight);
-    glance.has_words && is_pain && question.wants(glance.kind) && sieve.admits(&glance)
+impl<'q> Asked<'q> {
+    pub(super) fn of(question: &'q Question) -> Self {
+        let filter = Filter::of(question);
+        Self { question, sieve: filter.sieve(), filter }
+    }
+
+    /// Whether the question is about it, as far as a glance tells.
+    pub(super) fn is_about(&self, glance: Glance) -> bool {
+        self.sieve.admits(&glance) && self.question.wants(glance.kind)
+    }
+
+    /// Whether a note may be quoted, as far as a glance tells: nobody is quoted for being delighted.
+    pub(super) fn suits(&self, glance: Glance) -> bool {
+        glance.has_words && glance.kind != Some(Kind::Delight) && self.is_about(glance)
+    }
 }
 
 /// The lists that hold what counts as a class; a confirmed signal counts as a report.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::ask::{Lacking, MOST_GLANCES, MOST_TRIES, quote, suits};
-use super::list::{Filter, Spot};
+use super::ask::{Asked, Lacking, MOST_TRIES, quote};
+use super::list::Spot;
 use super::{Index, IndexError, key};
 use crate::event::{Day, Place};
 use crate::hotspot::{
@@ -75,8 +75,8 @@ impl Index {
         lacking: &mut Lacking,
     ) -> Result<Vec<Quote>, IndexError> {
         let (mut said, mut shown, mut tries) = (Vec::new(), HashSet::new(), 0);
-        let filter = Filter::of(question);
-        for (spot, fingerprint) in self.spots_of(question, place, firsts)? {
+        let asked = Asked::of(question);
+        for (spot, fingerprint) in self.spots_of(&asked, question.window, place, firsts)? {
             if shown.contains(&fingerprint) {
                 continue;
             }
@@ -86,7 +86,7 @@ impl Index {
             tries += 1;
             let Some(event) = self.told_of(spot.sequence, lacking)? else { continue };
             let is_first = firsts.contains(&(event.person.as_str().into(), Day::of(event.at)));
-            if is_first && filter.matches(&event) {
+            if is_first && asked.filter.matches(&event) {
                 shown.insert(fingerprint);
                 said.push(quote(event));
             }
@@ -98,22 +98,22 @@ impl Index {
     /// and what it is like.
     fn spots_of(
         &self,
-        question: &Question,
+        asked: &Asked<'_>,
+        mut window: Window,
         place: &Place,
         firsts: &BTreeSet<(Arc<str>, Day)>,
     ) -> Result<Vec<(Spot, u64)>, IndexError> {
-        let (mut spots, sieve) = (Vec::new(), Filter::of(question).sieve());
+        let mut spots = Vec::new();
         // What others said before and after takes nothing of what is looked at.
-        let mut window = question.window;
         window.since = firsts.iter().map(|(_, day)| *day).min().unwrap_or(window.since);
         window.until = firsts.iter().map(|(_, day)| *day).max().unwrap_or(window.until);
         let firsts: HashSet<_> = firsts.iter().map(|(who, day)| (key::tag(who), *day)).collect();
         for band in key::REPORTS {
-            for found in self.glances(window, place, band).take(MOST_GLANCES) {
+            for found in self.asked(asked, window, place, band) {
                 let (spot, glance) = found?;
                 let is_first =
                     || key::day(spot.at).is_some_and(|day| firsts.contains(&(glance.person, day)));
-                if suits(question, &sieve, glance) && is_first() {
+                if asked.suits(glance) && is_first() {
                     spots.push((spot, glance.fingerprint));
                 }
             }

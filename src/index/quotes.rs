@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::ask::{Lacking, MOST_GLANCES, MOST_LOOKED, MOST_TRIES, bands, is_about, quote, suits};
-use super::list::Filter;
+use super::ask::{Asked, Lacking, MOST_TRIES, bands, quote};
 use super::{Index, IndexError, key};
 use crate::event::Place;
 use crate::hotspot::{Cell, CellKey, Question, Quote};
@@ -98,15 +97,10 @@ impl Index {
         shown: &BTreeSet<u64>,
         lacking: &mut Lacking,
     ) -> Result<Latest, IndexError> {
-        let (mut latest, filter) = (Latest::default(), Filter::of(question));
-        let (sieve, mut tries) = (filter.sieve(), 0);
-        let looked = self.glances(question.window, place, band).take(MOST_LOOKED);
-        let asked = looked.filter(|found| {
-            found.as_ref().map_or(true, |(_, glance)| is_about(question, &sieve, *glance))
-        });
-        for entry in asked.take(MOST_GLANCES) {
+        let (mut latest, asked, mut tries) = (Latest::default(), Asked::of(question), 0);
+        for entry in self.asked(&asked, question.window, place, band) {
             let (_, glance) = entry?;
-            if !suits(question, &sieve, glance) {
+            if !asked.suits(glance) {
                 continue;
             }
             let is_shown = shown.contains(&glance.fingerprint);
@@ -117,7 +111,7 @@ impl Index {
             tries += 1;
             match self.told_of(glance.sequence, lacking)? {
                 None => latest.lacks = true,
-                Some(event) if filter.matches(&event) => {
+                Some(event) if asked.filter.matches(&event) => {
                     latest.found = Some((glance.fingerprint, quote(event)));
                     break;
                 }

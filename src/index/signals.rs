@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::ask::{Lacking, MOST_GLANCES, is_about, pairs};
+use super::ask::{Asked, Lacking, MOST_GLANCES, pairs};
 use super::cells::DayCells;
 use super::key::{self, Glance};
-use super::list::{Filter, Spot};
+use super::list::Spot;
 use super::{Index, IndexError};
 use crate::event::{Day, Event, Muting, Place, SignalName, Word};
 use crate::hotspot::{Question, Window, signal_points};
@@ -74,6 +74,7 @@ impl Index {
     pub fn signals(&self, question: &Question, top: usize) -> Result<SignalsAnswer, IndexError> {
         let span = self.cells(question.window.since, question.window.until)?;
         let (mut counted, mut lacking) = (count(question, &span), Lacking::new());
+        let asked = Asked::of(question);
         let places: BTreeSet<&Place> = counted.keys().map(|(place, _)| *place).collect();
         for place in places {
             for entry in self.glances(question.window, place, key::SIGNALS).take(MOST_GLANCES) {
@@ -82,14 +83,14 @@ impl Index {
                 let Some(group) = group.filter(|group| group.spots.len() < MOST_IDS) else {
                     continue;
                 };
-                if self.is_asked(question, glance, &mut lacking)? {
+                if self.is_asked(&asked, glance, &mut lacking)? {
                     group.spots.push(spot);
                 }
             }
         }
         for ((place, name), group) in &mut counted {
             if group.spots.is_empty() {
-                group.spots = self.last_spots(question, place, *name, group.last, &mut lacking)?;
+                group.spots = self.last_spots(&asked, place, *name, group.last, &mut lacking)?;
             }
         }
         let mut groups: Vec<_> = counted.into_iter().collect();
@@ -119,7 +120,7 @@ impl Index {
     /// among the latest of its place.
     fn last_spots(
         &self,
-        question: &Question,
+        asked: &Asked<'_>,
         place: &Place,
         name: SignalName,
         (day, count): (Day, u64),
@@ -130,7 +131,7 @@ impl Index {
         let mut spots = Vec::new();
         for entry in self.glances(day, place, key::SIGNALS).take(MOST_OF_A_DAY) {
             let (spot, glance) = entry?;
-            if glance.signal == Some(name) && self.is_asked(question, glance, lacking)? {
+            if glance.signal == Some(name) && self.is_asked(asked, glance, lacking)? {
                 spots.push(spot);
             }
             if spots.len() == most {
@@ -143,18 +144,18 @@ impl Index {
     /// Whether a signal is asked about; read only where a glance does not tell.
     fn is_asked(
         &self,
-        question: &Question,
+        asked: &Asked<'_>,
         glance: Glance,
         lacking: &mut Lacking,
     ) -> Result<bool, IndexError> {
-        if !is_about(question, &Filter::of(question).sieve(), glance) {
+        if !asked.is_about(glance) {
             return Ok(false);
         }
-        if question.version.is_none() && question.person.is_none() {
+        if asked.filter.version.is_none() && asked.filter.person.is_none() {
             return Ok(true);
         }
         let event = self.told_of(glance.sequence, lacking)?;
-        Ok(event.is_some_and(|event| Filter::of(question).matches(&event)))
+        Ok(event.is_some_and(|event| asked.filter.matches(&event)))
     }
 }
 

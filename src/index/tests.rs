@@ -10,6 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
+use crate::cases::cases;
 use crate::event::{Actor, Arrival, Class, Draft, Kind, Sender, Source};
 use crate::hotspot::{By, Cell, CellKey, Question, Shape, Window, rank};
 
@@ -382,7 +383,7 @@ fn cells(events: &[Event]) -> BTreeMap<CellKey, Cell> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn order_restarts_and_retractions_change_no_answer(

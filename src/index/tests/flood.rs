@@ -84,6 +84,8 @@ fn other_versions_hide_nothing_of_the_one_that_is_asked_about() {
     assert_eq!((notes, why.older_notes), (vec!["it broke"], false));
     let rows = index.hotspots(&question, 1).unwrap().rows;
     assert_eq!(rows[0].quote.as_ref().map(|quote| quote.id), Some(old.id));
+    let first_words = index.coverage(&question).unwrap().first_words;
+    assert_eq!(first_words.iter().map(|quote| quote.id).collect::<Vec<_>>(), [old.id]);
 }
 
 #[test]
