@@ -18,15 +18,15 @@ use super::{forget, pulse, recover, retain, systemd};
 use crate::doors::drop::{self, DropError};
 use crate::doors::http::{self, Door, Workers};
 use crate::doors::{Desk, Wish, browser, sentry};
-use crate::index::IndexError;
+use crate::index::{Index, IndexError};
 use crate::recorder::{Inspection, Room, WritingError, keep_until_dropped};
 
 /// How long requests in flight may take once the daemon was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The watchdog is fed so often while the last parts end,
+/// How often the watchdog is fed while the last parts end.
 const BEAT: Duration = Duration::from_secs(5);
-/// and so many times.
+/// How many times it is fed for each of them.
 const MOST_BEATS: u32 = 60;
 
 /// Why a daemon stopped by itself. What was acknowledged is on disk all the same.
@@ -132,13 +132,7 @@ impl Daemon {
             recorder.end().await;
         }
         std::mem::drop(recorder);
-        let written = fed(written).await.unwrap_or_else(|_| {
-            // It panicked, and what panics where it meets the unexpected is sled.
-            doubted.distrust();
-            Err(RunError::Died)
-        });
-        let checkpointed = fed(checkpointed).await.unwrap_or(Err(RunError::Died));
-        written.and(checkpointed).and(closed)?;
+        last_parts(written, checkpointed, &doubted).await.and(closed)?;
         // One of ours that is left behind would answer nobody; others are kept open by whoever
         // handed them over.
         self.own_socket.into_iter().for_each(OwnSocket::remove);
@@ -171,13 +165,27 @@ fn until_due(
     }
 }
 
+/// The end of a part that has a thread of its own.
+type End = oneshot::Receiver<Result<(), RunError>>;
+
+/// Waits for the writer, then for the checkpoints of what it applied.
+async fn last_parts(written: End, checkpointed: End, index: &Index) -> Result<(), RunError> {
+    let written = fed(written, systemd::alive).await.unwrap_or_else(|_| {
+        // It panicked, and what panics where it meets the unexpected is sled.
+        index.distrust();
+        Err(RunError::Died)
+    });
+    let checkpointed = fed(checkpointed, systemd::alive).await.unwrap_or(Err(RunError::Died));
+    written.and(checkpointed)
+}
+
 /// Waits for a part to end. The watchdog is fed meanwhile, since nobody else does any more: but not for
 /// ever, as one that hangs is to be killed.
-async fn fed<T>(part: impl Future<Output = T>) -> T {
+async fn fed<T>(part: impl Future<Output = T>, mut alive: impl FnMut()) -> T {
     let mut part = pin!(part);
     for _ in 0..MOST_BEATS {
         let ended = tokio::time::timeout(BEAT, part.as_mut()).await;
-        systemd::alive();
+        alive();
         if let Ok(ended) = ended {
             return ended;
         }
@@ -196,7 +204,7 @@ fn spawn(
     name: &str,
     stop: &CancellationToken,
     part: impl FnOnce() -> Result<(), RunError> + Send + 'static,
-) -> Result<oneshot::Receiver<Result<(), RunError>>, RunError> {
+) -> Result<End, RunError> {
     let (ended, end) = oneshot::channel();
     // Dropped when the part returns or panics.
     let stopping = stop.clone().drop_guard();
@@ -245,6 +253,10 @@ mod tests {
             tokio::time::sleep(2 * MOST_BEATS * BEAT).await;
             "done"
         };
-        assert_eq!(fed(late).await, "done");
+        let mut fed_times = 0;
+        assert_eq!(fed(late, || fed_times += 1).await, "done");
+        assert_eq!(fed_times, MOST_BEATS);
+        assert_eq!(fed(async { 1 }, || fed_times += 1).await, 1);
+        assert_eq!(fed_times, MOST_BEATS + 1, "whoever ends at once is alive, too");
     }
 }

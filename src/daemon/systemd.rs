@@ -64,8 +64,7 @@ pub(super) struct Start {
 impl Start {
     /// Asks for more time, and says what for.
     pub(super) fn goes_on(&mut self, doing: &str, Progress { done, of }: Progress) {
-        let percent = || done.saturating_mul(100) / of.max(1);
-        self.tell(|| format!("{doing}: {} %", percent()));
+        self.tell(|| format!("{doing}: {} %", done.saturating_mul(100) / of.max(1)));
     }
 
     /// The same, where nobody knows how far it is.
