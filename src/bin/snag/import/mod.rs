@@ -64,23 +64,12 @@ struct Row {
     event: Result<Ready, String>,
 }
 
-impl Row {
-    fn without_secrets(mut self) -> Self {
-        if let Ok(ready) = &mut self.event
-            && let Ok(draft) = Draft::parse(&ready.json)
-        {
-            ready.json = draft.without_secrets().to_json();
-        }
-        self
-    }
-}
-
 /// The rows of an input, whichever form it has.
 type Rows = Box<dyn Iterator<Item = anyhow::Result<Row>>>;
 
-/// An event as it is sent.
+/// An event that may be sent.
 struct Ready {
-    json: Vec<u8>,
+    draft: Draft,
     /// Whether its id was made here, of its content.
     is_named_here: bool,
 }
@@ -110,7 +99,7 @@ pub(crate) async fn import(file: &Path, global: &Global, output: &Output) -> any
         while batch.sent.len() < BATCH_EVENTS && batch.body.len() < BATCH_BYTES {
             let Some(row) = rows.next().transpose()? else { break };
             progress.inc(row.bytes as u64);
-            batch.take(if is_far { row.without_secrets() } else { row });
+            batch.take(row, is_far);
         }
         let is_last = batch.sent.is_empty();
         if !is_last {
@@ -264,10 +253,12 @@ struct Batch {
 }
 
 impl Batch {
-    fn take(&mut self, Row { line, event, .. }: Row) {
+    /// Takes a row; without its secrets where it goes to another machine.
+    fn take(&mut self, Row { line, event, .. }: Row, is_far: bool) {
         match event {
-            Ok(Ready { json, is_named_here }) => {
-                self.body.extend(json);
+            Ok(Ready { draft, is_named_here }) => {
+                let sent = if is_far { draft.without_secrets() } else { draft };
+                self.body.extend(sent.to_json());
                 self.body.push(b'\n');
                 self.sent.push((line, is_named_here));
             }
@@ -307,7 +298,7 @@ fn ready(mut draft: Draft, met: &mut Met, content: &[u8]) -> Result<Ready, Strin
     if let Some(written) = draft.text("severity") {
         draft.set("severity", severity(written)?.word());
     }
-    Ok(Ready { json: draft.to_json(), is_named_here })
+    Ok(Ready { draft, is_named_here })
 }
 
 /// The severity that is meant, in our word or in that of another tracker.
@@ -358,9 +349,13 @@ mod tests {
     fn a_row_that_travels_has_no_secrets_and_the_same_id() {
         let line = br#"{"place":"web","note":"x","tags":{"db_password":"hunter2"}}"#;
         let row = || Row { line: 1, bytes: 0, event: lines::read_line(line, &mut Met::default()) };
-        let json = |row: Row| String::from_utf8(row.event.ok().unwrap().json).unwrap();
+        let sent = |is_far: bool| {
+            let mut batch = Batch::default();
+            batch.take(row(), is_far);
+            String::from_utf8(batch.body).unwrap()
+        };
         let id = |json: &str| Draft::parse(json.as_bytes()).unwrap().text("id").map(str::to_owned);
-        let (near, far) = (json(row()), json(row().without_secrets()));
+        let (near, far) = (sent(false), sent(true));
         assert!(near.contains("hunter2") && !far.contains("hunter2"), "{far}");
         assert_eq!(id(&near), id(&far));
     }

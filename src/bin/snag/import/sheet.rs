@@ -298,7 +298,7 @@ mod tests {
         let row = |row: anyhow::Result<Row>| {
             let row = row.unwrap();
             let event = row.event.map(|ready| {
-                let mut event: Value = serde_json::from_slice(&ready.json).unwrap();
+                let mut event: Value = serde_json::from_slice(&ready.draft.to_json()).unwrap();
                 let fields = event.as_object_mut().unwrap();
                 for made_here in ["id", "source", "received_at"] {
                     assert!(fields.remove(made_here).is_some(), "{made_here}");
@@ -312,7 +312,7 @@ mod tests {
 
     fn ids(text: &str) -> Vec<Value> {
         let id = |row: anyhow::Result<Row>| {
-            let json = row.unwrap().event.ok().unwrap().json;
+            let json = row.unwrap().event.ok().unwrap().draft.to_json();
             serde_json::from_slice::<Value>(&json).unwrap()["id"].clone()
         };
         sheet(text).unwrap().map(id).collect()
