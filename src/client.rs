@@ -31,17 +31,17 @@ use crate::event::MAX_EVENT;
 
 pub use stream::{Missing, News, Stream, What};
 
-/// How long a daemon may take to accept a connection,
+/// How long a daemon may take to accept a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// an answer to a question,
+/// How long an answer to a question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// and one to a post that is large, or that takes long.
+/// How long an answer may take to a post that is large, and to whatever takes long.
 const LONG_PATIENCE: Duration = Duration::from_mins(1);
 /// What takes longer takes its time, and whoever waits hears so.
 const SILENCE: Duration = Duration::from_secs(1);
-/// What is posted: one thing,
+/// The type of a body that is one thing.
 const JSON: &str = "application/json";
-/// or events, one a line.
+/// The type of a body that is events, one a line.
 const LINES: &str = "application/x-ndjson";
 
 /// Where a daemon listens.
@@ -263,6 +263,11 @@ impl Connection {
     /// Reads.
     pub async fn get(&mut self, path: &str) -> Result<Answer, ClientError> {
         self.send(Method::GET, path, None, Bytes::new(), PATIENCE).await
+    }
+
+    /// Reads what the daemon has to look through its store for.
+    pub async fn get_patiently(&mut self, path: &str) -> Result<Answer, ClientError> {
+        self.send(Method::GET, path, None, Bytes::new(), LONG_PATIENCE).await
     }
 
     /// Deletes; any other yes than snagd's is none.

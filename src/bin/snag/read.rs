@@ -205,7 +205,7 @@ pub(crate) async fn coverage(
         .say("since", said.since.as_deref())
         .say("until", said.until.as_deref())
         .say("actor", said.actor.as_deref());
-    let answer = connection.get(&query.on("/v1/coverage")).await?;
+    let answer = connection.get_patiently(&query.on("/v1/coverage")).await?;
     warn_if_incomplete(&answer, output);
     if output.format == Format::Json {
         return output.json(&answer.body);
