@@ -8,7 +8,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Dir, Said, Snagd, snagd, until};
+use crate::harness::{Answer, Dir, PATIENCE, Said, Snagd, snagd, until};
 
 /// Days of two people, ana's words easy to find again.
 fn of_two() -> Snagd {
@@ -29,14 +29,14 @@ fn of_two() -> Snagd {
 }
 
 /// Files below a directory that hold these bytes.
-fn found(dir: &Path, needle: &str) -> Vec<String> {
+pub(crate) fn found(dir: &Path, needle: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(self::found(&path, needle));
         } else if let Ok(bytes) = fs::read(&path)
-            && bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+            && String::from_utf8_lossy(&bytes).contains(needle)
         {
             found.push(path.display().to_string());
         }
@@ -44,7 +44,7 @@ fn found(dir: &Path, needle: &str) -> Vec<String> {
     found
 }
 
-fn verify(daemon: &Snagd) -> Said {
+pub(crate) fn verify(daemon: &Snagd) -> Said {
     let mut command = snagd(daemon.dir.path());
     command.arg("verify").arg("--state-dir").arg(daemon.state());
     Said::new(&mut command, &["verify"])
@@ -442,12 +442,14 @@ fn a_look_that_is_ended_leaves_nothing_and_who_starts_meanwhile_waits_for_that()
         daemon.child = command.spawn().unwrap();
         until("it copies the index", || copies() == 1);
         let notified = UnixDatagram::bind(daemon.path(signal)).unwrap();
+        notified.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut starts = daemon.command();
         let mut starting = starts.env("NOTIFY_SOCKET", daemon.path(signal)).spawn().unwrap();
         let hears = |what: &str| {
             until(what, || {
                 let mut said = [0; 4096];
-                let length = notified.recv(&mut said).unwrap();
+                let received = notified.recv(&mut said);
+                let length = received.unwrap_or_else(|error| panic!("no `{what}`: {error}"));
                 String::from_utf8_lossy(&said[..length]).contains(what)
             });
         };

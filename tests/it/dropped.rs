@@ -110,7 +110,6 @@ fn files_of_every_shape_are_taken_as_they_come() {
     assert_eq!(fs::read_to_string(token).unwrap().trim(), snagd.token(), "untouched");
 }
 
-/// The kernel keeps so many notices, mostly 16,384, for whoever watches a directory, and drops the rest.
 #[test]
 fn what_has_no_end_keeps_nobody_waiting_who_has_something_forgotten() {
     let snagd = Snagd::start();
@@ -129,6 +128,7 @@ fn what_has_no_end_keeps_nobody_waiting_who_has_something_forgotten() {
     assert_eq!(names(&rejected), left, "nobody knows what else a large one says");
 }
 
+/// The kernel keeps so many notices, mostly 16,384, for whoever watches a directory, and drops the rest.
 #[test]
 fn more_files_than_the_kernel_tells_of_are_taken_once_each() {
     let told = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();

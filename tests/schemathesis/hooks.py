@@ -83,7 +83,7 @@ def filter_failure(context, failure, case, response):
             problems = [line["problem"] for line in answer["rejected"]] if "rejected" in answer else [answer]
             return any(
                 problem["status"] != 409
-                and (is_ascii or any(" bytes" not in error["detail"] for error in problem["errors"]))
+                and (is_ascii or any(" bytes" not in error["detail"] for error in problem.get("errors", [])))
                 for problem in problems
             )
     return True

@@ -2,14 +2,14 @@
 //! misses anything.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::{Dice, copy, rounds, start_on_copy, strace};
-use crate::harness::{self, Dir, Said, Snagd, snag, until};
+use crate::care::{found, verify};
+use crate::harness::{Dir, Snagd, snag, until};
 
 /// Events of each of the two.
 const OF_EACH: usize = 1500;
@@ -67,18 +67,13 @@ fn killed_while_it_forgets_it_has_forgotten_all_or_nothing() {
             assert_eq!(counted(&snagd), (0, OF_EACH), "round {round}, {moment} ms");
         }
         snagd.stop();
-        verify(&snagd, &format!("round {round}"));
+        let looked = verify(&snagd).ok();
+        assert!(looked.stdout.contains(AGREES), "round {round}: {looked:#?}");
     }
 }
 
-/// Journal and index agree.
-fn verify(snagd: &Snagd, what: &str) {
-    let mut verify = harness::snagd(snagd.dir.path());
-    verify.arg("verify").arg("--state-dir").arg(snagd.state());
-    let looked = Said::new(&mut verify, &["verify"]).ok();
-    assert!(looked.stdout.contains("as the journal has them"), "{what}: {looked:#?}");
-}
-
+/// Said of a journal and an index that have the same.
+const AGREES: &str = "as the journal has them";
 /// Who is to be forgotten, in a name that nothing else contains.
 const NEEDLE: &str = "needle-of-ana";
 
@@ -101,27 +96,11 @@ fn about_to_forget() -> Snagd {
     snagd
 }
 
-/// The files below a directory that name somebody; not the ballast, which is room and nothing else.
-fn naming(dir: &Path, name: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.append(&mut naming(&path, name));
-        } else if !path.ends_with("ballast")
-            && String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(name)
-        {
-            found.push(path);
-        }
-    }
-    found
-}
-
 /// What was written down is done once nothing kills it any more, at whatever step it was killed.
 #[test]
 fn killed_at_any_step_it_forgets_at_the_next_start() {
     let before = about_to_forget();
-    assert!(5 <= naming(&before.state(), NEEDLE).len(), "there is something to forget");
+    assert!(5 <= found(&before.state(), NEEDLE).len(), "there is something to forget");
     let mut killed = 0;
     for call in ["rename", "unlink", "unlinkat", "fsync"] {
         for nth in [1, 2, 5, 9] {
@@ -135,10 +114,11 @@ fn killed_at_any_step_it_forgets_at_the_next_start() {
             snagd.run_by(Vec::new());
             snagd.restart();
             assert_eq!(counted(&snagd), (0, 5), "{inject}\n{}", snagd.log());
-            let left = naming(&snagd.state(), NEEDLE);
-            assert!(left.is_empty(), "{inject}: {left:?}");
             snagd.stop();
-            verify(&snagd, &inject);
+            let left = found(&snagd.state(), NEEDLE);
+            assert!(left.is_empty(), "{inject}: {left:?}");
+            let looked = verify(&snagd).ok();
+            assert!(looked.stdout.contains(AGREES), "{inject}: {looked:#?}");
             if !was_killed {
                 break;
             }

@@ -77,7 +77,9 @@ pub(crate) fn let_go(snagd: &Snagd) {
         let status = fs::read_to_string(format!("/proc/{}/status", snagd.child.id())).unwrap();
         status.lines().find_map(|line| Some(line.strip_prefix("TracerPid:")?.trim().to_owned()))
     };
-    let status = Command::new("kill").args(["-KILL", &tracer().unwrap()]).status().unwrap();
+    let pid = tracer().unwrap();
+    assert_ne!(pid, "0", "strace is there");
+    let status = Command::new("kill").args(["-KILL", &pid]).status().unwrap();
     assert!(status.success(), "strace is there");
     until("strace lets go", || tracer().unwrap() == "0");
 }
