@@ -5,7 +5,7 @@
 //!
 //! # Promises
 //!
-//! - A file is looked through with a few MiB of memory. Of one that has more, each line is taken by
+//! - A file is looked through with some tens of MiB of memory. Of one that has more, each line is taken by
 //!   itself, and a line that is longer piece by piece: what its end cuts in two is found all the same.
 //! - Nobody waits for one of more than 64 MiB. It is no text that anybody told, and may hold anything: it
 //!   counts as naming whoever is to be forgotten.
@@ -23,11 +23,11 @@ use crate::event::Forget;
 
 /// A larger file is not looked through.
 const MOST: u64 = 64 * 1024 * 1024;
-/// So much of one is in memory, or twice that.
-const PIECE: usize = 4 * 1024 * 1024;
-/// So many bytes around a name tell whether it is one,
+/// So much of one is in memory, or twice that; what is read of JSON takes many times as much.
+const PIECE: usize = 1024 * 1024;
+/// So many bytes around a name tell whether it is one.
 const AROUND: usize = 8;
-/// and this letter stands for those that were cut off.
+/// Stands for what was cut off around a name.
 const LETTER: char = 'x';
 
 /// Whether it does. What cannot be read does not.

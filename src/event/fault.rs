@@ -94,6 +94,7 @@ pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// Up to `most` places that `place` may be a misspelling of, the nearest first: at least two
 /// letters in three are the same and in order, so that two places of one product are not yet near.
+/// Where very many are alike, only some of them are compared.
 pub fn nearest_places<'a>(
     place: &Place,
     places: impl IntoIterator<Item = &'a Place>,
@@ -115,9 +116,9 @@ pub fn nearest_places<'a>(
     near.into_iter().take(most).map(|(_, place)| place).collect()
 }
 
-/// The longest place that others are compared with,
+/// The longest place that others are compared with.
 const LONGEST_COMPARED: usize = 128;
-/// and so many of those that may be near.
+/// How many of those that may be near are compared.
 const MOST_COMPARED: usize = 500;
 
 /// How alike near places are: 1 is the same.

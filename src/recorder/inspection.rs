@@ -41,7 +41,11 @@ impl Inspection {
     /// Looks at the next piece; says whether there was one.
     pub(super) fn step(&mut self, index: &Index) -> bool {
         if let Some(left) = self.attempts.checked_sub(1) {
-            self.attempts = if self.look_at_index(index) { 0 } else { left };
+            let is_looked_at = self.look_at_index(index);
+            self.attempts = if is_looked_at { 0 } else { left };
+            if !is_looked_at && left == 0 {
+                tracing::debug!("the index was not looked at: it changed each time");
+            }
             return true;
         }
         let Some(first) = self.segments.next() else { return false };
