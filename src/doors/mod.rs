@@ -18,12 +18,15 @@ pub mod strangers;
 pub mod token;
 
 use std::io;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use crate::event::{
@@ -31,7 +34,25 @@ use crate::event::{
 };
 use crate::index::Index;
 use crate::journal::Reader;
-use crate::recorder::{Fate, Lag, Recorder};
+use crate::recorder::{Fate, Lag, Recorder, Refusal};
+
+/// A body as large as this is read off the threads that serve sockets.
+const LARGE: usize = 64 * 1024;
+
+/// Reads a body, where it is large beside the threads that serve sockets.
+pub(crate) async fn read_body<T: Send + 'static>(
+    body: &Bytes,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    if body.len() < LARGE {
+        return Ok(read());
+    }
+    spawn_blocking(read).await.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        // The daemon stopped before it began.
+        Err(_) => Refusal::Failed,
+    })
+}
 
 /// What every door has at hand.
 pub struct Desk {

@@ -39,7 +39,6 @@ pub use fault::{Fault, Rejection, nearest, nearest_places};
 pub use forget::{Forget, Remains};
 pub use place::{MAX_SEGMENT, MAX_SEGMENTS, Place, PlaceError};
 pub use record::{Record, RecordError, Retraction};
-pub(crate) use scrub::scrub_json;
 pub use scrub::{compile_rules, scrub, scrub_key};
 pub(crate) use word::words;
 pub use word::{

@@ -19,8 +19,7 @@ mod tests;
 mod walk;
 
 pub use key::scrub_key;
-pub(super) use walk::scrub_event;
-pub(crate) use walk::scrub_json;
+pub(super) use walk::{scrub_event, scrub_json};
 
 use std::ops::Range;
 

@@ -1,6 +1,5 @@
 //! From the body of a request to the recorder: every event read, the good ones recorded in one go.
 
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,23 +8,20 @@ use bytes::Bytes;
 use hyper::header;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::task::spawn_blocking;
 
 use super::answer::No;
 use super::rule;
 use crate::doors::counts::MOST_AT_ONCE;
 use crate::doors::side::ANONYMOUS;
-use crate::doors::{Desk, lost_before};
+use crate::doors::{Desk, lost_before, read_body};
 use crate::event::{
     Class, Draft, Event, MAX_EVENT, MAX_NAME, MAX_SEGMENT, MAX_SEGMENTS, Place, Sender, SignalName,
-    Source, Word, scrub,
+    Source, Word, scrub, without_hidden,
 };
 use crate::recorder::{Fate, Recorded};
 
 /// The most events one request may carry.
 const MOST_EVENTS: usize = 100;
-/// A list as large as this is read off the threads that serve sockets.
-const LARGE: usize = 64 * 1024;
 /// The longest note of a signal, in bytes. The page sends more, so that it cuts no secret in two.
 const LONGEST_NOTE: usize = 300;
 
@@ -56,14 +52,9 @@ pub(super) async fn record(
     below: Option<Place>,
     body: &Bytes,
 ) -> Result<Tally, No> {
-    let Sifted { mut tally, events, said } = if body.len() < LARGE {
-        sift(desk, below.as_ref(), body)?
-    } else {
-        let (desk, body) = (desk.clone(), body.clone());
-        let sifted = spawn_blocking(move || sift(&desk, below.as_ref(), &body)).await;
-        // Nobody aborts it, so it panicked.
-        sifted.unwrap_or_else(|error| resume_unwind(error.into_panic()))?
-    };
+    let (sifting, list) = (desk.clone(), body.clone());
+    let Sifted { mut tally, events, said } =
+        read_body(body, move || sift(&sifting, below.as_ref(), &list)).await??;
     if events.is_empty() {
         return Ok(tally);
     }
@@ -114,10 +105,10 @@ fn sift(desk: &Desk, below: Option<&Place>, body: &[u8]) -> Result<Sifted, No> {
             continue;
         }
         match admit(desk, below, json.get().as_bytes()) {
-            Ok(event) if desk.is_over_limit(&event) => tally.beyond += 1,
-            Ok(event) => {
+            Ok((event, _)) if desk.is_over_limit(&event) => tally.beyond += 1,
+            Ok((event, id)) => {
                 events.push(event);
-                said.push((line, id_of(json)));
+                said.push((line, id));
             }
             Err(detail) => {
                 desk.recorder.meter().count(Source::Browser, Fate::Rejected);
@@ -131,11 +122,19 @@ fn sift(desk: &Desk, below: Option<&Place>, body: &[u8]) -> Result<Sifted, No> {
 
 /// The id of an event as the page says it, by which it knows its own again.
 fn id_of(json: &RawValue) -> Option<String> {
-    Draft::parse(json.get().as_bytes()).ok()?.text("id").map(str::to_owned)
+    id_said(&Draft::parse(json.get().as_bytes()).ok()?)
 }
 
-/// Checks what a page says, and puts it where it belongs.
-fn admit(desk: &Desk, below: Option<&Place>, json: &[u8]) -> Result<Event, String> {
+fn id_said(draft: &Draft) -> Option<String> {
+    draft.text("id").map(str::to_owned)
+}
+
+/// Checks what a page says, and puts it where it belongs; with its id as the page says it.
+fn admit(
+    desk: &Desk,
+    below: Option<&Place>,
+    json: &[u8],
+) -> Result<(Event, Option<String>), String> {
     if MAX_EVENT < json.len() {
         return Err(format!("an event has at most {MAX_EVENT} bytes: shorten its texts"));
     }
@@ -150,11 +149,14 @@ fn admit(desk: &Desk, below: Option<&Place>, json: &[u8]) -> Result<Event, Strin
     if let Some(place) = draft.text("place").map(|place| put_below(below, place)) {
         draft.set("place", place);
     }
-    if let Some(version) = draft.text("version").filter(|version| MAX_NAME < version.len()) {
+    if let Some(version) = draft.text("version").map(|version| without_hidden(version).into_owned())
+    {
         // A secret that is cut would not be known as one any more.
-        let clean = scrub(version).map_or_else(|| version.to_owned(), |(clean, _)| clean);
+        let clean = scrub(&version).filter(|_| MAX_NAME < version.len());
+        let clean = clean.map_or(version, |(clean, _)| clean);
         draft.set("version", begun(&clean, MAX_NAME));
     }
+    let id = id_said(&draft);
     let mut event = desk
         .admit(draft, Sender::Anonymous, Source::Browser)
         .map_err(|rejection| rejection.to_string())?;
@@ -170,7 +172,7 @@ fn admit(desk: &Desk, below: Option<&Place>, json: &[u8]) -> Result<Event, Strin
         event.kind = Some(rule::kind(signal.name));
         event.note = event.note.map(|note| begun(&note, LONGEST_NOTE).to_owned());
     }
-    Ok(event)
+    Ok((event, id))
 }
 
 fn no_such_signal(name: SignalName) -> String {

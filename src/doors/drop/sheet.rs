@@ -3,11 +3,9 @@
 use std::ffi::CString;
 use std::fmt::Write;
 
-use serde_json::Value;
-
 use super::file::Plain;
 use super::line::{self, Line};
-use crate::event::{is_unprintable, scrub, scrub_json};
+use crate::event::{Draft, MAX_EVENT, is_unprintable, scrub};
 
 /// So many reasons are told of one file,
 const MOST_REASONS: usize = 1000;
@@ -75,12 +73,14 @@ impl Sheet {
 }
 
 /// What was dropped, on one line. A secret that an event would lose, because of the name of its key, is
-/// lost here as well.
+/// lost here as well; but what does not read as a draft, or is larger than any, is left as it was said.
 fn one_line(bytes: &[u8]) -> String {
-    if let Ok(mut value) = serde_json::from_slice::<Value>(bytes)
-        && scrub_json(&mut value)
-    {
-        return value.to_string();
+    let draft = Some(bytes).filter(|bytes| bytes.len() <= MAX_EVENT).map(Draft::parse);
+    if let Some(Ok(draft)) = draft {
+        let clean = draft.clone().without_secrets();
+        if clean != draft {
+            return String::from_utf8_lossy(&clean.to_json()).into_owned();
+        }
     }
     // Where JSON may have a line break it may as well have a space.
     String::from_utf8_lossy(bytes).replace('\n', " ")

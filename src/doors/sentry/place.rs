@@ -70,8 +70,8 @@ pub(super) fn route(url: &str) -> Option<&str> {
 
 /// The same path with `_` for what stands for one of many, or may name somebody: as its place hides it.
 pub(super) fn hidden(path: &str) -> String {
-    let varies = |segment| Place::parse(segment).is_ok_and(|place| place.as_str() == "_");
-    let hide = |segment| if is_variable(segment) || varies(segment) { "_" } else { segment };
+    let is_hidden = |place: String| Place::parse(&place).is_ok_and(|place| place.as_str() == "_");
+    let hide = |part| if segment(part).is_some_and(is_hidden) { "_" } else { part };
     path.split('/').map(hide).collect::<Vec<_>>().join("/")
 }
 
@@ -148,6 +148,7 @@ fn is_variable(segment: &str) -> bool {
     let digits = segment.bytes().filter(u8::is_ascii_digit).count();
     segment.starts_with([':', '<', '{', '[', '$', '*'])
         || segment.contains('@')
+        || segment.contains("%40")
         || (is_hex && 8 <= segment.len() && 0 < digits)
         || (20 <= segment.len() && 4 <= digits)
 }
@@ -178,6 +179,14 @@ mod tests {
             assert_eq!(found, place, "{said}");
             Place::parse(&found).unwrap();
         }
+    }
+
+    #[test]
+    fn a_path_is_hidden_as_its_place_is() {
+        let path = "/order/42/42-/ana%40acme.example/Über uns/:id/é";
+        assert_eq!(hidden(path), "/order/_/_/_/Über uns/_/_");
+        let place = Place::parse(&of(&json!({ "transaction": path }), "web")).unwrap();
+        assert_eq!(place.as_str(), "web/order/_/_/_/ber-uns/_/_");
     }
 
     #[test]

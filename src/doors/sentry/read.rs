@@ -25,14 +25,14 @@ fn clean(text: &str) -> Cow<'_, str> {
     scrub(text).map_or(Cow::Borrowed(text), |(clean, _)| Cow::Owned(clean))
 }
 
-/// So much of a text is looked at beyond what is kept of it.
+/// So much of a text is looked at beyond what is kept of it; all of it where much was taken out of that.
 const BEYOND: usize = 16 * 1024;
 
 /// The beginning of a text without its secrets, as far as it may be seen.
 pub(super) fn clean_beginning(text: &str, longest: usize) -> Cow<'_, str> {
     let head = &text[..text.floor_char_boundary(longest + BEYOND)];
     let cleaned = clean(head);
-    // Of a secret at the end only a half was looked at: it is not seen, unless much went before it.
+    // Of a secret at the end only a half was looked at: it is not seen, unless much was taken out before.
     if head.len() < text.len() && cleaned.len() < longest + BEYOND / 2 {
         return clean(text);
     }

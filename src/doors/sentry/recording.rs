@@ -1,12 +1,10 @@
 //! From an envelope to the recorder: every item read, the good ones recorded in one go.
 
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::answer::Complaint;
@@ -14,7 +12,7 @@ use super::envelope::{Envelope, Item};
 use super::item::{self, Context, Kept};
 use super::read::{skew, text};
 use crate::doors::counts::ItemFate;
-use crate::doors::{Desk, now};
+use crate::doors::{Desk, now, read_body};
 use crate::event::{Class, Draft, Event, Place, Rejection, Sender, Source};
 
 /// How long a request waits for room in the queue.
@@ -22,23 +20,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest item of a kind that is kept.
 const MAX_ITEM: usize = 1024 * 1024;
 
-/// An envelope as large as this is read off the threads that serve sockets.
-const LARGE: usize = 64 * 1024;
-
 /// Records what can be read of an envelope; its id, once it is on disk.
 pub(super) async fn record(
     desk: &Arc<Desk>,
     place: Option<Place>,
     bytes: &Bytes,
 ) -> Result<Option<Uuid>, Complaint> {
-    let Sifted { id, events, causes } = if bytes.len() < LARGE {
-        sift(desk, place.as_ref(), bytes)
-    } else {
-        let (desk, bytes) = (desk.clone(), bytes.clone());
-        let sifted = spawn_blocking(move || sift(&desk, place.as_ref(), &bytes)).await;
-        // Nobody aborts it, so it panicked.
-        sifted.unwrap_or_else(|error| resume_unwind(error.into_panic()))
-    };
+    let (sifting, body) = (desk.clone(), bytes.clone());
+    let Sifted { id, events, causes } =
+        read_body(bytes, move || sift(&sifting, place.as_ref(), &body)).await?;
     let recorded = events.len();
     if 0 < recorded {
         desk.recorder.record_within(PATIENCE, events).await?;
@@ -144,7 +134,7 @@ fn read(item: &Item, context: &Context) -> Result<Kept, &'static str> {
         return Err("has more than 1 MiB");
     }
     let kept = item::keep(&item.kind, item.payload, context);
-    kept.ok_or("cannot be read: its payload is a JSON object with what its type needs")
+    kept.ok_or("cannot be read: its payload is a JSON object with what its type needs, and `sessions` have at most 1000 buckets")
 }
 
 /// An item's type as it may be said back: it is a stranger's word.

@@ -1,12 +1,14 @@
 //! Through all the free text of an event.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::{Map, Value};
 
 use super::super::{Event, Scrubbed};
 use super::key::is_directory;
 use super::{scrub, scrub_key};
+use Pointer::{Key, Nth, Root};
 
 /// The most removals listed one by one.
 const MOST_LISTED: usize = 64;
@@ -24,39 +26,68 @@ const KEY: &str = "key";
 /// checked before.
 pub(crate) fn scrub_event(event: &mut Event) {
     let mut found = Found { list: std::mem::take(&mut event.scrubbed) };
-    found.text(&mut event.person, || "/person".to_owned());
+    found.text(&mut event.person, &Key(&Root, "person"));
     let fields = [
-        (&mut event.claimed_person, "/claimed_person"),
-        (&mut event.note, "/note"),
-        (&mut event.expected, "/expected"),
-        (&mut event.got, "/got"),
-        (&mut event.workaround, "/workaround"),
-        (&mut event.version, "/version"),
-        (&mut event.task, "/task"),
+        (&mut event.claimed_person, "claimed_person"),
+        (&mut event.note, "note"),
+        (&mut event.expected, "expected"),
+        (&mut event.got, "got"),
+        (&mut event.workaround, "workaround"),
+        (&mut event.version, "version"),
+        (&mut event.task, "task"),
     ];
-    for (field, pointer) in fields {
+    for (field, name) in fields {
         if let Some(text) = field {
-            found.text(text, || pointer.to_owned());
+            found.text(text, &Key(&Root, name));
         }
     }
     if let Some(rule) = event.signal.as_mut().and_then(|signal| signal.rule.as_mut()) {
-        found.text(rule, || "/signal/rule".to_owned());
+        found.text(rule, &Key(&Key(&Root, "signal"), "rule"));
     }
     if let Some(note) = event.decision.as_mut().and_then(|decision| decision.note.as_mut()) {
-        found.text(note, || "/decision/note".to_owned());
+        found.text(note, &Key(&Key(&Root, "decision"), "note"));
     }
     found.tags(&mut event.tags);
     if let Some(evidence) = &mut event.evidence {
-        found.object(evidence, "/evidence");
+        found.object(evidence, &Key(&Root, "evidence"));
     }
     event.scrubbed = found.list;
 }
 
-/// Takes the secrets out of any JSON, as out of an event, and says whether there were some.
-pub(crate) fn scrub_json(value: &mut Value) -> bool {
-    let mut found = Found { list: Vec::new() };
-    found.value(value, "");
-    !found.list.is_empty()
+/// Takes the secrets out of any JSON, as out of an event.
+pub(crate) fn scrub_json(value: &mut Value) {
+    Found { list: Vec::new() }.value(value, &Root);
+}
+
+/// Where a value is: written as a JSON pointer (RFC 6901), but only where something is taken out.
+#[derive(Clone, Copy)]
+enum Pointer<'p> {
+    Root,
+    Key(&'p Self, &'p str),
+    Nth(&'p Self, usize),
+}
+
+impl Pointer<'_> {
+    /// In bytes; what is escaped makes it longer.
+    fn least_length(&self) -> usize {
+        match self {
+            Root => 0,
+            Key(above, key) => above.least_length() + 1 + key.len(),
+            Nth(above, _) => above.least_length() + 2,
+        }
+    }
+}
+
+impl fmt::Display for Pointer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Root => Ok(()),
+            Key(above, key) => {
+                write!(f, "{above}/{}", key.replace('~', "~0").replace('/', "~1"))
+            }
+            Nth(above, nth) => write!(f, "{above}/{nth}"),
+        }
+    }
 }
 
 /// What has been taken out so far.
@@ -67,21 +98,21 @@ struct Found {
 impl Found {
     /// Beyond so many removals, or for a field so deep that its pointer is longer than it helps,
     /// only the rule and the whole event are named: what is listed stays small whatever comes in.
-    fn push(&mut self, rule: &str, field: &str) {
-        let is_listed = self.list.len() < MOST_LISTED && field.len() <= LONGEST_POINTER;
-        let field = if is_listed { field } else { "" };
-        let entry = Scrubbed { rule: rule.to_owned(), field: field.to_owned() };
+    fn push(&mut self, rule: &str, at: &Pointer<'_>) {
+        let is_short = self.list.len() < MOST_LISTED && at.least_length() <= LONGEST_POINTER;
+        let field = if is_short { at.to_string() } else { String::new() };
+        let field = Some(field).filter(|field| field.len() <= LONGEST_POINTER).unwrap_or_default();
+        let entry = Scrubbed { rule: rule.to_owned(), field };
         if !self.list.contains(&entry) {
             self.list.push(entry);
         }
     }
 
-    fn text(&mut self, text: &mut String, pointer: impl FnOnce() -> String) {
+    fn text(&mut self, text: &mut String, at: &Pointer<'_>) {
         if let Some((clean, rules)) = scrub(text) {
             *text = clean;
-            let pointer = pointer();
             for rule in rules {
-                self.push(rule, &pointer);
+                self.push(rule, at);
             }
         }
     }
@@ -90,67 +121,68 @@ impl Found {
         if tags.keys().any(|key| scrub(key).is_some()) {
             let mut numbers = Numbers::default();
             for (key, value) in std::mem::take(tags) {
-                let key = self.key(key, "/tags", &mut numbers, |key| tags.contains_key(key));
+                let key =
+                    self.key(key, &Key(&Root, "tags"), &mut numbers, |key| tags.contains_key(key));
                 tags.insert(key, value);
             }
         }
         for (key, value) in tags {
             if scrub_key(key) && !is_directory(key, value) {
-                self.secret_text(value, &below("/tags", key));
+                self.secret_text(value, &Key(&Key(&Root, "tags"), key));
             } else {
-                self.text(value, || below("/tags", key));
+                self.text(value, &Key(&Key(&Root, "tags"), key));
             }
         }
     }
 
-    fn object(&mut self, object: &mut Map<String, Value>, pointer: &str) {
+    fn object(&mut self, object: &mut Map<String, Value>, at: &Pointer<'_>) {
         if object.keys().any(|key| scrub(key).is_some()) {
             let mut numbers = Numbers::default();
             for (key, value) in std::mem::take(object) {
-                let key = self.key(key, pointer, &mut numbers, |key| object.contains_key(key));
+                let key = self.key(key, at, &mut numbers, |key| object.contains_key(key));
                 object.insert(key, value);
             }
         }
         let names_secret = names_secret(object);
         for (key, value) in object {
-            let pointer = below(pointer, key);
+            let at = Key(at, key);
             let directory = value.as_str().is_some_and(|value| is_directory(key, value));
             if (scrub_key(key) && !directory) || (names_secret && key == "value") {
-                self.secret(value, &pointer);
+                self.secret(value, &at);
             } else {
-                self.value(value, &pointer);
+                self.value(value, &at);
             }
         }
     }
 
-    fn array(&mut self, array: &mut [Value], pointer: &str) {
+    fn array(&mut self, array: &mut [Value], at: &Pointer<'_>) {
         let pair = array.len() == 2;
         let mut follows_secret = false;
-        for (at, value) in array.iter_mut().enumerate() {
-            let pointer = format!("{pointer}/{at}");
+        for (nth, value) in array.iter_mut().enumerate() {
+            let at = Nth(at, nth);
             let next = value.as_str().is_some_and(|text| {
                 (pair || text.starts_with('-')) && is_name(text) && scrub_key(text)
             });
             if follows_secret && !next && value.is_string() {
-                self.secret(value, &pointer);
+                self.secret(value, &at);
             } else {
-                self.value(value, &pointer);
+                self.value(value, &at);
             }
             follows_secret = next;
         }
     }
 
-    fn value(&mut self, value: &mut Value, pointer: &str) {
+    fn value(&mut self, value: &mut Value, at: &Pointer<'_>) {
         match value {
-            Value::String(text) => self.text(text, || pointer.to_owned()),
-            Value::Array(array) => self.array(array, pointer),
-            Value::Object(object) => self.object(object, pointer),
+            Value::String(text) => self.text(text, at),
+            Value::Array(array) => self.array(array, at),
+            Value::Object(object) => self.object(object, at),
             Value::Number(number) => {
                 // A card's number need not be written as text.
                 if let Some((clean, rules)) = scrub(&number.to_string()) {
                     *value = Value::String(clean);
                     for rule in rules {
-                        self.push(rule, pointer);
+                        self.push(rule, at);
                     }
                 }
             }
@@ -160,21 +192,21 @@ impl Found {
 
     /// A value under a key that names a secret goes whole, whatever it is made of. That there is
     /// none, or only a yes or no, stays.
-    fn secret(&mut self, value: &mut Value, pointer: &str) {
+    fn secret(&mut self, value: &mut Value, at: &Pointer<'_>) {
         match value {
             Value::Null | Value::Bool(_) => {}
-            Value::String(text) => self.secret_text(text, pointer),
+            Value::String(text) => self.secret_text(text, at),
             Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                 *value = Value::String(super::placeholder(KEY));
-                self.push(KEY, pointer);
+                self.push(KEY, at);
             }
         }
     }
 
-    fn secret_text(&mut self, text: &mut String, pointer: &str) {
+    fn secret_text(&mut self, text: &mut String, at: &Pointer<'_>) {
         if !text.is_empty() && !super::is_placeholder(text) {
             *text = super::placeholder(KEY);
-            self.push(KEY, pointer);
+            self.push(KEY, at);
         }
     }
 
@@ -182,7 +214,7 @@ impl Found {
     fn key(
         &mut self,
         key: String,
-        parent: &str,
+        above: &Pointer<'_>,
         numbers: &mut Numbers,
         is_taken: impl Fn(&str) -> bool,
     ) -> String {
@@ -195,9 +227,8 @@ impl Found {
                 break key;
             }
         };
-        let pointer = below(parent, &free);
         for rule in rules {
-            self.push(rule, &pointer);
+            self.push(rule, &Key(above, &free));
         }
         free
     }
@@ -206,11 +237,6 @@ impl Found {
 /// The last number given to each key without its secrets, so that thousands that become the same are
 /// numbered in one pass.
 type Numbers = BTreeMap<String, usize>;
-
-/// The JSON pointer (RFC 6901) one step down.
-fn below(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
-}
 
 /// Whether an object is `{"name": "Cookie", "value": …}`, as recorders of HTTP write headers.
 fn names_secret(object: &Map<String, Value>) -> bool {

@@ -217,13 +217,15 @@ fn a_place_or_version_that_cannot_be_kept_is_mended() {
     let told = json!([
         {"place": "shop/Zahlung/über Karte", "got": "it froze", "version": long},
         {"place": format!("shop/../{deep}"), "got": "it froze"},
+        {"place": "shop/hidden", "got": "it froze", "version": "1.4\u{200b}.2"},
     ]);
-    assert_eq!(post(&snagd, &key, &told)["accepted"], 2);
+    assert_eq!(post(&snagd, &key, &told)["accepted"], 3);
     assert_eq!(post(&snagd, &key, &json!([{"place": "", "got": "x"}]))["accepted"], 1);
     let events = snagd.events();
     let has = |place: &str| events.iter().find(|event| event["place"] == place).unwrap();
     assert_eq!(has("shop/zahlung/_ber-karte")["version"], "é".repeat(32));
     has(&format!("shop/_/{}", &deep[..64]));
+    assert_eq!(has("shop/hidden")["version"], "1.4.2");
 }
 
 /// Cut in two before that, a secret was none that anybody knows again.

@@ -66,6 +66,11 @@ fn what_the_name_of_a_key_makes_a_secret_does_not_reach_rejected() {
     let kept = r#"{"evidence":{"argv":["--token","[scrubbed:key]"]},"note":1,"place":"a","tags":{"db_password":"[scrubbed:key]","x":"y"}}"#;
     assert_eq!(bench.rejected("a"), format!("{kept}\n"));
     assert_eq!(bench.rejected("b"), "{\"note\": 1,  \"place\":\"a\"}\n", "as it was");
+    // Whoever reads it again is to see what was said twice.
+    let twice = r#"{"place":"a","note":"one","note":"two","tags":{"db_password":"x1y2z3"}}"#;
+    bench.drop_file("c", twice);
+    bench.scan();
+    assert_eq!(bench.rejected("c"), twice.replace("x1y2z3", "[scrubbed:key]") + "\n");
 }
 
 #[test]
