@@ -173,6 +173,13 @@ impl Told {
         let said = self.more.get("type").and_then(Value::as_str);
         said.and_then(|said| said.strip_prefix("urn:snag:problem:")) == Some(kind)
     }
+
+    /// Whether the daemon has an event of the same id, be it in other words. Where it has lost that one,
+    /// what was sent may be all that is left.
+    #[must_use]
+    pub fn has_event(&self) -> bool {
+        self.status == StatusCode::CONFLICT.as_u16() && !self.is("id-lost")
+    }
 }
 
 /// What became of a batch.

@@ -68,8 +68,7 @@ fn a_note_that_makes_an_event_too_large_to_import_is_refused() {
     snagd.post(&signal.to_string()).is(201);
     let confirm = format!("/v1/events/{ID}/confirm");
     let said = |length: usize| json!({"note": "\"".repeat(length)}).to_string();
-    decide(&snagd, &confirm, &said(4000))
-        .tells(400, "`note` has 4000 bytes, and with it the event has");
+    decide(&snagd, &confirm, &said(4000)).tells(400, "`note` has 4000 bytes and makes the event");
     assert_eq!(row(&snagd), json!([10, 0, 1]), "nothing is decided");
     decide(&snagd, &confirm, &said(10)).is(200);
     let exported = snagd.get(&format!("/v1/events/{ID}")).is(200).body.len();

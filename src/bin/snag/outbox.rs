@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use snag::client::{Connection, Target, Told};
+use snag::client::{Connection, Target};
 use snag::daemon::Paths;
 use snag::event::Draft;
 use uuid::Uuid;
@@ -52,10 +52,6 @@ const MOST_BYTES: usize = 256 * 1024;
 const LONGEST_NAME: usize = 60;
 /// Fewer digits name no event.
 const FEWEST_DIGITS: usize = 4;
-/// What a daemon answers that has the event already, be it in other words;
-const CONFLICT: u16 = 409;
-/// and what kind of answer that is where it has lost the event, and ours is the only one.
-const LOST: &str = "id-lost";
 
 /// What waits for one daemon.
 pub(crate) struct Outbox {
@@ -150,8 +146,7 @@ impl Outbox {
                 // Whoever answers that did not read what was sent.
                 return;
             }
-            let is_there = |told: &Told| told.status == CONFLICT && !told.is(LOST);
-            tally.rejected.retain(|refused| !is_there(&refused.problem));
+            tally.rejected.retain(|refused| !refused.problem.has_event());
             for (line, path) in (1..).zip(&paths) {
                 let refused = tally.rejected.iter().find(|refused| refused.line == line);
                 let done = match refused {

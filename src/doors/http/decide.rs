@@ -116,6 +116,7 @@ async fn decide_as(
     require_reader(sender)?;
     let id = readable_id(id)?;
     let Stored { event, is_retracted, .. } = read(desk, move |desk| Ok(find(desk, &id))).await??;
+    // Whoever said that it was theirs: they are asked whether it hurt.
     let is_own = sender.is_owner() || event.person == sender.name();
     if !is_own {
         return Err(Problem::forbidden(
@@ -147,7 +148,7 @@ fn with(event: Event, decision: Decision) -> Result<Vec<u8>, Problem> {
         Some(note) if MAX_EVENT < json.len() => {
             let found = json.len();
             Err(Problem::malformed(format!(
-                "`note` has {note} bytes, and with it the event has {found}, at most {MAX_EVENT} are kept: shorten it"
+                "`note` has {note} bytes and makes the event {found} bytes long, at most {MAX_EVENT} are kept: shorten it"
             )))
         }
         _ => Ok(json),

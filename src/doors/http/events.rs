@@ -283,7 +283,7 @@ pub(super) async fn retract(
     };
     if !is_own {
         return Err(Problem::forbidden(
-            "the event is somebody else's: only the person it happened to can take it back, the user that snagd runs as, or root",
+            "the event is somebody else's: only the person it happened to, the user that snagd runs as, or root can take it back",
         ));
     }
     let at = now();

@@ -166,7 +166,7 @@ async fn change<T: Send + 'static>(
         if is_no_room(&error) {
             return Problem::from(crate::recorder::Refusal::NoRoom);
         }
-        let detail = "the file of keys cannot be written, and nothing was changed: let the user that snagd runs as write to its state directory, and say it again";
+        let detail = "the file of keys cannot be written: see snagd's log for why, let the user that snagd runs as write to its state directory, and try again";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "snagd failed", detail)
     })
 }

@@ -140,7 +140,7 @@ async fn it_is_taken_back_within_the_hour_and_not_later() {
 }
 
 #[tokio::test]
-async fn another_user_of_the_machine_reads_and_changes_nothing_of_others() {
+async fn another_user_of_the_machine_changes_nothing_of_others() {
     let bench = Bench::new();
     let signal =
         r#"{"class":"signal","place":"web/a","signal":{"name":"crash","rule":"it ended"}}"#;

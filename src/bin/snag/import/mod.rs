@@ -132,7 +132,7 @@ impl Sum {
             let sent = line.checked_sub(1).and_then(|at| batch.sent.get(at));
             let &(line, is_named_here) = sent.unwrap_or(&(0, false));
             // Whoever has our id has the same content: what differs is what time it was read.
-            if problem.status == 409 && is_named_here {
+            if problem.has_event() && is_named_here {
                 self.duplicate += 1;
             } else {
                 batch.rejected.push((line, problem.detail));
@@ -328,6 +328,8 @@ async fn send(connection: &mut Connection, body: Bytes) -> anyhow::Result<Tally>
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -358,6 +360,21 @@ mod tests {
         let (near, far) = (sent(false), sent(true));
         assert!(near.contains("hunter2") && !far.contains("hunter2"), "{far}");
         assert_eq!(id(&near), id(&far));
+    }
+
+    #[test]
+    fn what_the_daemon_has_lost_is_not_there_already() {
+        let rejected = |line: usize, kind: &str| {
+            let problem =
+                json!({"status": 409, "detail": kind, "type": format!("urn:snag:problem:{kind}")});
+            json!({"line": line, "problem": problem})
+        };
+        let tally = json!({"accepted": 0, "duplicate": 0,
+            "rejected": [rejected(1, "id-conflict"), rejected(2, "id-lost")]});
+        let mut batch = Batch { sent: vec![(1, true), (2, true)], ..Batch::default() };
+        let mut sum = Sum::default();
+        sum.add(&mut batch, serde_json::from_value(tally).unwrap());
+        assert_eq!((sum.duplicate, batch.rejected), (1, vec![(2, "id-lost".to_owned())]));
     }
 
     #[test]
