@@ -148,19 +148,18 @@ pub fn unled(text: &str) -> String {
     plain
 }
 
-/// Whether `'` stands in front of the rest of a text, behind a letter of it.
+/// Whether `'` stands in front of the rest of a text, behind a letter of it: a spreadsheet would calculate
+/// the rest, or it would be taken for one that is led already. Behind another separator a quotation mark,
+/// which stands there doubled, is an empty part of a cell.
 fn is_led(before: Option<char>, rest: &str) -> bool {
-    let begins = match before {
-        None => true,
-        Some(before) => SEPARATORS.contains(&before) && !rest.starts_with(SEPARATORS),
-    };
-    begins && would_be_obeyed(rest)
-}
-
-/// Whether a text is to be led by `'`: a spreadsheet would calculate it, or it would be taken for one
-/// that is led already.
-fn would_be_obeyed(text: &str) -> bool {
-    text.trim_start_matches('\'').starts_with(FORMULA)
+    match before {
+        None => rest.trim_start_matches('\'').starts_with(FORMULA),
+        Some(before) => {
+            SEPARATORS.contains(&before)
+                && !rest.starts_with(SEPARATORS)
+                && rest.trim_start_matches(['\'', '"']).starts_with(FORMULA)
+        }
+    }
 }
 
 fn quoted(text: &str) -> String {

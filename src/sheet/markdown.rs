@@ -36,7 +36,8 @@ pub fn text(text: &str) -> String {
             escaped.push('\\');
         }
         let behind = &text[at..];
-        if letter == '.' && text[..at].to_ascii_lowercase().ends_with("www") {
+        let before = text.as_bytes()[..at].last_chunk::<3>();
+        if letter == '.' && before.is_some_and(|before| before.eq_ignore_ascii_case(b"www")) {
             escaped.push(NOTHING);
         }
         escaped.push(letter);

@@ -149,6 +149,16 @@ mod tests {
                         prop_assert!(!part.starts_with(FORMULA), "{:?}", cell);
                     }
                 }
+                // Read by such a one, whose cells begin elsewhere.
+                for separator in [b';', b'\t'] {
+                    let mut reader = ::csv::ReaderBuilder::new();
+                    reader.delimiter(separator).has_headers(false).flexible(true);
+                    for row in reader.from_reader(csv.as_bytes()).records() {
+                        for cell in row.unwrap().iter().map(|it| it.trim_start_matches(['\t', '\r', '\n'])) {
+                            prop_assert!(!cell.starts_with(FORMULA), "{:?} of {:?}", cell, csv);
+                        }
+                    }
+                }
             }
         }
     }
