@@ -20,7 +20,7 @@ use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 use snag::client::{ClientError, Connection, RejectedLine, Tally, Target};
 use snag::doors::now;
-use snag::event::{Draft, Severity, Word};
+use snag::event::{Draft, Place, Severity, Word};
 use uuid::Uuid;
 
 use crate::args::Global;
@@ -253,9 +253,15 @@ struct Batch {
 }
 
 impl Batch {
-    /// Takes a row; without its secrets where it goes to another machine.
+    /// Takes a row; without its secrets where it goes to another machine, but for a place with one, which
+    /// would be another place.
     fn take(&mut self, Row { line, event, .. }: Row, is_far: bool) {
-        match event {
+        let checked = event.and_then(|ready| {
+            let place = ready.draft.text("place").filter(|_| is_far).map(Place::parse);
+            let Some(Ok(place)) = place else { return Ok(ready) };
+            place.check_for_secrets().map(|()| ready).map_err(|rejection| rejection.to_string())
+        });
+        match checked {
             Ok(Ready { draft, is_named_here }) => {
                 let sent = if is_far { draft.without_secrets() } else { draft };
                 self.body.extend(sent.to_json());
@@ -360,6 +366,17 @@ mod tests {
         let (near, far) = (sent(false), sent(true));
         assert!(near.contains("hunter2") && !far.contains("hunter2"), "{far}");
         assert_eq!(id(&near), id(&far));
+        let line = format!(r#"{{"place":"web/ghp_{}","note":"x"}}"#, "a1b2".repeat(9));
+        let row = Row {
+            line: 1,
+            bytes: 0,
+            event: lines::read_line(line.as_bytes(), &mut Met::default()),
+        };
+        let mut batch = Batch::default();
+        batch.take(row, true);
+        assert!(
+            batch.body.is_empty() && batch.rejected[0].1.contains("holds what looks like a secret")
+        );
     }
 
     #[test]
