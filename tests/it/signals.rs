@@ -249,11 +249,18 @@ fn a_session_of_deciding() {
 #[test]
 fn on_a_terminal_one_key_decides() {
     let snagd = with_signals();
-    let mut shell = bare_shell(snagd.dir.path());
-    // `script` gives the command a terminal.
-    let keys = "printf xcd | script -qec 'snag signals --until 2026-10-25' /dev/null";
-    shell.arg(keys).env("SNAG_URL", format!("unix:{}", snagd.socket().display()));
-    let said = Said::of("snag signals".to_owned(), &shell.output().unwrap()).ok();
+    let signals = |keys: &str, asked: &str| {
+        let mut shell = bare_shell(snagd.dir.path());
+        // `script` gives the command a terminal.
+        let asked = format!("snag signals --until 2026-10-25{asked}");
+        shell.arg(format!("printf {keys} | script -qec '{asked}' /dev/null"));
+        shell.env("SNAG_URL", format!("unix:{}", snagd.socket().display()));
+        Said::of(asked, &shell.output().unwrap()).ok()
+    };
+    let said = signals("s", " --top 1");
+    let more = "1 more: snag signals --top 2 --until 2026-10-25";
+    assert!(said.stdout.contains(more), "{said:#?}");
+    let said = signals("xcd", "");
     assert!(said.stdout.contains("confirmed: 2 of 2 at web/cart"), "{said:#?}");
     assert!(said.stdout.contains("dismissed: 1 of 1 at cli/deploy"), "{said:#?}");
     let verdicts: Vec<Value> =

@@ -330,7 +330,7 @@ pub(crate) struct Hotspots {
     /// Roll places up to their first N segments
     #[arg(long, value_name = "N")]
     pub(crate) depth: Option<String>,
-    /// Exit with 1 if a row you may see has more pain than this
+    /// Exit with 1 if any row shown to you has more pain than this
     #[arg(long, value_name = "PAIN", value_parser = pain, conflicts_with = "sort")]
     pub(crate) fail_over: Option<u64>,
 }

@@ -43,7 +43,7 @@ pub(crate) async fn signals(said: Signals, global: &Global, output: &Output) -> 
     }
     let inbox: SignalsAnswer = read(&answer)?;
     if io::stdin().is_terminal() && io::stdout().is_terminal() && !inbox.groups.is_empty() {
-        return go_through(&inbox, &mut connection, output).await;
+        return go_through(&inbox, &query, &mut connection, output).await;
     }
     output.line(&render::signals(&inbox, &query, output.look()))
 }
@@ -107,6 +107,7 @@ async fn post(
 /// Asks about each group, one key an answer.
 async fn go_through(
     inbox: &SignalsAnswer,
+    asked: &Query,
     connection: &mut Connection,
     output: &Output,
 ) -> anyhow::Result<()> {
@@ -131,6 +132,9 @@ async fn go_through(
             Err(error) if is_forbidden(&error) => output.note(&error.to_string()),
             Err(error) => return Err(error.into()),
         }
+    }
+    if let Some((what, command)) = render::more_groups(inbox, asked) {
+        output.note(&format!("{what} {command}"));
     }
     Ok(())
 }

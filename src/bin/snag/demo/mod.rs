@@ -90,7 +90,7 @@ async fn replay(connection: &mut Connection) -> anyhow::Result<()> {
         if let Some(refused) = tally.rejected.first() {
             return Err(stop(
                 Code::Unavailable,
-                format!("the demo's snagd takes no event of ours: {}", refused.problem.detail),
+                format!("the demo's snagd refused an event: {}", refused.problem.detail),
             ));
         }
         bar.inc(batch.len() as u64);

@@ -2,7 +2,7 @@
 # Nothing but those commands leaves this shell, and no process is started for any other one.
 if [[ $- == *i* ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)) && [[ -z ${_snag_line+x} ]]; then
     _snag_line=''
-    echo "snag: this bash is $BASH_VERSION, and the hook needs 5.1: nothing is noticed here but by snag run" >&2
+    echo "snag: the hook needs bash 5.1, and this is $BASH_VERSION: here snag run alone notices something" >&2
 fi
 if [[ $- == *i* ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) && [[ -z ${_snag_line+x} ]]; then
     _snag_line='' _snag_at=0 _snag_seen=0 _snag_job='' _snag_number='' _snag_is_new=''

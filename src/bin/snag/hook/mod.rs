@@ -6,7 +6,7 @@
 //!   any other one no process hears, not even this one.
 //! - The shell starts `snag heard` in the background, once the command has ended, and waits for
 //!   nothing. The line that was typed comes in the environment, which no other user can read.
-//! - Whatever is wrong, nothing is said in somebody's prompt; but once, that a bash is too old for it.
+//! - Whatever is wrong, nothing is said in somebody's prompt, except by a bash that is too old, as it starts.
 //!
 //! The hooks say `snag heard STATUS MILLISECONDS whole|part`, which no help lists, with the line in
 //! `SNAG_LINE`; `part` means that other commands ran on the same line, so that STATUS may be theirs.

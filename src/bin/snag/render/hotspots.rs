@@ -289,7 +289,7 @@ fn stacked(answer: &HotspotsAnswer, page: &mut Page, look: &Look) {
 }
 
 /// Rows asked for at most.
-pub(super) const MOST_ROWS: usize = 1000;
+const MOST_ROWS: usize = 1000;
 
 /// Flags of a list that a question about one of its rows has no use for. What it lies under is not one:
 /// what folds with the row, and its rank, depend on that.
@@ -304,18 +304,28 @@ pub(super) fn next(answer: &HotspotsAnswer, asked: &Query) -> Vec<(String, Strin
     next
 }
 
-/// How to see the rows that are left out: a longer list, or less of it where there is none.
+/// How to see the rows that are left out.
 pub(crate) fn more_rows(answer: &HotspotsAnswer, asked: &Query) -> Option<(String, String)> {
-    if answer.more == 0 {
+    let rows = plural(answer.more as u64, "more row", "more rows");
+    left_out((answer.rows.len(), answer.more), &rows, "snag hotspots", asked)
+}
+
+/// How to see what is left out behind what is shown: a longer list, or less of it where there is none.
+pub(super) fn left_out(
+    (shown, more): (usize, usize),
+    what: &str,
+    command: &str,
+    asked: &Query,
+) -> Option<(String, String)> {
+    if more == 0 {
         return None;
     }
-    let rows = plural(answer.more as u64, "more row", "more rows");
-    if MOST_ROWS <= answer.rows.len() {
-        let command = asked.again("snag hotspots --under PLACE", &["under"]);
-        return Some((format!("{rows}, more than a list holds; those of one part:"), command));
+    if MOST_ROWS <= shown {
+        let command = asked.again(&format!("{command} --under PLACE"), &["under"]);
+        return Some((format!("{what}, more than a list holds; those of one part:"), command));
     }
-    let top = MOST_ROWS.min(answer.rows.len() + answer.more);
-    Some((format!("{rows}:"), asked.again(&format!("snag hotspots --top {top}"), &["top"])))
+    let top = MOST_ROWS.min(shown + more);
+    Some((format!("{what}:"), asked.again(&format!("{command} --top {top}"), &["top"])))
 }
 
 /// What a row is about, and the command that shows it; none for a row without a name.

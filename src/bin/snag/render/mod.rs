@@ -45,7 +45,7 @@ pub(crate) use manual::{Section, manual};
 pub(crate) use safe::{json_for_terminal, text_for_terminal};
 pub(crate) use service::{log_of, service, uninstalled};
 pub(crate) use session::{ended_session, session};
-pub(crate) use signals::{decided, muted, signal_group, signals};
+pub(crate) use signals::{decided, more_groups, muted, signal_group, signals};
 pub(crate) use status::{reach, status, to_go, waits};
 pub(crate) use tail::{tail_head, tailed, taken_back};
 pub(crate) use why::why;

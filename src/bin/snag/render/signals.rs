@@ -5,7 +5,7 @@ use snag::event::{Event, Muting, Verdict};
 use snag::index::{SignalGroup, SignalsAnswer};
 
 use super::Look;
-use super::hotspots::MOST_ROWS;
+use super::hotspots::left_out;
 use super::line::{Page, Tone};
 use super::safe::json_for_terminal;
 use super::table::{Column, GAP, Give, Table};
@@ -51,18 +51,9 @@ pub(crate) fn signals(inbox: &SignalsAnswer, asked: &Query, look: &Look) -> Stri
 }
 
 /// How to see the groups that are left out: a longer list, or less of it where there is none.
-fn more_groups(inbox: &SignalsAnswer, asked: &Query) -> Option<(String, String)> {
-    let shown = inbox.groups.len();
-    if inbox.more == 0 {
-        return None;
-    }
-    let more = plural(inbox.more as u64, "more", "more");
-    if MOST_ROWS <= shown {
-        let command = asked.again("snag signals --under PLACE", &["under"]);
-        return Some((format!("{more}, more than a list holds; those of one part:"), command));
-    }
-    let top = MOST_ROWS.min(shown + inbox.more);
-    Some((format!("{more}:"), asked.again(&format!("snag signals --top {top}"), &["top"])))
+pub(crate) fn more_groups(inbox: &SignalsAnswer, asked: &Query) -> Option<(String, String)> {
+    let more = format!("{} more", number(inbox.more as u64));
+    left_out((inbox.groups.len(), inbox.more), &more, "snag signals", asked)
 }
 
 fn table(groups: &[SignalGroup], page: &mut Page, look: &Look) {
