@@ -152,7 +152,7 @@ fn admit(
     if let Some(version) = draft.text("version").map(|version| without_hidden(version).into_owned())
     {
         // A secret that is cut would not be known as one any more.
-        let clean = scrub(&version).filter(|_| MAX_NAME < version.len());
+        let clean = if MAX_NAME < version.len() { scrub(&version) } else { None };
         let clean = clean.map_or(version, |(clean, _)| clean);
         draft.set("version", begun(&clean, MAX_NAME));
     }

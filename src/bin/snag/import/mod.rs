@@ -256,12 +256,7 @@ impl Batch {
     /// Takes a row; without its secrets where it goes to another machine, but for a place with one, which
     /// would be another place.
     fn take(&mut self, Row { line, event, .. }: Row, is_far: bool) {
-        let checked = event.and_then(|ready| {
-            let place = ready.draft.text("place").filter(|_| is_far).map(Place::parse);
-            let Some(Ok(place)) = place else { return Ok(ready) };
-            place.check_for_secrets().map(|()| ready).map_err(|rejection| rejection.to_string())
-        });
-        match checked {
+        match event.and_then(|ready| if is_far { may_travel(ready) } else { Ok(ready) }) {
             Ok(Ready { draft, is_named_here }) => {
                 let sent = if is_far { draft.without_secrets() } else { draft };
                 self.body.extend(sent.to_json());
@@ -271,6 +266,14 @@ impl Batch {
             Err(reason) => self.rejected.push((line, reason)),
         }
     }
+}
+
+fn may_travel(ready: Ready) -> Result<Ready, String> {
+    if let Some(place) = ready.draft.text("place") {
+        let place = Place::parse(place).map_err(|error| format!("`place` {error}"))?;
+        place.check_for_secrets().map_err(|rejection| rejection.to_string())?;
+    }
+    Ok(ready)
 }
 
 /// How often each content was met: what is said twice in a file happened twice, wherever it stands.
