@@ -128,7 +128,7 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("SNAG_PERSON", "whom events happened to, as --person"),
     ("SNAG_DROP", "where events are kept while no snagd of this machine answers"),
     ("SNAGD_STATE_DIR", "what backup copies and restore fills, as --state-dir"),
-    ("TMPDIR", "where demo keeps its data, and backup and restore an archive from stdin"),
+    ("TMPDIR", "where demo keeps its data, and backup and restore what comes over stdin"),
     ("NO_COLOR", "no colour, unless --color says otherwise"),
     ("CLICOLOR", "no colour where it is 0"),
     ("CLICOLOR_FORCE", "colour even where stdout is no terminal"),

@@ -8,8 +8,9 @@ use snag::event::Place;
 /// How a shell comes to the hook.
 pub(super) const HOOK: &str = "\
 In the file your shell reads at its start, after everything else:
-  bash, zsh  eval \"$(snag hook bash)\"   (bash from 5.1 on)
-  fish       snag hook fish | source
+  bash  eval \"$(snag hook bash)\"   (from 5.1 on)
+  zsh   eval \"$(snag hook zsh)\"
+  fish  snag hook fish | source
 Which commands it looks at stands in ~/.config/snag/snagd.toml: watch = [\"acme\", \"acme *\"]
 A first word is recorded if it is a usual subcommand, like deploy, or named there: \"acme brew *\"";
 

@@ -1,8 +1,8 @@
 # Notices how the commands you watch end. Made by: snag hook bash
 # Nothing but those commands leaves this shell, and no process is started for any other one.
-if [[ $- == *i* ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)) && [[ -z ${_snag_line+x} ]]; then
+if [[ $- == *i* && -n ${BASH_VERSION-} ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)) && [[ -z ${_snag_line+x} ]]; then
     _snag_line=''
-    echo "snag: the hook needs bash 5.1, and this is $BASH_VERSION: here snag run alone notices something" >&2
+    echo "snag: the hook needs bash 5.1 or later, and this is $BASH_VERSION: in this shell only snag run notices anything" >&2
 fi
 if [[ $- == *i* ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) && [[ -z ${_snag_line+x} ]]; then
     _snag_line='' _snag_at=0 _snag_seen=0 _snag_job='' _snag_number='' _snag_is_new=''
