@@ -39,8 +39,8 @@ use crate::recorder::{Fate, Lag, Recorder, Refusal};
 /// A body as large as this is read off the threads that serve sockets.
 const LARGE: usize = 64 * 1024;
 
-/// Reads a body, where it is large beside the threads that serve sockets.
-pub(crate) async fn read_body<T: Send + 'static>(
+/// Does what a body asks for, beside the threads that serve sockets where it is large.
+pub(crate) async fn beside_sockets<T: Send + 'static>(
     body: &Bytes,
     read: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {

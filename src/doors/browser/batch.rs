@@ -13,7 +13,7 @@ use super::answer::No;
 use super::rule;
 use crate::doors::counts::MOST_AT_ONCE;
 use crate::doors::side::ANONYMOUS;
-use crate::doors::{Desk, lost_before, read_body};
+use crate::doors::{Desk, beside_sockets, lost_before};
 use crate::event::{
     Class, Draft, Event, MAX_EVENT, MAX_NAME, MAX_SEGMENT, MAX_SEGMENTS, Place, Sender, SignalName,
     Source, Word, scrub, without_hidden,
@@ -54,7 +54,7 @@ pub(super) async fn record(
 ) -> Result<Tally, No> {
     let (sifting, list) = (desk.clone(), body.clone());
     let Sifted { mut tally, events, said } =
-        read_body(body, move || sift(&sifting, below.as_ref(), &list)).await??;
+        beside_sockets(body, move || sift(&sifting, below.as_ref(), &list)).await??;
     if events.is_empty() {
         return Ok(tally);
     }

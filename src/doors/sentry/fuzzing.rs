@@ -24,6 +24,6 @@ pub fn drafts(envelope: &[u8], late: i64) -> Vec<Draft> {
         skew: SignedDuration::from_secs(late),
     };
     let items = envelope.items.iter();
-    let kept = items.filter_map(|item| item::keep(&item.kind, item.payload, &context));
+    let kept = items.filter_map(|item| item::keep(&item.kind, item.payload, &context).ok());
     kept.flat_map(|kept| kept.drafts).collect()
 }

@@ -58,8 +58,12 @@ pub(super) struct Kept {
 /// Ids of what has none of its own in Sentry's protocol are of this kind.
 const OF_SENTRY: Uuid = Uuid::from_u128(0x5e17_2a90_3b6d_4f7e_8c1a_90d4_6b2f_e315);
 
-/// The most buckets of sessions in an item.
+/// The most buckets of sessions in an item; no SDK sends so many.
 const MOST_BUCKETS: usize = 1000;
+/// What is wrong with an item that has more.
+const TOO_MANY_BUCKETS: &str = "has more than 1000 buckets";
+/// What is wrong with any other.
+const UNREADABLE: &str = "cannot be read: its payload is a JSON object with what its type needs";
 
 /// Whether anything is kept of items of a kind.
 pub(super) fn is_kept(kind: &str) -> bool {
@@ -67,20 +71,28 @@ pub(super) fn is_kept(kind: &str) -> bool {
     kept.contains(&kind)
 }
 
-/// What is kept of an item; none where its payload cannot be read.
-pub(super) fn keep(kind: &str, payload: &[u8], context: &Context) -> Option<Kept> {
+/// What is kept of an item, or what is wrong with it.
+pub(super) fn keep(kind: &str, payload: &[u8], context: &Context) -> Result<Kept, &'static str> {
     if !is_kept(kind) {
-        return Some(Kept::default());
+        return Ok(Kept::default());
     }
-    let value: Value = serde_json::from_slice(payload).ok().filter(Value::is_object)?;
+    let value: Option<Value> = serde_json::from_slice(payload).ok().filter(Value::is_object);
+    let value = value.ok_or(UNREADABLE)?;
+    if kind == "sessions" && MOST_BUCKETS < list(&value, "aggregates").len() {
+        return Err(TOO_MANY_BUCKETS);
+    }
+    kept_of(kind, &value, context).ok_or(UNREADABLE)
+}
+
+fn kept_of(kind: &str, value: &Value, context: &Context) -> Option<Kept> {
     Some(match kind {
         // Some SDKs have no item of its own for what a person wrote.
-        "event" if at(&value, "/contexts/feedback/message").is_none() => event(&value, context),
-        "event" | "feedback" => feedback(&value, context)?,
-        "user_report" => user_report(&value, context)?,
-        "session" => session(&value, context)?,
-        "sessions" => sessions(&value, context)?,
-        _ => Kept { lost: lost(&value), ..Kept::default() },
+        "event" if at(value, "/contexts/feedback/message").is_none() => event(value, context),
+        "event" | "feedback" => feedback(value, context)?,
+        "user_report" => user_report(value, context)?,
+        "session" => session(value, context)?,
+        "sessions" => sessions(value, context),
+        _ => Kept { lost: lost(value), ..Kept::default() },
     })
 }
 
@@ -188,12 +200,9 @@ fn session(session: &Value, context: &Context) -> Option<Kept> {
     Some(draft.into())
 }
 
-/// Sessions that were added up before they were sent; none where there are more than an SDK sends.
-fn sessions(all: &Value, context: &Context) -> Option<Kept> {
+/// Sessions that were added up before they were sent.
+fn sessions(all: &Value, context: &Context) -> Kept {
     let buckets = list(all, "aggregates");
-    if MOST_BUCKETS < buckets.len() {
-        return None;
-    }
     // Of all that was sent, once: an id is made of this for each.
     let sent = context.sent_at.map(|sent_at| (sent_at, blake3::hash(all.to_string().as_bytes())));
     let drafts = buckets.iter().enumerate().filter_map(|(position, bucket)| {
@@ -214,7 +223,7 @@ fn sessions(all: &Value, context: &Context) -> Option<Kept> {
         draft.set("count", count);
         Some(draft)
     });
-    Some(Kept { drafts: drafts.collect(), ..Kept::default() })
+    Kept { drafts: drafts.collect(), ..Kept::default() }
 }
 
 fn used(session: &Value, outer: &Value, context: &Context) -> Draft {
@@ -438,7 +447,8 @@ mod tests {
             let all = json!({"aggregates": vec![json!({"exited": 1}); buckets]}).to_string();
             keep("sessions", all.as_bytes(), &context).map(|kept| kept.drafts.len())
         };
-        assert_eq!((taken(MOST_BUCKETS), taken(MOST_BUCKETS + 1)), (Some(MOST_BUCKETS), None));
+        assert_eq!(taken(MOST_BUCKETS), Ok(MOST_BUCKETS));
+        assert_eq!(taken(MOST_BUCKETS + 1), Err(TOO_MANY_BUCKETS));
     }
 
     #[test]
@@ -457,8 +467,8 @@ mod tests {
             skew: SignedDuration::ZERO,
         };
         for broken in ["", "[]", "{\"sid\":", "null"] {
-            assert!(keep("session", broken.as_bytes(), &context).is_none(), "{broken}");
-            assert!(keep("span", broken.as_bytes(), &context).is_some(), "not even read");
+            assert!(keep("session", broken.as_bytes(), &context).is_err(), "{broken}");
+            assert!(keep("span", broken.as_bytes(), &context).is_ok(), "not even read");
         }
     }
 

@@ -12,7 +12,7 @@ use super::envelope::{Envelope, Item};
 use super::item::{self, Context, Kept};
 use super::read::{skew, text};
 use crate::doors::counts::ItemFate;
-use crate::doors::{Desk, now, read_body};
+use crate::doors::{Desk, beside_sockets, now};
 use crate::event::{Class, Draft, Event, Place, Rejection, Sender, Source};
 
 /// How long a request waits for room in the queue.
@@ -28,7 +28,7 @@ pub(super) async fn record(
 ) -> Result<Option<Uuid>, Complaint> {
     let (sifting, body) = (desk.clone(), bytes.clone());
     let Sifted { id, events, causes } =
-        read_body(bytes, move || sift(&sifting, place.as_ref(), &body)).await?;
+        beside_sockets(bytes, move || sift(&sifting, place.as_ref(), &body)).await?;
     let recorded = events.len();
     if 0 < recorded {
         desk.recorder.record_within(PATIENCE, events).await?;
@@ -133,8 +133,7 @@ fn read(item: &Item, context: &Context) -> Result<Kept, &'static str> {
     if MAX_ITEM < item.payload.len() && item::is_kept(&item.kind) {
         return Err("has more than 1 MiB");
     }
-    let kept = item::keep(&item.kind, item.payload, context);
-    kept.ok_or("cannot be read: its payload is a JSON object with what its type needs, and `sessions` have at most 1000 buckets")
+    item::keep(&item.kind, item.payload, context)
 }
 
 /// An item's type as it may be said back: it is a stranger's word.
