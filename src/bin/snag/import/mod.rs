@@ -91,7 +91,7 @@ pub(crate) async fn import(file: &Path, global: &Global, output: &Output) -> any
     let progress = bar(size);
     let mut rows = rows(file, input, output)?;
     let mut connection = reach::connect_to_read(global.url.as_ref()).await?;
-    // On this machine nothing is written before it is taken out; what travels is seen on the way.
+    // On this machine the daemon takes secrets out before it writes; what travels is seen on the way.
     let is_far = !global.url.as_ref().is_none_or(Target::is_local);
     let mut sum = Sum::default();
     loop {
@@ -253,8 +253,7 @@ struct Batch {
 }
 
 impl Batch {
-    /// Takes a row; without its secrets where it goes to another machine, but for a place with one, which
-    /// would be another place.
+    /// Takes a row; without its secrets where it goes to another machine.
     fn take(&mut self, Row { line, event, .. }: Row, is_far: bool) {
         match event.and_then(|ready| if is_far { may_travel(ready) } else { Ok(ready) }) {
             Ok(Ready { draft, is_named_here }) => {
@@ -268,9 +267,17 @@ impl Batch {
     }
 }
 
+/// Refuses what would go to another machine with whatever stands in its ids and its place: of those no
+/// secret is taken out.
 fn may_travel(ready: Ready) -> Result<Ready, String> {
-    if let Some(place) = ready.draft.text("place") {
-        let place = Place::parse(place).map_err(|error| format!("`place` {error}"))?;
+    let Ready { draft, .. } = &ready;
+    for field in ["id", "same_as"].into_iter().filter(|field| draft.has(field)) {
+        let id = draft.text(field).unwrap_or_default();
+        Uuid::try_parse(id).map_err(|_| format!("`{field}` is no UUID"))?;
+    }
+    if draft.has("place") {
+        let place = Place::parse(draft.text("place").unwrap_or_default());
+        let place = place.map_err(|error| format!("`place` {error}"))?;
         place.check_for_secrets().map_err(|rejection| rejection.to_string())?;
     }
     Ok(ready)
@@ -369,17 +376,22 @@ mod tests {
         let (near, far) = (sent(false), sent(true));
         assert!(near.contains("hunter2") && !far.contains("hunter2"), "{far}");
         assert_eq!(id(&near), id(&far));
-        let line = format!(r#"{{"place":"web/ghp_{}","note":"x"}}"#, "a1b2".repeat(9));
-        let row = Row {
-            line: 1,
-            bytes: 0,
-            event: lines::read_line(line.as_bytes(), &mut Met::default()),
-        };
-        let mut batch = Batch::default();
-        batch.take(row, true);
-        assert!(
-            batch.body.is_empty() && batch.rejected[0].1.contains("holds what looks like a secret")
-        );
+        let secret = format!("ghp_{}", "a1b2".repeat(9));
+        for (what, reason) in [
+            (
+                json!({"place": format!("web/{secret}"), "note": "x"}),
+                "holds what looks like a secret",
+            ),
+            (json!({"place": [secret], "note": "x"}), "`place`"),
+            (json!({"place": "web", "note": "x", "same_as": secret}), "`same_as` is no UUID"),
+            (json!({"place": "web", "note": "x", "id": secret}), "`id` is no UUID"),
+        ] {
+            let line = what.to_string();
+            let event = lines::read_line(line.as_bytes(), &mut Met::default());
+            let mut batch = Batch::default();
+            batch.take(Row { line: 1, bytes: 0, event }, true);
+            assert!(batch.body.is_empty() && batch.rejected[0].1.contains(reason), "{line}");
+        }
     }
 
     #[test]
@@ -390,7 +402,7 @@ mod tests {
             json!({"line": line, "problem": problem})
         };
         let tally = json!({"accepted": 0, "duplicate": 0,
-            "rejected": [rejected(1, "id-conflict"), rejected(2, "id-lost")]});
+            "rejected": [rejected(1, "id-taken"), rejected(2, "id-lost")]});
         let mut batch = Batch { sent: vec![(1, true), (2, true)], ..Batch::default() };
         let mut sum = Sum::default();
         sum.add(&mut batch, serde_json::from_value(tally).unwrap());
