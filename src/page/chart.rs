@@ -101,7 +101,7 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
             day => day,
         }
     };
-    let unit = if length == 1 { " points".to_owned() } else { format!(" points in {length} days") };
+    let unit = if length == 1 { String::new() } else { format!(" in {length} days") };
     html! {
         svg.time height=(bottom + DAYS) role="img" aria-label=(summary(days, window, today)) {
             line.axis x1="0" x2="100%" y1=(bottom) y2=(bottom) {}
@@ -117,7 +117,7 @@ pub(super) fn timeline(days: &[u32], window: Window, releases: &[Release], today
                 @let is_near = releases.get(at + 2).is_some_and(|next| is_near(release, next, window));
                 (mark(release, days, window.days() as u64, at, is_near))
             }
-            text.tick x="0" y=(top - 6) { (words::number(highest)) (unit) }
+            text.tick x="0" y=(top - 6) { (words::plural(highest, "point", "points")) (unit) }
             text.tick x="0" y=(bottom + 16) { (words::day(window.since, today)) }
             text.tick.end x="100%" y=(bottom + 16) { (words::day(window.until, today)) }
         }

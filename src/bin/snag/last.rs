@@ -38,6 +38,8 @@ const MAY_COME: &str = "may come";
 const CONFIRMED: &str = "confirmed";
 /// How long one that may come is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long one whose file snagd may have in hand.
+const IN_HAND: Duration = Duration::from_secs(1);
 /// How often it is looked for meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -148,7 +150,8 @@ pub(crate) async fn undo(
     let may_come = last.may_come;
     // A daemon that is there may have read the file before it went.
     let comes = |error: &ClientError| may_come || (was_dropped && is_unknown(error));
-    match (delete_once_there(&path, url, comes).await, is_unseen) {
+    let patience = if may_come { PATIENCE } else { IN_HAND };
+    match (delete_once_there(&path, url, patience, comes).await, is_unseen) {
         (Ok(()), _) => {
             forget(url);
             session::leave_out(&id)?;
@@ -175,9 +178,10 @@ fn take_from_outbox(id: &str, url: Option<&Target>) -> anyhow::Result<Option<Uui
 async fn delete_once_there(
     path: &str,
     url: Option<&Target>,
+    patience: Duration,
     comes: impl Fn(&ClientError) -> bool,
 ) -> Result<(), ClientError> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + patience;
     loop {
         match delete(path, url).await {
             Err(error) if is_absence(&error) && comes(&error) && Instant::now() < until => {

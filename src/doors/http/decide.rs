@@ -116,11 +116,11 @@ async fn decide_as(
     require_reader(sender)?;
     let id = readable_id(id)?;
     let Stored { event, is_retracted, .. } = read(desk, move |desk| Ok(find(desk, &id))).await??;
-    // Whoever said that it was theirs: they are asked whether it hurt.
+    // An unverified name is enough, unlike for taking back: only who was asked knows whether it hurt.
     let is_own = sender.is_owner() || event.person == sender.name();
     if !is_own {
         return Err(Problem::forbidden(
-            "the signal is about somebody else: only the person it happened to can decide about it, or the user that snagd runs as",
+            "the signal is about somebody else: only the person it happened to, the user that snagd runs as, or root can decide about it",
         ));
     }
     if event.class != Class::Signal || is_retracted {
@@ -134,14 +134,14 @@ async fn decide_as(
         return Ok(json_response(StatusCode::OK, event.to_json()));
     }
     let decided = Decided::about(&event, decision);
-    let json = with(event, decided.decision.clone())?;
+    let json = decided_json(event, decided.decision.clone())?;
     desk.recorder.decide(Record::Decided(Box::new(decided))).await?;
     Ok(json_response(StatusCode::OK, json))
 }
 
 /// The event with what was decided about it: no larger than one that can be imported again, unless it is
 /// the verdict alone that is too much.
-fn with(event: Event, decision: Decision) -> Result<Vec<u8>, Problem> {
+fn decided_json(event: Event, decision: Decision) -> Result<Vec<u8>, Problem> {
     let note = decision.note.as_ref().map(String::len);
     let json = event.decided(Some(decision)).to_json();
     match note {

@@ -67,6 +67,7 @@ fn routes() -> Vec<Route> {
         Route::get("/metrics", metrics::metrics),
         Route::get("/openapi.json", openapi::openapi),
         Route::get(events::PATH, events::list),
+        // What the daemon is posted goes past this to the same function, in `serve`.
         Route::post(events::PATH, events::record),
         Route::get("/v1/events/{id}", events::show),
         Route::delete("/v1/events/{id}", events::retract),

@@ -216,7 +216,7 @@ impl Door {
         }
     }
 
-    /// Every answer goes this way: past the gate, through the router, counted and packed.
+    /// Every answer goes this way: past the gate, to its handler, counted and packed.
     async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Response, Infallible> {
         let method = request.method().clone();
         let packing = Packing::wanted(request.headers());

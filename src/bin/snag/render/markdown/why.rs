@@ -100,7 +100,7 @@ impl Report {
         if answer.notes.is_empty() {
             return;
         }
-        let older = format!("Of {}.", count_of_notes(&answer.notes, answer.older_notes));
+        let older = format!("From {}.", count_of_notes(&answer.notes, answer.older_notes));
         self.about("What was said.", if answer.older_notes { &older } else { "" });
         for group in answer.notes.iter().take(MOST_GROUPS) {
             self.quote(&group.text);
