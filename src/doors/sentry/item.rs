@@ -61,7 +61,7 @@ const OF_SENTRY: Uuid = Uuid::from_u128(0x5e17_2a90_3b6d_4f7e_8c1a_90d4_6b2f_e31
 /// The most buckets of sessions in an item; no SDK sends so many.
 const MOST_BUCKETS: usize = 1000;
 /// What is wrong with an item that has more.
-const TOO_MANY_BUCKETS: &str = "has more than 1000 buckets";
+const TOO_MANY_BUCKETS: &str = "has more than 1000 buckets: send it in parts";
 /// What is wrong with any other.
 const UNREADABLE: &str = "cannot be read: its payload is a JSON object with what its type needs";
 

@@ -273,7 +273,8 @@ fn may_travel(ready: Ready) -> Result<Ready, String> {
     let Ready { draft, .. } = &ready;
     for field in ["id", "same_as"].into_iter().filter(|field| draft.has(field)) {
         let id = draft.text(field).unwrap_or_default();
-        Uuid::try_parse(id).map_err(|_| format!("`{field}` is no UUID"))?;
+        Uuid::try_parse(id)
+            .map_err(|_| format!("`{field}` is no UUID: write one, or leave it out"))?;
     }
     if draft.has("place") {
         let place = Place::parse(draft.text("place").unwrap_or_default());
